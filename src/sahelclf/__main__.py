@@ -1,0 +1,5 @@
+"""`python -m sahelclf`."""
+
+from sahelclf.cli import main
+
+raise SystemExit(main())

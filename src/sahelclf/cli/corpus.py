@@ -1,0 +1,106 @@
+"""`corpus validate|stats|agreement|split [--corpus FOLDER]`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sahelclf.cli.terminal import parser, result, say, table
+from sahelclf.errors import CorpusError, RequestError
+
+if TYPE_CHECKING:
+    from sahelclf.corpus.read import Corpus
+
+
+def run(args: list[str]) -> int:
+    """Dispatch to one of the four."""
+    p = parser("corpus", "Validate, describe, measure agreement in, or split a corpus of the form of annotations/.")
+    p.add_argument("what", choices=["validate", "stats", "agreement", "split"])
+    p.add_argument("--corpus", metavar="FOLDER", help="default: the packaged corpus")
+    p.add_argument("--write", action="store_true", help="stats: write card.json; split: write splits/*.json (else only shown)")
+    p.add_argument("--json", action="store_true", help="stats, agreement: as JSON")
+    options = p.parse_args(args)
+
+    from sahelclf.corpus.read import read_corpus
+    from sahelclf.training.run import corpus_root
+
+    if options.write and options.what not in {"stats", "split"}:
+        raise RequestError(f"corpus: --write goes with stats and split, not with {options.what}")
+    corpus = read_corpus(corpus_root(options.corpus))
+    if options.what == "validate":
+        return _validate(corpus)
+    if options.what == "split":
+        return _split(corpus, write=options.write)
+    return _stats(corpus, write=options.write, as_json=options.json) if options.what == "stats" else _agreement(corpus, as_json=options.json)
+
+
+def _validate(corpus: "Corpus") -> int:
+    from sahelclf.corpus.validate import CODES, validate
+
+    findings = validate(corpus)
+    for f in findings:
+        result(f"{f.code} {f.id}: {f.message}")
+    if findings:
+        codes = sorted({f.code for f in findings})
+        say(f"{corpus.root}: {len(findings)} findings. " + "; ".join(f"{c}: {CODES[c]}" for c in codes))
+        say(f"Mend them, or excuse one in {corpus.root / 'known_issues.json'}: [{{\"code\": …, \"id\": …, \"why\": …}}]")
+        return 1
+    result(f"{corpus.root}: {len(corpus.documents)} documents, {len(corpus.passages):,} passages, nothing to mend")
+    return 0
+
+
+def _stats(corpus: "Corpus", *, write: bool, as_json: bool) -> int:
+    from sahelclf.corpus.card import compute_card, write_card
+
+    card = compute_card(corpus)
+    if write:
+        result(str(write_card(corpus.root / "card.json", card)))
+        return 0
+    if as_json:
+        result(json.dumps(card, ensure_ascii=False, indent=1))
+        return 0
+    result(f"{card['documents']} documents, {card['passages']:,} passages, {card['words']:,} words, {card['outlets']} outlets, {card['first_date']} to {card['last_date']}")
+    result(f"corpus hash {corpus.sha256}\n")
+    stances = corpus.codebook.stance_names
+    rows = [["topic", "passages", "documents", *stances]]
+    for topic, counts in card["topics"].items():
+        rows.append([topic, str(counts["passages"]), str(counts["documents"]), *(str(counts["stances"][s]) for s in stances)])
+    rows.append(["(none)", str(card["without_topic"]["passages"]), str(card["without_topic"]["documents"]), *("" for _ in stances)])
+    result(table(rows))
+    for name in ("genres", "countries", "strata", "years"):
+        result(f"\n{name}: " + ", ".join(f"{k} {v}" for k, v in card[name].items()))
+    return 0
+
+
+def _agreement(corpus: "Corpus", *, as_json: bool) -> int:
+    from sahelclf.corpus.agreement import agreement, annotated_pairs
+    from sahelclf.corpus.read import read_annotations
+
+    pairs = annotated_pairs(corpus, read_annotations(corpus))
+    if not pairs:
+        raise CorpusError(f"{corpus.root / 'raw'}: no unit has two first-round annotators; expected raw/<annotator>.jsonl")
+    found = agreement(corpus, pairs)
+    if as_json:
+        result(json.dumps([a.as_dict() for a in found], indent=1))
+        return 0
+    result(f"first-round agreement of {len(pairs):,} units, before adjudication; 95% intervals resampled by document\n")
+    rows = [["level", "question", "n", "alpha", "interval", "kappa", "agree", "said yes"]]
+    for a in found:
+        low, high = a.alpha_interval
+        number = lambda x: "–" if x != x else f"{x:.3f}"  # noqa: E731, PLR0124 - NaN
+        yes = f"{a.support[0]} / {a.support[1]}" if a.support else ""
+        rows.append([a.level, a.what, str(a.n), number(a.alpha), f"[{number(low)}, {number(high)}]", number(a.kappa), number(a.agree), yes])
+    result(table(rows))
+    return 0
+
+
+def _split(corpus: "Corpus", *, write: bool) -> int:
+    from sahelclf.corpus.splits import make_splits, write_splits
+
+    splits = write_splits(corpus, corpus.root / "splits") if write else make_splits(corpus)
+    for s in splits:
+        result(f"{s.name}: " + ", ".join(f"{k} {len(v)}" for k, v in s.parts.items()) + f" ({s.rule})")
+    if write:
+        say(f"written to {Path(corpus.root) / 'splits'}")
+    else:
+        say("only shown; --write writes them")
+    return 0

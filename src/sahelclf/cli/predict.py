@@ -1,0 +1,46 @@
+"""`predict MODEL INPUT [-o OUT]`."""
+
+from pathlib import Path
+
+from sahelclf.cli.terminal import parser
+
+EPILOG = """examples:
+  python -m sahelclf predict bundles/tfidf-… articles.csv --text body -o labels.csv
+  python -m sahelclf predict bundles/tfidf-… pages/ -o labels.jsonl
+  cat article.txt | python -m sahelclf predict runs:/<run id> -
+
+MODEL is a bundle folder, runs:/<run id> or models:/<name or id>. INPUT is .jsonl, .csv, .parquet, .txt or .html, any of
+them as .gz or .zst, a folder or pattern of these, or - for standard input. OUT ends in .jsonl, .csv or .parquet (.gz, .zst);
+without it, JSON lines go to standard output. Rows that cannot be labelled go to OUT.rejects.jsonl with the reason.
+"""
+
+
+def run(args: list[str]) -> int:
+    """Label INPUT."""
+    p = parser("predict", "Label passages or documents.", EPILOG)
+    p.add_argument("model", metavar="MODEL")
+    p.add_argument("input", metavar="INPUT")
+    p.add_argument("-o", "--out", metavar="OUT")
+    p.add_argument("--unit", choices=["passage", "document"], help="default: passage for rows, document for .txt and .html")
+    for word in ("text", "id", "title", "date"):
+        p.add_argument(f"--{word}", metavar="COLUMN", help=f"the column that holds the {word} (default: {word})")
+    options = p.parse_args(args)
+
+    from sahelclf.labelling.inputs import Columns, open_source
+    from sahelclf.labelling.predict import predict
+
+    columns = Columns(options.text, options.id, options.title, options.date)
+    source = open_source(options.input, options.unit, columns)
+    predict(load_labeller(options.model), source, Path(options.out) if options.out else None)
+    return 0
+
+
+def load_labeller(model: str):  # type: ignore[no-untyped-def]
+    """A labeller from a folder, or from MLflow where MODEL is a URI."""
+    from sahelclf.labelling.labeller import Labeller
+
+    if model.startswith(("runs:", "models:")):
+        from sahelclf.tracking.runs import fetch_bundle
+
+        return Labeller.load(fetch_bundle(model))
+    return Labeller.load(Path(model))

@@ -1,0 +1,63 @@
+"""From a training's result to what its run holds."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sahelclf.evaluation.figures import figures
+from sahelclf.export.bundle import installed_versions
+from sahelclf.tasks.labeller import passage_data
+from sahelclf.tracking.runs import Record
+from sahelclf.training.run import Result, Scored
+
+
+def training_record(trained: Result, target: Path) -> Record:
+    """Few flat parameters, the design's metrics, inputs with their hash, figures, predictions, the resolved config."""
+    config, corpus = trained.config, trained.corpus
+    metrics = trained.passages.report.metrics() | trained.documents.report.metrics("document/")
+    metrics |= {f"agreement/{k}": v for k, v in trained.agreement.get("passage", {}).items()}
+    metrics |= trained.cv | {"train/seconds": trained.seconds, "speed/passages_per_second": trained.passages_per_second}
+    source = str(corpus.root)
+    inputs = []
+    for part, ids in trained.parts.items():
+        if part == "test":
+            continue
+        data = passage_data(corpus, ids)
+        frame = pd.DataFrame({"id": data.ids, "text": data.texts})
+        about = {"name": f"{corpus.root.name}-{config.split}-{part}", "source": source, "sha256": corpus.sha256}
+        inputs.append((part, frame, about))
+    return Record(
+        params=_params(trained),
+        tags={"corpus_sha256": corpus.sha256, "codebook": corpus.codebook.version, "bundle": str(target)},
+        metrics=metrics,
+        inputs=inputs,
+        texts={
+            "config.json": json.dumps(config.model_dump(mode="json"), indent=1) + "\n",
+            "versions.json": json.dumps(installed_versions(), indent=1) + "\n",
+            "notes.txt": "\n".join(trained.notes) + "\n",
+        },
+        tables={"predictions/passages.csv": _table(trained.passages), "predictions/documents.csv": _table(trained.documents)},
+        figures=figures(trained.passages.predictions, trained.passages.gold, trained.fitted.decision.thresholds),
+    )
+
+
+def _params(trained: Result) -> dict[str, Any]:
+    config = trained.config
+    params: dict[str, Any] = {"model": config.model.kind, "seed": config.seed, "split": config.split, "crossfit": config.crossfit}
+    if config.cv:
+        params["cv"] = config.cv
+    params["corpus"] = trained.corpus.root.name
+    for name, value in config.model.model_dump(mode="json").items():
+        if name == "features":
+            for block in value:
+                low, high = block["ngram_range"]
+                params[f"features.{block['name']}"] = f"{block['analyzer']} {low}-{high}, min_df {block['min_df']}"
+        elif name != "kind" and value is not None:
+            params[name] = value
+    return params
+
+
+def _table(scored: Scored) -> pd.DataFrame:
+    return pd.DataFrame(scored.predictions.flat_rows(scored.gold))

@@ -1,0 +1,165 @@
+"""`train`: Hydra composes the configuration; one training, tracking and export are wired together here."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sahelclf.cli.terminal import result, say, table
+from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.paths import data_root
+
+HELP = """usage: python -m sahelclf train [group=choice] [key=value …] [-m]
+
+Train a labeller (topics, and the stance on each) on passages, track it in MLflow, write its bundle.
+The last line of standard output is the bundle's path.
+
+  model=tfidf|keywords   what to train (default tfidf); model.C=8 changes one of its settings
+  cv=5                   also cross-validate: means over five folds, as cv/…
+  corpus=FOLDER          a corpus of the form of annotations/, with its own codebook.yaml
+  split=grouped          a split of the corpus (default grouped; also temporal-2021, temporal-2023)
+  seed=0                 every random choice derives from it; crossfit=5 folds settle calibration and thresholds
+  out=FOLDER             where the bundle goes (default bundles/<model>-<run id>)
+  -m seed=0,1,2          a sweep: one parent run in MLflow, one child for each combination
+  --config-dir FOLDER    your own model/*.yaml beside ours
+  --cfg job              print the configuration and stop
+
+MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME are honoured; without them: mlflow.db here, experiment 'sahelclf'.
+"""
+
+
+def run(args: list[str]) -> int:
+    """Train, once or as a sweep."""
+    if {"-h", "--help"} & set(args):
+        result(HELP)
+        return 0
+    sweep = bool({"-m", "--multirun"} & set(args))
+    if not sweep:
+        _with_hydra(args)
+        return 0
+    from sahelclf.tracking.runs import open_run
+
+    varied = [a for a in args if "=" in a and "," in a]
+    with open_run("sweep " + " ".join(varied), tags={"sahelclf.kind": "sweep"}) as parent, tempfile.TemporaryDirectory() as scratch:
+        _with_hydra([*args, f"parent_run_id={parent}", f"hydra.sweep.dir={scratch}", "hydra.sweep.subdir=."])
+        say(f"sweep: parent run {parent}; sort its children side by side in: mlflow ui")
+    return 0
+
+
+def _with_hydra(args: list[str]) -> None:
+    """Hand the rest of the command line to Hydra, and turn its complaints into ours."""
+    from antlr4.error.Errors import RecognitionException
+    from hydra import main as hydra_main
+    from hydra.errors import HydraException
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    def job(config: DictConfig) -> None:
+        from sahelclf.config import train_config
+
+        raw = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        assert isinstance(raw, dict)
+        train({str(k): v for k, v in raw.items() if k != "hydra"}, train_config)
+
+    decorated = hydra_main(version_base="1.3", config_path=str(data_root() / "conf"), config_name="train")(job)
+    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = ["sahelclf train", *args]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own way and exits with 1
+    try:
+        decorated()
+    except (HydraException, OmegaConfBaseException, RecognitionException) as error:
+        raise RequestError(_one_line(error)) from error
+    except SystemExit as stop:
+        if stop.code not in {0, None}:
+            raise RequestError("train: the options are not Hydra's; see python -m sahelclf train --help") from stop
+    finally:
+        sys.argv = argv
+        os.environ.pop("HYDRA_FULL_ERROR") if full is None else os.environ.__setitem__("HYDRA_FULL_ERROR", full)
+
+
+def _one_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [str(error.__cause__)] if error.__cause__ and str(error.__cause__) not in str(error) else []
+    text = "; ".join([*lines, *causes])
+    return f"train: {text[:600]}; see python -m sahelclf train --help"
+
+
+def train(raw: dict[str, Any], check: Any) -> Path:
+    """One training: fit, score, track, export; returns the bundle's folder."""
+    config = check(raw)
+    out = Path(config.out) if config.out else None
+    if out is not None and out.exists():
+        raise RequestError(f"out={out}: exists already; choose another folder, or move it away")
+    from sahelclf.tracking import runs
+    from sahelclf.training.run import corpus_root, run as train_run
+
+    root = corpus_root(config.corpus)
+    if not (root / "codebook.yaml").exists():
+        raise RequestError(f"corpus={root}: no codebook.yaml there; expected a folder of the form of annotations/")
+    with runs.open_run(_run_name(config), config.parent_run_id, {"sahelclf.kind": "train"}) as run_id:
+        with _progress() as on_step:
+            trained = train_run(config, on_step)
+        target = out or Path("bundles") / f"{config.model.kind}-{run_id}"
+        from sahelclf.cli.record import training_record
+        from sahelclf.export.bundle import write_bundle
+
+        write_bundle(trained, target, run_id)
+        try:
+            record = training_record(trained, target)
+            runs.log_record(run_id, record)
+            runs.log_bundle(run_id, target, record.metrics)
+        except OSError as error:
+            raise SahelclfError(f"MLflow: {error.strerror or error}; the bundle is whole: {target}") from error
+    _show(trained, target, run_id)
+    result(str(target))
+    return target
+
+
+def _run_name(config: Any) -> str:
+    parts = [config.model.kind, f"seed {config.seed}"]
+    if config.corpus:
+        parts.append(Path(config.corpus).name)
+    if config.split != "grouped":
+        parts.append(config.split)
+    return ", ".join(parts)
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    from tqdm import tqdm
+
+    bar: tqdm[None] = tqdm(disable=not sys.stderr.isatty(), leave=False, file=sys.stderr, bar_format="{desc} {n}/{total} [{elapsed}]")
+
+    def on_step(what: str, done: int, of: int) -> None:
+        bar.set_description_str(what, refresh=False)
+        bar.total, bar.n = of, done
+        bar.refresh()
+
+    with bar:
+        yield on_step
+
+
+def _show(trained: Any, target: Path, run_id: str) -> None:
+    """The table of scores and the next three commands."""
+    from sahelclf.evaluation.report import label_table, score_table
+
+    names = trained.passages.predictions.names
+    reports = {"passages": trained.passages.report, "documents": trained.documents.report}
+    r = trained.passages.report
+    say(f"{trained.fitted.model.name}: {r.n_units:,} passages of {r.n_documents} documents, {trained.seconds:.1f} s. ")
+    say("Development scores, cross-fitted, with 95% intervals resampled by document; 'annotators' is their F1 against each other (passages):\n")
+    say(table(score_table(reports, trained.agreement.get("passage", {}), names)))
+    say()
+    say(table(label_table(r, names)))
+    if trained.cv:
+        folds = ", ".join(f"{n} {trained.cv[f'cv/{n}']:.3f} ± {trained.cv[f'cv/{n}/sd']:.3f}" for n in ("topic/macro_f1", "stance/macro_f1", "joint/f1"))
+        say(f"\ncross-validated, mean ± sd over folds: {folds}")
+    for note in trained.notes:
+        say(f"note: {note}")
+    say(f"\nrun {run_id}. Next:")
+    say(f"  python -m sahelclf predict {target} YOUR.csv --text COLUMN -o labels.csv")
+    say(f"  python -m sahelclf evaluate {target} --split test")
+    say("  mlflow ui")

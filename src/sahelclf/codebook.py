@@ -1,0 +1,102 @@
+"""The codebook as data: topics, stances, bases and parties, read from `codebook.yaml` of a corpus."""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sahelclf.errors import CorpusError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Topic(_Frozen):
+    """One topic: when it holds, and what a stance on it is about."""
+
+    holds: str
+    target: str = ""
+    favor: str = ""
+    against: str = ""
+    parties: str = ""
+
+
+class Basis(_Frozen):
+    """What a stance rests on, and the stances that it can go with."""
+
+    stances: list[Name] = Field(min_length=1)
+    means: str = ""
+
+
+class Codebook(_Frozen):
+    """Every label that a corpus may carry, in a fixed order."""
+
+    version: str
+    title: str
+    languages: list[str] = Field(min_length=1)
+    units: list[Name] = ["passage", "document"]
+    stances: dict[Name, str] = Field(min_length=2)
+    bases: dict[Name, Basis] = {}
+    topics: dict[Name, Topic] = Field(min_length=1)
+    parties: list[Name] = []
+    genres: list[Name] = []
+    strata: list[Name] = []
+
+    @model_validator(mode="after")
+    def _bases_name_known_stances(self) -> Self:
+        for name, basis in self.bases.items():
+            unknown = [s for s in basis.stances if s not in self.stances]
+            if unknown:
+                raise ValueError(f"basis {name!r} goes with stances {unknown}, which are not among {[*self.stances]}")
+        if not self.parties and any(t.parties for t in self.topics.values()):
+            raise ValueError("a topic takes parties, but the codebook lists none")
+        return self
+
+    @property
+    def topic_names(self) -> tuple[str, ...]:
+        """Topics in the codebook's order."""
+        return tuple(self.topics)
+
+    @property
+    def stance_names(self) -> tuple[str, ...]:
+        """Stances in the codebook's order."""
+        return tuple(self.stances)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain form, for manifests."""
+        return self.model_dump(mode="json")
+
+
+def read_codebook(path: Path) -> Codebook:
+    """Read and check a codebook; every problem is named with file and field."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CorpusError(
+            f"{path}: no codebook there; a corpus folder needs codebook.yaml beside its JSON lines"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CorpusError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    try:
+        return Codebook.model_validate(raw)
+    except ValidationError as error:
+        raise CorpusError(validation_problems(error, str(path))) from None
+
+
+def validation_problems(error: ValidationError, where: str) -> list[str]:
+    """One line a problem: where, field, what was expected, what was found."""
+    lines = []
+    for e in error.errors():
+        field = ".".join(str(part) for part in e["loc"]) or "(whole)"
+        found = "" if e["type"] in {"missing", "value_error"} else f", found {_short(e['input'])}"
+        lines.append(f"{where}: {field}: {e['msg'].removeprefix('Value error, ')}{found}")
+    return lines
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,91 @@
+"""JSON lines, read with bounded memory and every problem named by file and line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+MAX_LINE_BYTES = 10_000_000
+
+
+class Line(NamedTuple):
+    """One line: its number from 1, and either its record or what is wrong with it."""
+
+    number: int
+    record: dict[str, Any] | None
+    problem: str | None
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        doubled = sorted({k for k, _ in pairs if [key for key, _ in pairs].count(k) > 1})
+        raise ValueError(f"the key {doubled[0]!r} stands twice")
+    return record
+
+
+def parse_line(raw: bytes) -> tuple[dict[str, Any] | None, str | None]:
+    """Return (record, None) or (None, what is wrong)."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return None, (
+            f"not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start}; convert the file, for instance "
+            "with: iconv -f cp1252 -t utf-8"
+        )
+    if "\x00" in text:
+        return None, f"a NUL byte at position {text.index(chr(0))}"
+    try:
+        record = json.loads(text, object_pairs_hook=_unique_keys)
+    except json.JSONDecodeError as error:
+        return None, f"not JSON: {error.msg} at column {error.colno}, found {text[:40]!r}"
+    except (ValueError, RecursionError) as error:
+        return None, f"not JSON: {error}"
+    if not isinstance(record, dict):
+        return None, f"expected a JSON object, found {text[:40]!r}"
+    if "\\u" in text and (bad := _lone_surrogate(record)):
+        return None, bad
+    if "\\u0000" in text and "\x00" in json.dumps(record, ensure_ascii=False):
+        return None, "an escaped NUL (\\u0000)"
+    return record, None
+
+
+def _lone_surrogate(record: dict[str, Any]) -> str | None:
+    try:
+        json.dumps(record, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return "half of a surrogate pair (\\ud8..), which is no character"
+    return None
+
+
+def bounded_lines(stream: BinaryIO, limit: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes | None, int]]:
+    """Yield (number, line or None where it is longer than `limit` bytes, its length), blank lines left out."""
+    number = 0
+    while chunk := stream.readline(limit + 1):
+        number += 1
+        size = len(chunk)
+        if size > limit and not chunk.endswith(b"\n"):
+            while (rest := stream.readline(1 << 20)) and not rest.endswith(b"\n"):
+                size += len(rest)
+            yield number, None, size + len(rest)
+        elif chunk.strip():
+            yield number, chunk, size
+
+
+def read_lines(stream: BinaryIO) -> Iterator[Line]:
+    """Every non-blank line of a stream as a `Line`."""
+    for number, raw, size in bounded_lines(stream):
+        if raw is None:
+            message = f"a line of {size / 1e6:.1f} MB; a record has at most {MAX_LINE_BYTES / 1e6:.0f} MB"
+            yield Line(number, None, message)
+        else:
+            yield Line(number, *parse_line(raw))
+
+
+def write_jsonl(path: Path, records: list[dict[str, Any]]) -> None:
+    """Write records, one a line, through a neighbour that is renamed at the end."""
+    aside = path.with_name(path.name + ".part")
+    with aside.open("w", encoding="utf-8", newline="\n") as stream:
+        for record in records:
+            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+    aside.replace(path)

@@ -1,0 +1,198 @@
+"""A corpus folder to records: schema, vocabularies and ids are checked here, so that later code need not."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from sahelclf.codebook import Codebook, read_codebook, validation_problems
+from sahelclf.corpus.jsonl import read_lines
+from sahelclf.errors import CorpusError
+from sahelclf.records import Adjudication, Annotation, Document, Passage, Topics
+
+Record = TypeVar("Record", bound=BaseModel)
+MOST_PROBLEMS = 50
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """An annotated corpus, its codebook, and the hash of both."""
+
+    root: Path
+    codebook: Codebook
+    documents: tuple[Document, ...]
+    passages: tuple[Passage, ...]
+    sha256: str
+
+    @cached_property
+    def document(self) -> dict[str, Document]:
+        """Documents by id."""
+        return {d.id: d for d in self.documents}
+
+    @cached_property
+    def passages_of(self) -> dict[str, tuple[Passage, ...]]:
+        """Passages by document id, in order."""
+        by_document: dict[str, list[Passage]] = {d.id: [] for d in self.documents}
+        for passage in self.passages:
+            by_document[passage.document_id].append(passage)
+        return {k: tuple(sorted(v, key=lambda p: p.index)) for k, v in by_document.items()}
+
+    def text_of(self, document_id: str) -> str:
+        """A document's text: its passages in order, joined by blank lines."""
+        return "\n\n".join(p.text for p in self.passages_of[document_id])
+
+
+def read_corpus(root: Path) -> Corpus:
+    """Read `codebook.yaml`, `documents.jsonl` and `passages.jsonl`; raise with every problem at once."""
+    root = Path(root)
+    if not root.is_dir():
+        raise CorpusError(f"{root}: no such folder; corpus= takes a folder of the form of annotations/")
+    codebook = read_codebook(root / "codebook.yaml")
+    problems: list[str] = []
+    documents = _read(root / "documents.jsonl", Document, problems)
+    passages = _read(root / "passages.jsonl", Passage, problems)
+    problems += _check_documents(documents, codebook) + _check_passages(passages, documents, codebook)
+    _raise_all(problems)
+    return Corpus(
+        root=root,
+        codebook=codebook,
+        documents=tuple(d for _, d in documents),
+        passages=tuple(p for _, p in passages),
+        sha256=_hash([root / n for n in ("codebook.yaml", "documents.jsonl", "passages.jsonl")]),
+    )
+
+
+def read_annotations(corpus: Corpus) -> dict[str, list[Annotation]]:
+    """First-hand labels by annotator, from `raw/*.jsonl`; empty where the corpus has none."""
+    problems: list[str] = []
+    by_annotator = {}
+    for path in sorted((corpus.root / "raw").glob("*.jsonl")):
+        rows = _read(path, Annotation, problems)
+        problems += _check_units(rows, corpus) + _doubled(rows, lambda a: f"{a.unit} (round {a.round})")
+        by_annotator[path.stem] = [a for _, a in rows]
+    _raise_all(problems)
+    return by_annotator
+
+
+def read_adjudications(corpus: Corpus) -> list[Adjudication]:
+    """Decisions on units that annotators labelled differently; empty where the corpus has none."""
+    path = corpus.root / "adjudication.jsonl"
+    if not path.exists():
+        return []
+    problems: list[str] = []
+    rows = _read(path, Adjudication, problems)
+    problems += _check_units(rows, corpus) + _doubled(rows, lambda a: a.unit)
+    _raise_all(problems)
+    return [a for _, a in rows]
+
+
+def label_problems(topics: Topics, codebook: Codebook) -> Iterator[str]:
+    """What in these labels the codebook does not know."""
+    for topic, label in topics.items():
+        if topic not in codebook.topics:
+            yield f"topic {topic!r} is not in codebook {codebook.version}; expected one of {[*codebook.topics]}"
+            continue
+        if label.stance not in codebook.stances:
+            yield f"{topic}: stance {label.stance!r}; expected one of {[*codebook.stances]}"
+        elif label.basis is not None:
+            allowed = [name for name, basis in codebook.bases.items() if label.stance in basis.stances]
+            if label.basis not in allowed:
+                yield f"{topic}: basis {label.basis!r} with stance {label.stance!r}; expected one of {allowed}"
+        unknown = [p for p in label.parties if p not in codebook.parties]
+        if unknown:
+            yield f"{topic}: parties {unknown}; expected some of {codebook.parties}"
+        elif label.parties and not codebook.topics[topic].parties:
+            yield f"{topic}: parties {label.parties}, but the topic takes none"
+
+
+def _read(path: Path, kind: type[Record], problems: list[str]) -> list[tuple[str, Record]]:
+    """Records with where each stands, as 'file:line'."""
+    rows: list[tuple[str, Record]] = []
+    try:
+        with path.open("rb") as stream:
+            for line in read_lines(stream):
+                where = f"{path}:{line.number}"
+                if line.problem:
+                    problems.append(f"{where}: {line.problem}")
+                    continue
+                try:
+                    rows.append((where, kind.model_validate(line.record)))
+                except ValidationError as error:
+                    problems += validation_problems(error, where)
+    except FileNotFoundError:
+        problems.append(f"{path}: no such file; a corpus folder needs it")
+        return rows
+    if not rows and not problems:
+        problems.append(f"{path}: empty; expected one JSON object a line")
+    return rows
+
+
+def _check_documents(rows: list[tuple[str, Document]], codebook: Codebook) -> list[str]:
+    problems = _doubled(rows, lambda d: d.id)
+    for where, d in rows:
+        problems += [f"{where}: {p}" for p in label_problems(d.topics or {}, codebook)]
+        for field, value, allowed in (("genre", d.genre, codebook.genres), ("stratum", d.stratum, codebook.strata)):
+            if value is not None and allowed and value not in allowed:
+                problems.append(f"{where}: {field}: found {value!r}, expected one of {allowed}")
+    return problems
+
+
+def _check_passages(
+    rows: list[tuple[str, Passage]], documents: list[tuple[str, Document]], codebook: Codebook
+) -> list[str]:
+    problems = _doubled(rows, lambda p: p.id)
+    known = {d.id for _, d in documents}
+    clash = sorted({p.id for _, p in rows} & known)
+    if clash:
+        problems.append(f"ids of both a passage and a document: {clash[:5]}; units need ids of their own")
+    seen: dict[tuple[str, int], str] = {}
+    for where, p in rows:
+        if p.document_id not in known:
+            problems.append(f"{where}: document_id: {p.document_id!r} is not in documents.jsonl")
+        if not p.text.strip():
+            problems.append(f"{where}: text: only white space; expected the passage's text")
+        first = seen.setdefault((p.document_id, p.index), where)
+        if first != where:
+            problems.append(f"{where}: index {p.index} of {p.document_id!r} stands at {first} too")
+        problems += [f"{where}: {problem}" for problem in label_problems(p.topics, codebook)]
+    return problems
+
+
+def _check_units(rows: Iterable[tuple[str, Annotation | Adjudication]], corpus: Corpus) -> list[str]:
+    known = set(corpus.document) | {p.id for p in corpus.passages}
+    problems = []
+    for where, row in rows:
+        if row.unit not in known:
+            problems.append(f"{where}: unit: {row.unit!r} is neither a passage nor a document")
+        problems += [f"{where}: {p}" for p in label_problems(row.topics, corpus.codebook)]
+    return problems
+
+
+def _doubled(rows, key) -> list[str]:  # type: ignore[no-untyped-def]
+    first: dict[str, str] = {}
+    problems = []
+    for where, row in rows:
+        other = first.setdefault(key(row), where)
+        if other != where:
+            problems.append(f"{where}: {key(row)!r} stands at {other} too; ids are unique")
+    return problems
+
+
+def _raise_all(problems: list[str]) -> None:
+    if len(problems) > MOST_PROBLEMS:
+        problems = [*problems[:MOST_PROBLEMS], f"… and {len(problems) - MOST_PROBLEMS} problems more"]
+    if problems:
+        raise CorpusError(problems)
+
+
+def _hash(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        data = path.read_bytes()
+        digest.update(f"{path.name} {len(data)}\n".encode())
+        digest.update(data)
+    return digest.hexdigest()

@@ -1,0 +1,183 @@
+"""Splits that no document, event, page or near-duplicate crosses, stratified over every label.
+
+scikit-learn has no grouped split for multi-label data (`StratifiedGroupKFold` refuses it), so the assignment
+is iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011), applied to groups.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from sahelclf.codebook import validation_problems
+from sahelclf.corpus.duplicates import linked_groups, near_duplicates
+from sahelclf.corpus.read import Corpus
+from sahelclf.errors import CorpusError
+from sahelclf.records import Split
+
+SHARES = {"train": 0.7, "dev": 0.1, "test": 0.2}
+CUTS = {"temporal-2021": "2022-01-01", "temporal-2023": "2023-07-26"}
+N_FOLDS = 5
+
+
+def document_groups(corpus: Corpus) -> list[int]:
+    """Group of each document, in the corpus's order: one event, one page, or texts nearly the same."""
+    texts = [corpus.text_of(d.id) for d in corpus.documents]
+    pairs = [(i, j) for i, j, _ in near_duplicates(texts)]
+    owner = {p.id: i for i, d in enumerate(corpus.documents) for p in corpus.passages_of[d.id]}
+    near = near_duplicates([p.text for p in corpus.passages])
+    pairs += [(owner[corpus.passages[i].id], owner[corpus.passages[j].id]) for i, j, _ in near]
+    keys = [[d.event_id for d in corpus.documents], [d.url for d in corpus.documents]]
+    return linked_groups(len(corpus.documents), pairs, keys)
+
+
+def stratify_groups(counts: np.ndarray, groups: Sequence[int], shares: Sequence[float], seed: int) -> np.ndarray:
+    """Assign whole groups to parts.
+
+    Parameters
+    ----------
+    counts
+        (n_items, n_labels): how often each item carries each label; a column of ones keeps sizes in proportion.
+    groups
+        (n_items,) group numbers.
+    shares
+        (n_parts,) positive, summing to one.
+
+    Returns
+    -------
+    (n_items,) part numbers. Groups with the rarest labels are placed first, each where its labels are missing most.
+    """
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    per_group = np.zeros((len(names), counts.shape[1]))
+    np.add.at(per_group, index, counts)
+    totals = per_group.sum(axis=0)
+    weight = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
+    scaled = per_group * weight
+    noise = np.random.default_rng(seed).random(len(names)) * 1e-6
+    missing = np.outer(np.asarray(shares, dtype=float), totals * weight)
+    part_of = np.empty(len(names), dtype=int)
+    for g in np.argsort(-(scaled.max(axis=1) + noise), kind="stable"):
+        after = missing - scaled[g]
+        gain = (missing**2).sum(axis=1) - (after**2).sum(axis=1)
+        part_of[g] = int(np.argmax(gain))
+        missing[part_of[g]] = after[part_of[g]]
+    return part_of[index]
+
+
+def label_counts(corpus: Corpus, document_ids: Sequence[str]) -> np.ndarray:
+    """(n_documents, n_columns): size, stratum, document topics, and passages with each topic and topic=stance."""
+    names: dict[str, int] = {}
+    rows: list[Counter[str]] = []
+    for document_id in document_ids:
+        document = corpus.document[document_id]
+        row: Counter[str] = Counter({"(size)": 1, f"stratum {document.stratum}": 1})
+        row.update(f"document {topic}" for topic in document.topics or {})
+        for passage in corpus.passages_of[document_id]:
+            row["(passages)"] += 1
+            for topic, label in passage.topics.items():
+                row[topic] += 1
+                row[f"{topic}={label.stance}"] += 1
+        rows.append(row)
+        for name in row:
+            names.setdefault(name, len(names))
+    counts = np.zeros((len(rows), len(names)))
+    for i, row in enumerate(rows):
+        for name, value in row.items():
+            counts[i, names[name]] = value
+    return counts
+
+
+def make_folds(corpus: Corpus, document_ids: Sequence[str], n_folds: int, seed: int) -> np.ndarray:
+    """(n_documents,) fold numbers, grouped and stratified."""
+    group = dict(zip((d.id for d in corpus.documents), document_groups(corpus), strict=True))
+    groups = [group[d] for d in document_ids]
+    if len(set(groups)) < n_folds:
+        raise CorpusError(
+            f"{corpus.root}: {len(set(groups))} independent documents in the development data; "
+            f"{n_folds} folds need at least {n_folds}"
+        )
+    return stratify_groups(label_counts(corpus, document_ids), groups, [1 / n_folds] * n_folds, seed)
+
+
+def make_splits(corpus: Corpus, seed: int = 0) -> list[Split]:
+    """Every split that `corpus split` writes."""
+    ids = [d.id for d in corpus.documents]
+    part = stratify_groups(label_counts(corpus, ids), document_groups(corpus), [*SHARES.values()], seed)
+    parts = {name: [d for d, p in zip(ids, part, strict=True) if p == i] for i, name in enumerate(SHARES)}
+    together = "documents of one event, one page, or with passages nearly the same stay together"
+    grouped = Split(name="grouped", rule=f"70/10/20, stratified over labels and strata; {together}", parts=parts)
+    splits = [grouped]
+    development = [d for d in ids if d not in set(parts["test"])]
+    if len(development) >= N_FOLDS:
+        fold = make_folds(corpus, development, N_FOLDS, seed)
+        splits.append(
+            Split(
+                name="folds",
+                kind="folds",
+                rule=f"{N_FOLDS} stratified folds of the train and dev parts of 'grouped'; {together}",
+                parts={f"fold{k}": [d for d, f in zip(development, fold, strict=True) if f == k] for k in range(N_FOLDS)},
+            )
+        )
+    return splits + _by_date(corpus) + _by_country(corpus)
+
+
+def _by_date(corpus: Corpus) -> list[Split]:
+    dated = [d for d in corpus.documents if d.date]
+    splits = []
+    for name, cut in CUTS.items():
+        parts = {
+            "train": [d.id for d in dated if str(d.date) < cut],
+            "test": [d.id for d in dated if str(d.date) >= cut],
+        }
+        if all(parts.values()):
+            splits.append(Split(name=name, rule=f"train before {cut}, test from then on", parts=parts))
+    return splits
+
+
+def _by_country(corpus: Corpus) -> list[Split]:
+    first = {d.id: d.countries[0] for d in corpus.documents if d.countries}
+    common = [c for c, n in Counter(first.values()).most_common() if n >= 5]
+    if len(common) < 2:
+        return []
+    parts = {c: [d for d, country in first.items() if country == c] for c in common}
+    parts["other"] = [d for d, country in first.items() if country not in set(common)]
+    rule = "by the first country named; leave one out at a time (countries of fewer than 5 documents are 'other')"
+    return [Split(name="country", kind="folds", rule=rule, parts={k: v for k, v in parts.items() if v})]
+
+
+def write_splits(corpus: Corpus, folder: Path, seed: int = 0) -> list[Split]:
+    """Write `splits/*.json` of a corpus."""
+    folder.mkdir(parents=True, exist_ok=True)
+    splits = make_splits(corpus, seed)
+    for split in splits:
+        text = json.dumps(split.model_dump(), ensure_ascii=False, indent=1)
+        (folder / f"{split.name}.json").write_text(text + "\n", encoding="utf-8")
+    return splits
+
+
+def read_split(corpus: Corpus, name: str) -> Split:
+    """A committed split; 'grouped' is drawn on the spot where the corpus has none (always the same one)."""
+    path = corpus.root / "splits" / f"{name}.json"
+    if not path.exists():
+        if name == "grouped":
+            return make_splits(corpus)[0]
+        there = sorted(p.stem for p in path.parent.glob("*.json")) or ["grouped"]
+        raise CorpusError(f"{path}: no such split; expected one of {there}, or write them with: sahelclf corpus split")
+    try:
+        split = Split.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise CorpusError(validation_problems(error, str(path))) from None
+    listed = Counter(d for ids in split.parts.values() for d in ids)
+    doubled = sorted(d for d, n in listed.items() if n > 1)
+    unknown = sorted(set(listed) - set(corpus.document))
+    problems = []
+    if doubled:
+        problems.append(f"{path}: documents in two parts: {doubled[:5]}")
+    if unknown:
+        problems.append(f"{path}: documents that the corpus does not have: {unknown[:5]} ({len(unknown)} in all)")
+    if problems:
+        raise CorpusError(problems)
+    return split

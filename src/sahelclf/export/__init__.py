@@ -1,0 +1,1 @@
+"""The bundle, a folder that labels texts elsewhere, and its forms."""

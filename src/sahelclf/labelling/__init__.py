@@ -1,0 +1,1 @@
+"""Inputs to labelled rows: readers, the labeller, writers, rejects."""

@@ -1,0 +1,136 @@
+"""A bundle that labels texts and pages, as Python objects or as the design's rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sahelclf.corpus.pages import Page, clean_text_page
+from sahelclf.corpus.passages import cut_passages
+from sahelclf.errors import BundleError, RequestError
+from sahelclf.evaluation import decide
+from sahelclf.export.load import open_bundle
+from sahelclf.labelling.language import recognise
+from sahelclf.models.plain import PlainLabeller, sigmoid, split_heads
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = dict[str, Any]
+
+
+class Labeller:
+    """A bundle, loaded. Rows are the design's JSON objects; `frame` gives the flat table."""
+
+    def __init__(self, manifest: dict[str, Any], runtime: PlainLabeller) -> None:
+        self.manifest = manifest
+        self.runtime = runtime
+        self.topics: tuple[str, ...] = tuple(manifest["topics"])
+        self.stances: tuple[str, ...] = tuple(manifest["stances"])
+        documents = manifest["documents"]
+        column = lambda name: np.array([documents[name][t] for t in self.topics])  # noqa: E731
+        self._scale, self._offset, self._thresholds = column("scale"), column("offset"), column("thresholds")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Labeller":
+        """Load a bundle folder; it is checked first, and refused where a byte of it has changed."""
+        manifest = open_bundle(Path(folder))
+        if manifest.get("documents", {}).get("pooling") != decide.POOLING:
+            raise BundleError(f"{folder}: pooling {manifest.get('documents')!r}; this sahelclf knows {decide.POOLING!r}")
+        try:
+            return cls(manifest, PlainLabeller.load(folder))  # type: ignore[no-untyped-call]
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise BundleError(f"{folder}: not readable as a linear labeller: {error!r}") from error
+
+    def predict(self, texts: Sequence[str], ids: Sequence[str] | None = None) -> list[Row]:
+        """One row a passage, in order; ids default to row numbers from 0."""
+        if isinstance(texts, str):
+            raise RequestError("predict takes a sequence of texts, found one text; put it in a list")
+        texts = list(texts)
+        strangers = [i for i, t in enumerate(texts) if not isinstance(t, str)]
+        if strangers:
+            raise RequestError(f"predict takes texts; found {texts[strangers[0]]!r} at position {strangers[0]} ({len(strangers)} in all)")
+        names = [str(i) for i in (range(len(texts)) if ids is None else ids)]
+        if len(names) != len(texts):
+            raise RequestError(f"predict: {len(texts)} texts and {len(names)} ids; expected as many")
+        p, stance = self._probabilities(texts)
+        return [self._row(i, "passage", t, self._topics(p[k], stance[k])) for k, (i, t) in enumerate(zip(names, texts, strict=True))]
+
+    def predict_page(self, page: Page, id_: str) -> Row:
+        """A cleaned page at both levels; see the design for the row of a document."""
+        passages = list(page.passages)
+        p, stance = self._probabilities([s.text for s in passages])
+        pooled, mean, evidence = decide.pool(p, stance, np.array([0]))
+        document_p = sigmoid(pooled * self._scale + self._offset)[0]  # type: ignore[no-untyped-call]
+        topics = self._topics(document_p, mean[0], self._thresholds)
+        for k, topic in enumerate(self.topics):
+            topics[topic]["evidence"] = int(evidence[0, k])
+        row = self._row(id_, "document", page.text, topics)
+        row |= {"title": page.title or None, "date": page.date}
+        row["passages"] = [
+            self._row(f"{id_}#{k}", "passage", s.text, self._topics(p[k], stance[k])) | {"text": s.text, "start": s.start, "end": s.end}
+            for k, s in enumerate(passages)
+        ]
+        row["dropped"] = [{"text": d.text, "reason": d.reason} for d in page.dropped]
+        return row
+
+    def predict_document(self, text: str, id_: str = "0") -> Row:
+        """Clean a page of plain text, cut it, and label it at both levels."""
+        page = clean_text_page(text)
+        if not page.passages:
+            raise RequestError(f"document {id_}: no text is left after cleaning")
+        return self.predict_page(page, id_)
+
+    def frame(self, texts: Sequence[str], ids: Sequence[str] | None = None) -> "pd.DataFrame":
+        """The flat table of passages."""
+        import pandas as pd
+
+        return pd.DataFrame([flat for row in self.predict(texts, ids) for flat in flat_rows(row, self.topics, self.stances)])
+
+    def _probabilities(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        p = sigmoid(self.runtime.logits(texts))  # type: ignore[no-untyped-call]
+        topics, stance = split_heads(p, len(self.topics), len(self.stances))  # type: ignore[no-untyped-call]
+        return topics, stance
+
+    def _topics(self, p: np.ndarray, stance: np.ndarray, thresholds: np.ndarray | None = None) -> dict[str, Any]:
+        thresholds = self.runtime.thresholds if thresholds is None else thresholds
+        found: dict[str, Any] = {}
+        for k, topic in enumerate(self.topics):
+            holds = bool(p[k] >= thresholds[k])
+            found[topic] = {
+                "probability": round(float(p[k]), 6),
+                "holds": holds,
+                "stance": self.stances[int(stance[k].argmax())] if holds else None,
+                "stance_probability": {s: round(float(x), 6) for s, x in zip(self.stances, stance[k], strict=True)},
+            }
+        return found
+
+    def _row(self, id_: str, unit: str, text: str, topics: dict[str, Any]) -> Row:
+        return {"id": id_, "unit": unit, "language": recognise(text), "topics": topics}
+
+
+def page_of(text: str, title: str | None) -> Page:
+    """A page from a row's text and its title, which stands as a heading unless the text begins with it."""
+    page = clean_text_page(text)
+    headline = " ".join((title or "").split())
+    if not headline or page.text.startswith(headline):
+        return page
+    whole, passages = cut_passages([headline, *(s.text for s in page.passages)])
+    return Page(headline, page.date, whole, passages, page.dropped)
+
+
+def flat_rows(row: Row, topics: Sequence[str], stances: Sequence[str]) -> list[Row]:
+    """A row as lines of the flat table: a document, then its passages."""
+    flat = [_flat(row, None, topics, stances)]
+    return flat + [_flat(p, k, topics, stances) for k, p in enumerate(row.get("passages", ()))]
+
+
+def _flat(row: Row, passage: int | None, topics: Sequence[str], stances: Sequence[str]) -> Row:
+    line: Row = {"id": row["id"].rpartition("#")[0] if passage is not None else row["id"]}
+    line |= {"unit": row["unit"], "passage": passage, "language": row["language"]}
+    for topic in topics:
+        t = row["topics"][topic]
+        line |= {f"{topic}_probability": t["probability"], f"{topic}_holds": t["holds"], f"{topic}_stance": t["stance"]}
+        line |= {f"{topic}_{s}": t["stance_probability"][s] for s in stances}
+    return line

@@ -1,0 +1,1 @@
+"""Models give logits; deciding labels is evaluation's work."""

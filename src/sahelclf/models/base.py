@@ -1,0 +1,30 @@
+"""The Model protocol: fit on binary heads, give logits, fold calibration into the head, save plain files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from sahelclf.tasks.base import TaskData
+
+
+class Model(Protocol):
+    """What training asks of a model; `sahelclf.models.registry` builds one from its configuration."""
+
+    name: str
+
+    def fit(self, data: TaskData, *, seed: int) -> None:
+        """Fit every head on the rows where it has an answer. A head without both answers says the prior."""
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, n_heads) logits, calibrated once `calibrate` was called."""
+
+    def calibrate(self, scale: np.ndarray, offset: np.ndarray) -> None:
+        """Make the head say `scale * logit + offset`, both (n_heads,), from now on."""
+
+    def save(self, folder: Path) -> None:
+        """Write the weights into a folder, each stored once, no pickle."""
+
+    def describe(self) -> dict[str, Any]:
+        """What a reader of the manifest needs to know, such as how text is read."""

@@ -1,0 +1,184 @@
+"""Reader of linear labellers: plain numbers in, labels out. Needs numpy and the standard library alone.
+
+This one file is the package's own runtime for linear models and travels inside every exported bundle. What it computes:
+
+1. text: lower case, Unicode NFKD, combining marks removed;
+2. per feature block, terms: `word` = runs of words found by a pattern, `char_wb` = character runs within
+   white-space-bounded words, padded by a space on both sides;
+3. per block: count, or 1 + ln(count), or mere presence; times the term's idf; for `l2`, over the row's Euclidean norm;
+4. logits = features x coef + intercept; probability = 1 / (1 + exp(-logit)), calibration being folded into both;
+5. a topic holds at probability >= its threshold; a topic's stance probabilities are its sigmoids over their sum.
+"""
+
+import json
+import re
+import unicodedata
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+ROWS_AT_ONCE = 256
+CACHED_WORDS = 100_000
+
+
+def normalise(text):
+    """Lower case, compatibility decomposition, no combining marks: the same for 'é' and 'e' + accent."""
+    text = text.lower()
+    if text.isascii():
+        return text
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+class WordTerms:
+    """Ids of runs of `low` to `high` words."""
+
+    def __init__(self, block):
+        self.vocabulary = {term: i for i, term in enumerate(block["terms"])}
+        self.tokens = re.compile(block["token_pattern"]).findall
+        self.low, self.high = block["ngram_range"]
+
+    def __call__(self, text):
+        """Ids in the block, with repetition."""
+        tokens = self.tokens(text)
+        get = self.vocabulary.get
+        found = [get(t) for t in tokens] if self.low == 1 else []
+        for n in range(max(2, self.low), self.high + 1):
+            found += [get(" ".join(run)) for run in zip(*(tokens[k:] for k in range(n)))]
+        return [i for i in found if i is not None]
+
+
+class CharTerms:
+    """Ids of runs of `low` to `high` characters within words; the ids of a word are kept."""
+
+    def __init__(self, block):
+        self.vocabulary = {term: i for i, term in enumerate(block["terms"])}
+        self.low, self.high = block["ngram_range"]
+        self.known = {}
+
+    def __call__(self, text):
+        """Ids in the block, with repetition."""
+        if len(self.known) > CACHED_WORDS:
+            self.known.clear()
+        known = self.known
+        found = []
+        for word in text.split():
+            ids = known.get(word)
+            if ids is None:
+                ids = known[word] = self._of_word(f" {word} ")
+            found += ids
+        return found
+
+    def _of_word(self, word):
+        get = self.vocabulary.get
+        found = []
+        for n in range(self.low, self.high + 1):
+            found += [get(word[k : k + n]) for k in range(max(1, len(word) - n + 1))]
+            if len(word) <= n:
+                break
+        return [i for i in found if i is not None]
+
+
+TERMS = {"word": WordTerms, "char_wb": CharTerms}
+
+
+class PlainLabeller:
+    """A linear labeller read from a bundle's `manifest.json`, `features.json` and `weights.npz`."""
+
+    def __init__(self, manifest, blocks, arrays):
+        self.heads = list(manifest["heads"])
+        self.topics = list(manifest["topics"])
+        self.stances = list(manifest["stances"])
+        self.thresholds = np.array([manifest["thresholds"][t] for t in self.topics])
+        self.blocks = [(TERMS[b["analyzer"]](b), b, arrays[f"idf{i}"]) for i, b in enumerate(blocks)]
+        self.coef = arrays["coef"]
+        self.intercept = arrays["intercept"]
+
+    @classmethod
+    def load(cls, folder):
+        """Read the three files; no code is run and no pickle accepted."""
+        folder = Path(folder)
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        blocks = json.loads((folder / "features.json").read_text(encoding="utf-8"))["blocks"]
+        with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
+            return cls(manifest, blocks, {name: arrays[name] for name in arrays.files})
+
+    def logits(self, texts):
+        """(n, n_heads) calibrated logits."""
+        texts = [str(t) for t in texts]
+        parts = [self._logits(texts[i : i + ROWS_AT_ONCE]) for i in range(0, len(texts), ROWS_AT_ONCE)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.heads)))
+
+    def _logits(self, texts):
+        out = np.tile(self.intercept, (len(texts), 1))
+        clean = [normalise(t) for t in texts]
+        start = 0
+        for terms, block, idf in self.blocks:
+            rows, ids, values = _weights([terms(t) for t in clean], block, idf)
+            if len(rows):
+                first = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
+                out[rows[first]] += np.add.reduceat(values[:, None] * self.coef[start + ids], first, axis=0)
+            start += len(idf)
+        return out
+
+    def features(self, text):
+        """[(block name, term, value)] of one text: what `coef` is multiplied with, for explanations."""
+        found = []
+        for terms, block, idf in self.blocks:
+            _, ids, values = _weights([terms(normalise(text))], block, idf)
+            found += [(block["name"], block["terms"][i], float(v)) for i, v in zip(ids, values)]
+        return found
+
+    def probabilities(self, texts):
+        """(n, n_topics) and (n, n_topics, n_stances)."""
+        return split_heads(sigmoid(self.logits(texts)), len(self.topics), len(self.stances))
+
+    def rows(self, ids, texts, unit="passage", language=None):
+        """The flat table: one dict a text."""
+        holds, stance = self.probabilities(texts)
+        return [
+            flat_row(self, i, unit, None, language, p, s) for i, p, s in zip(ids, holds, stance)
+        ]
+
+
+def _weights(found, block, idf):
+    """Row, term and value of every term that occurs, rows in order: counts, log, idf, norm."""
+    lengths = [len(ids) for ids in found]
+    ids = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=sum(lengths))
+    keys = np.repeat(np.arange(len(found)), lengths) * len(idf) + ids
+    keys, counts = np.unique(keys, return_counts=True)
+    rows, ids = np.divmod(keys, len(idf)) if len(idf) else (keys, keys)
+    values = np.ones(len(ids)) if block["norm"] == "presence" else counts.astype(float)
+    if block["sublinear_tf"]:
+        values = 1.0 + np.log(values)
+    values = values * idf[ids]
+    if block["norm"] == "l2":
+        norms = np.sqrt(np.bincount(rows, values * values, minlength=len(found)))
+        values = values / norms[rows]
+    return rows, ids, values
+
+
+def sigmoid(z):
+    """Probabilities of logits, without overflow."""
+    return np.where(z >= 0, 1.0, np.exp(-np.abs(z))) / (1.0 + np.exp(-np.abs(z)))
+
+
+def split_heads(p, n_topics, n_stances):
+    """Head probabilities (n, n_topics + n_topics x n_stances) to topics (n, t) and normalised stances (n, t, s)."""
+    stance = p[:, n_topics:].reshape(len(p), n_topics, n_stances)
+    total = stance.sum(axis=2, keepdims=True)
+    even = np.full_like(stance, 1.0 / n_stances)
+    return p[:, :n_topics], np.divide(stance, total, out=even, where=total > 0)
+
+
+def flat_row(labeller, id_, unit, passage, language, holds, stance):
+    """One row of the flat table."""
+    row = {"id": id_, "unit": unit, "passage": passage, "language": language}
+    for k, topic in enumerate(labeller.topics):
+        decided = bool(holds[k] >= labeller.thresholds[k])
+        row[f"{topic}_probability"] = float(holds[k])
+        row[f"{topic}_holds"] = decided
+        row[f"{topic}_stance"] = labeller.stances[int(np.argmax(stance[k]))] if decided else None
+        for j, name in enumerate(labeller.stances):
+            row[f"{topic}_{name}"] = float(stance[k, j])
+    return row

@@ -1,0 +1,55 @@
+"""From a model's configuration to the model."""
+
+from pathlib import Path
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from sahelclf.codebook import Codebook, validation_problems
+from sahelclf.config import KeywordsConfig, ModelConfig, TfidfConfig
+from sahelclf.errors import RequestError
+from sahelclf.models.base import Model
+
+
+def build_model(config: ModelConfig, codebook: Codebook, corpus_root: Path) -> Model:
+    """A model that has seen no data yet."""
+    from sahelclf.models.linear import Keywords, Tfidf
+
+    if isinstance(config, TfidfConfig):
+        return Tfidf(config)
+    return Keywords(config, read_dictionary(config, codebook, corpus_root))
+
+
+def read_dictionary(config: KeywordsConfig, codebook: Codebook, corpus_root: Path) -> dict[str, list[str]]:
+    """Terms by head, from YAML: `topics: {topic: [term, …]}` and `stances: {topic: {stance: [term, …]}}`."""
+    path = Path(config.dictionary) if config.dictionary else corpus_root / "keywords.yaml"
+    form = TypeAdapter(dict[str, dict[str, list[str] | dict[str, list[str]]]])
+    try:
+        raw = form.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise RequestError(
+            f"{path}: no dictionary there; model=keywords needs one: 'topics: {{topic: [term, …]}}' and "
+            "'stances: {topic: {stance: [term, …]}}'"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RequestError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        raise RequestError(validation_problems(error, str(path))) from None
+    problems = [f"{path}: {k!r}; expected 'topics' and 'stances'" for k in raw if k not in {"topics", "stances"}]
+    terms: dict[str, list[str]] = {}
+    for topic, found in raw.get("topics", {}).items():
+        if topic not in codebook.topics or not isinstance(found, list):
+            problems.append(f"{path}: topics.{topic}: expected a list of terms for one of {[*codebook.topics]}")
+        else:
+            terms[topic] = found
+    for topic, by_stance in raw.get("stances", {}).items():
+        if topic not in codebook.topics or not isinstance(by_stance, dict):
+            problems.append(f"{path}: stances.{topic}: expected lists of terms by stance for one of {[*codebook.topics]}")
+            continue
+        for stance, found in by_stance.items():
+            if stance not in codebook.stances:
+                problems.append(f"{path}: stances.{topic}.{stance}: expected one of {[*codebook.stances]}")
+            terms[f"{topic}={stance}"] = found
+    if problems:
+        raise RequestError(problems)
+    return terms

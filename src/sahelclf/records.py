@@ -1,0 +1,75 @@
+"""The records of an annotated corpus: one class a JSON line. Frozen and strict; vocabularies are the codebook's."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Id = Annotated[str, Field(pattern=r"^[^\s|]+$", max_length=200)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Label(_Record):
+    """What is said of one topic that holds."""
+
+    stance: str
+    basis: str | None = None
+    parties: list[str] = []
+
+
+Topics = dict[str, Label]
+
+
+class Document(_Record):
+    """One news item. Its text is its passages in order, joined by blank lines."""
+
+    id: Id
+    title: str = ""
+    url: str | None = None
+    sources: list[str] = []
+    outlet: str | None = None
+    date: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")] | None = None
+    countries: list[str] = []
+    genre: str | None = None
+    stratum: str | None = None
+    event_id: str | None = None
+    writer: str | None = None
+    topics: Topics | None = None
+
+
+class Passage(_Record):
+    """One paragraph of a document, or a few short ones on one point."""
+
+    id: Id
+    document_id: Id
+    index: Annotated[int, Field(ge=0)]
+    text: Annotated[str, Field(min_length=1)]
+    topics: Topics
+
+
+class Annotation(_Record):
+    """One annotator's labels of one unit, never edited. Round 0 is the pilot; a unit labelled again later has a higher round."""
+
+    unit: Id
+    round: Annotated[int, Field(ge=0)] = 1
+    topics: Topics
+
+
+class Adjudication(_Record):
+    """The decision on a unit that the annotators labelled differently."""
+
+    unit: Id
+    decided_by: str
+    why: str
+    topics: Topics
+
+
+class Split(_Record):
+    """Ids of documents by part, and the rule that drew them."""
+
+    name: str
+    kind: Literal["partition", "folds"] = "partition"
+    rule: str
+    parts: dict[str, list[Id]]

@@ -1,0 +1,60 @@
+"""The labeller's two tasks, topics and the stance on each, as one set of heads: topics, then `topic=stance`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sahelclf.codebook import Codebook
+from sahelclf.corpus.read import Corpus
+from sahelclf.records import Topics
+from sahelclf.tasks.base import HeadLayout, TaskData, TaskSpec
+
+
+def task_specs(codebook: Codebook) -> tuple[TaskSpec, TaskSpec]:
+    """Topics (multi-label, none may hold) and stance (one for each text and topic that holds)."""
+    topics = TaskSpec("topics", "multilabel", codebook.topic_names, "topic/macro_f1", may_be_empty=True)
+    stance = TaskSpec("stance", "multiclass", codebook.stance_names, "stance/macro_f1", uses_target=True)
+    return topics, stance
+
+
+def labeller_layout(codebook: Codebook) -> HeadLayout:
+    """Heads of the labeller; the stances of one topic form a group."""
+    topics, stances = codebook.topic_names, codebook.stance_names
+    names = (*topics, *(f"{t}={s}" for t in topics for s in stances))
+    n, k = len(topics), len(stances)
+    return HeadLayout(names, tuple(tuple(range(n + i * k, n + (i + 1) * k)) for i in range(n)))
+
+
+def encode_topics(labels: Sequence[Topics], codebook: Codebook) -> tuple[np.ndarray, np.ndarray]:
+    """(n, n_heads) targets and mask: a topic's stances have an answer only where the topic holds."""
+    layout = labeller_layout(codebook)
+    column = {name: i for i, name in enumerate(layout.names)}
+    y = np.zeros((len(labels), len(layout)), dtype=np.int8)
+    mask = np.zeros((len(labels), len(layout)), dtype=bool)
+    mask[:, : len(codebook.topics)] = True
+    for row, topics in enumerate(labels):
+        for topic, label in topics.items():
+            y[row, column[topic]] = 1
+            y[row, column[f"{topic}={label.stance}"]] = 1
+            mask[row, list(layout.groups[codebook.topic_names.index(topic)])] = True
+    return y, mask
+
+
+def passage_data(corpus: Corpus, document_ids: Sequence[str]) -> TaskData:
+    """Passages of these documents, in the corpus's order."""
+    wanted = set(document_ids)
+    passages = [p for d in corpus.documents if d.id in wanted for p in corpus.passages_of[d.id]]
+    y, mask = encode_topics([p.topics for p in passages], corpus.codebook)
+    return TaskData(
+        layout=labeller_layout(corpus.codebook),
+        ids=tuple(p.id for p in passages),
+        groups=tuple(p.document_id for p in passages),
+        texts=tuple(p.text for p in passages),
+        y=y,
+        mask=mask,
+    )
+
+
+def document_targets(corpus: Corpus, document_ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and mask of whole documents, from their own labels."""
+    return encode_topics([corpus.document[d].topics or {} for d in document_ids], corpus.codebook)

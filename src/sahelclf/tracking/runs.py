@@ -1,0 +1,133 @@
+"""Runs: few flat parameters, the design's metrics, inputs with their hash, figures, predictions, and the bundle."""
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sahelclf.errors import BundleError, SahelclfError
+from sahelclf.tracking.store import experiment_id, mlflow, tracking_uri
+
+MODEL_NAME = "labeller"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one run is to hold: plain values, so that whoever makes them need not know MLflow."""
+
+    params: dict[str, Any]
+    tags: dict[str, str]
+    metrics: dict[str, float]
+    inputs: list[tuple[str, pd.DataFrame, dict[str, str]]]
+    texts: dict[str, str]
+    tables: dict[str, pd.DataFrame]
+    figures: dict[str, Any]
+
+
+@contextmanager
+def open_run(name: str, parent_run_id: str | None = None, tags: dict[str, str] | None = None) -> Iterator[str]:
+    """A run that ends as FINISHED, KILLED (Ctrl-C) or FAILED, whatever happens inside; yields its id.
+
+    The client is used, not MLflow's active-run stack: MLFLOW_RUN_ID left in the environment would capture the run.
+    """
+    client, experiment = mlflow().MlflowClient, experiment_id()
+    all_tags = {"mlflow.runName": name, "mlflow.source.name": "sahelclf"} | (tags or {})
+    if parent_run_id:
+        all_tags["mlflow.parentRunId"] = parent_run_id
+    run_id = str(client().create_run(experiment, tags=all_tags, run_name=name).info.run_id)
+    status = "FAILED"
+    try:
+        yield run_id
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        client().set_terminated(run_id, status)
+
+
+def log_record(run_id: str, record: Record) -> None:
+    """Write a record into a run, metrics in one batch."""
+    module = mlflow()
+    client = module.MlflowClient()
+    entities = module.entities
+
+    stamp = int(time.time() * 1000)
+    numbers = [entities.Metric(k, float(v), stamp, 0) for k, v in record.metrics.items()]
+    params = [entities.Param(k, str(v)) for k, v in record.params.items()]
+    tags = [entities.RunTag(k, v) for k, v in record.tags.items()]
+    client.log_batch(run_id, metrics=numbers, params=params, tags=tags)
+    inputs = []
+    for context, frame, about in record.inputs:
+        data = module.data.from_pandas(frame, name=about["name"])
+        entity = entities.Dataset(
+            name=data.name, digest=about["sha256"][:36], source_type="local", source=about["source"],
+            schema=json.dumps(data.schema.to_dict()) if data.schema else None, profile=json.dumps(data.profile),
+        )
+        inputs.append(entities.DatasetInput(entity, [entities.InputTag("mlflow.data.context", context)]))
+    if inputs:
+        client.log_inputs(run_id, datasets=inputs)
+    for path, text in record.texts.items():
+        client.log_text(run_id, text, path)
+    for path, frame in record.tables.items():
+        client.log_text(run_id, frame.to_csv(index=False), path)
+    for path, figure in record.figures.items():
+        client.log_figure(run_id, figure, path)
+
+
+def log_bundle(run_id: str, folder: Path, metrics: dict[str, float]) -> str:
+    """Log a bundle as the run's model, so that `runs:/<run id>/labeller` and `models:/<id>` load it; returns its id."""
+    module = mlflow()
+    client = module.MlflowClient()
+    model = client.create_logged_model(experiment_id(), name=MODEL_NAME, source_run_id=run_id, model_type="labeller")
+    client.log_model_artifacts(model.model_id, str(folder))
+    client.finalize_logged_model(model.model_id, module.entities.LoggedModelStatus.READY)
+    client.log_outputs(run_id, models=[module.entities.LoggedModelOutput(model.model_id, 0)])
+    headline = {k: v for k, v in metrics.items() if k in {"topic/macro_f1", "stance/macro_f1", "joint/f1"}}
+    for name, value in headline.items():
+        client.log_metric(run_id, name, value, model_id=model.model_id)
+    return str(model.model_id)
+
+
+def is_uri(model: str) -> bool:
+    """Whether MODEL is MLflow's to find."""
+    return model.startswith(("runs:/", "models:/"))
+
+
+def fetch_bundle(uri: str, into: Path | None = None) -> Path:
+    """Local folder of a bundle that MLflow holds; `runs:/<run id>` means that run's labeller."""
+    module = mlflow()
+    module.set_tracking_uri(tracking_uri())
+    if uri.startswith("runs:/") and "/" not in uri.removeprefix("runs:/").strip("/"):
+        uri = f"{uri.rstrip('/')}/{MODEL_NAME}"
+    try:
+        target = into or Path(tempfile.mkdtemp(prefix="sahelclf-"))
+        return Path(module.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(target)))
+    except Exception as error:
+        text = " ".join(str(error).split())[:300]
+        raise BundleError(f"{uri}: not in the MLflow store {tracking_uri()}: {text}") from error
+
+
+def log_scores(run_id: str, metrics: dict[str, float]) -> bool:
+    """Add scores to a run; False where the store does not know the run."""
+    module = mlflow()
+    module.set_tracking_uri(tracking_uri())
+    client = module.MlflowClient()
+    try:
+        client.get_run(run_id)
+    except module.exceptions.MlflowException:
+        return False
+    for name, value in metrics.items():
+        client.log_metric(run_id, name, value)
+    return True
+
+
+def disk_error(error: OSError, where: Path) -> SahelclfError:
+    """A full disk or a folder that cannot be written, in words."""
+    return SahelclfError(f"{where}: {error.strerror or error}; nothing half-written was left there")

@@ -1,0 +1,83 @@
+"""The MLflow store: found or made before anything is logged, with absolute paths, safe for two at once.
+
+MLflow's own first use crashes when two processes meet in the schema migrations (its default store is made lazily), so
+the store and the experiment are made under a lock. Artifact paths are absolute in MLflow: a moved folder breaks the
+pages of old runs, never a bundle.
+"""
+
+import hashlib
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from sahelclf.errors import RequestError, SahelclfError
+
+EXPERIMENT = "sahelclf"
+ARTIFACTS = "mlartifacts"
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false",
+}
+
+
+@cache
+def mlflow() -> Any:
+    """MLflow, imported where it is used, without telemetry, progress bars or chatter."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    import logging
+
+    for name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    import mlflow as module
+
+    return module
+
+
+def tracking_uri() -> str:
+    """`MLFLOW_TRACKING_URI`, else `mlflow.db` in the working folder, where `mlflow ui` looks."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(Path.cwd() / 'mlflow.db').as_posix()}"
+
+
+def experiment_id() -> str:
+    """The experiment to log into; store and experiment are made if need be."""
+    uri, name = tracking_uri(), os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+    module = mlflow()
+    module.set_tracking_uri(uri)
+    key = hashlib.sha256(uri.encode()).hexdigest()[:16]
+    try:
+        with FileLock(Path(tempfile.gettempdir()) / f"sahelclf-{key}.lock", timeout=120):
+            client = module.MlflowClient()
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                return str(client.create_experiment(name, artifact_location=_artifact_location(uri)))
+    except Exception as error:
+        raise _store_error(uri, error) from error
+    if found.lifecycle_stage == "deleted":
+        raise RequestError(
+            f"MLflow experiment {name!r} in {uri} is deleted; restore it in mlflow ui or set MLFLOW_EXPERIMENT_NAME"
+        )
+    return str(found.experiment_id)
+
+
+def _artifact_location(uri: str) -> str | None:
+    """Beside an SQLite file; a server knows its own."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return (Path(uri.removeprefix("sqlite:///")).resolve().parent / ARTIFACTS).as_uri()
+
+
+def _store_error(uri: str, error: Exception) -> SahelclfError:
+    text = " ".join(str(error).split())[:300]
+    return SahelclfError(
+        f"MLflow store {uri}: {text}. Is the folder writable, the disk not full, the server up? "
+        "MLFLOW_TRACKING_URI names another store."
+    )

@@ -1,0 +1,1 @@
+"""Fitting and cross-fitting; knows no tracker and no export."""
