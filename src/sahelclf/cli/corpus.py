@@ -1,6 +1,7 @@
 """`corpus validate|stats|agreement|split [--corpus FOLDER]`."""
 
 import json
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,11 +87,14 @@ def _agreement(corpus: "Corpus", *, as_json: bool) -> int:
     rows = [["level", "question", "n", "alpha", "interval", "kappa", "agree", "said yes"]]
     for a in found:
         low, high = a.alpha_interval
-        number = lambda x: "–" if x != x else f"{x:.3f}"  # noqa: E731, PLR0124 - NaN
         yes = f"{a.support[0]} / {a.support[1]}" if a.support else ""
-        rows.append([a.level, a.what, str(a.n), number(a.alpha), f"[{number(low)}, {number(high)}]", number(a.kappa), number(a.agree), yes])
+        rows.append([a.level, a.what, str(a.n), _number(a.alpha), f"[{_number(low)}, {_number(high)}]", _number(a.kappa), _number(a.agree), yes])
     result(table(rows))
     return 0
+
+
+def _number(x: float) -> str:
+    return "–" if isnan(x) else f"{x:.3f}"
 
 
 def _split(corpus: "Corpus", *, write: bool) -> int:

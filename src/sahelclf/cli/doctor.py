@@ -39,13 +39,16 @@ def _versions() -> list[Check]:
     from sahelclf.export.bundle import installed_versions
 
     base, extra = installed_versions(("sahelclf", *BASE)), installed_versions(EXTRA)
-    listed = lambda found: ", ".join(f"{k} {v}" for k, v in found.items())  # noqa: E731
     absent = [k for k, v in extra.items() if v == "not installed"]
     return [
         Check("python", sys.version_info >= (3, 11), f"{platform.python_version()} at {sys.executable}", "install Python 3.11 or newer"),
-        Check("base", "not installed" not in base.values(), listed(base), "pip install -c requirements.lock sahelclf"),
-        Check("transformer", not absent, listed(extra), "pip install -c requirements.lock 'sahelclf[transformer]' (for model=transformer and embedding; not needed for tfidf)"),
+        Check("base", "not installed" not in base.values(), _listed(base), "pip install -c requirements.lock sahelclf"),
+        Check("transformer", not absent, _listed(extra), "pip install -c requirements.lock 'sahelclf[transformer]' (for model=transformer and embedding; not needed for tfidf)"),
     ]
+
+
+def _listed(found: dict[str, str]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in found.items())
 
 
 def _encoder() -> Check:
@@ -94,10 +97,9 @@ def _offline() -> Check:
 
 
 def _threads() -> Check:
+    import numpy as np
     import psutil
     from threadpoolctl import threadpool_info
-
-    import numpy as np
 
     np.ones((2, 2)) @ np.ones((2, 2))
     pools = ", ".join(f"{p['internal_api']} {p['num_threads']}" for p in threadpool_info()) or "none"

@@ -101,14 +101,17 @@ def _from_labeller(labeller: "Labeller", corpus: "Corpus", ids: list[str]) -> "d
         )
     n = len(data.layout)
     documents = labeller.manifest["documents"]
-    column = lambda values: np.array([values[t] for t in labeller.topics])  # noqa: E731
+
+    def column(name: str) -> np.ndarray:
+        return np.array([documents[name][t] for t in labeller.topics])
+
     decision = Decision(
         Calibration(np.ones(n), np.zeros(n)),
         labeller.runtime.thresholds,
-        Calibration(column(documents["scale"]), column(documents["offset"])),
-        column(documents["thresholds"]),
+        Calibration(column("scale"), column("offset")),
+        column("thresholds"),
     )
-    passages, whole = apply_decision(decision, labeller.runtime.logits(data.texts), data, names)  # type: ignore[no-untyped-call]
+    passages, whole = apply_decision(decision, labeller.runtime.logits(data.texts), data, names)
     y, _ = document_targets(corpus, decide.document_offsets(data.groups)[0])
     return {"passages": (passages, Gold.from_heads(data.y, names)), "documents": (whole, Gold.from_heads(y, names))}
 
@@ -125,9 +128,9 @@ def _from_table(path: Path, corpus: "Corpus", ids: list[str]) -> "dict[str, tupl
     table = from_flat_rows(read_table(path), names, owner, str(path))
     labels = {d.id: d.topics or {} for d in corpus.documents} | {p.id: p.topics for p in corpus.passages}
     levels = {}
-    for level, member in (("passages", lambda i: i not in corpus.document), ("documents", lambda i: i in corpus.document)):
-        expected = [i for i, d in owner.items() if d in wanted and member(i)]
-        rows = [k for k, i in enumerate(table.ids) if owner[i] in wanted and member(i)]
+    for level, whole in (("passages", False), ("documents", True)):
+        expected = [i for i, d in owner.items() if d in wanted and (i in corpus.document) == whole]
+        rows = [k for k, i in enumerate(table.ids) if owner[i] in wanted and (i in corpus.document) == whole]
         if not rows:
             continue
         missing = sorted(set(expected) - {table.ids[k] for k in rows})

@@ -1,8 +1,12 @@
 """`predict MODEL INPUT [-o OUT]`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sahelclf.cli.terminal import parser
+
+if TYPE_CHECKING:
+    from sahelclf.labelling.labeller import Labeller
 
 EPILOG = """examples:
   python -m sahelclf predict bundles/tfidf-… articles.csv --text body -o labels.csv
@@ -35,7 +39,7 @@ def run(args: list[str]) -> int:
     return 0
 
 
-def load_labeller(model: str):  # type: ignore[no-untyped-def]
+def load_labeller(model: str) -> "Labeller":
     """A labeller from a folder, or from MLflow where MODEL is a URI."""
     from sahelclf.labelling.labeller import Labeller
 

@@ -51,7 +51,6 @@ def run(args: list[str]) -> int:
 
 def _with_hydra(args: list[str]) -> None:
     """Hand the rest of the command line to Hydra, and turn its complaints into ours."""
-    from antlr4.error.Errors import RecognitionException
     from hydra import main as hydra_main
     from hydra.errors import HydraException
     from omegaconf import DictConfig, OmegaConf
@@ -70,7 +69,7 @@ def _with_hydra(args: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own way and exits with 1
     try:
         decorated()
-    except (HydraException, OmegaConfBaseException, RecognitionException) as error:
+    except (HydraException, OmegaConfBaseException) as error:
         raise RequestError(_one_line(error)) from error
     except SystemExit as stop:
         if stop.code not in {0, None}:
@@ -94,7 +93,8 @@ def train(raw: dict[str, Any], check: Any) -> Path:
     if out is not None and out.exists():
         raise RequestError(f"out={out}: exists already; choose another folder, or move it away")
     from sahelclf.tracking import runs
-    from sahelclf.training.run import corpus_root, run as train_run
+    from sahelclf.training.run import corpus_root
+    from sahelclf.training.run import run as train_run
 
     root = corpus_root(config.corpus)
     if not (root / "codebook.yaml").exists():
@@ -131,7 +131,7 @@ def _run_name(config: Any) -> str:
 def _progress() -> Iterator[Any]:
     from tqdm import tqdm
 
-    bar: tqdm[None] = tqdm(disable=not sys.stderr.isatty(), leave=False, file=sys.stderr, bar_format="{desc} {n}/{total} [{elapsed}]")
+    bar: tqdm[Any] = tqdm(disable=not sys.stderr.isatty(), leave=False, file=sys.stderr, bar_format="{desc} {n}/{total} [{elapsed}]")
 
     def on_step(what: str, done: int, of: int) -> None:
         bar.set_description_str(what, refresh=False)

@@ -5,7 +5,7 @@ because resampling needs thousands at once; the test compares it with the `kripp
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -42,10 +42,10 @@ class Agreement:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain form, rounded for a card."""
-        r = lambda x: None if np.isnan(x) else round(float(x), 4)  # noqa: E731
         low, high = self.alpha_interval
-        row = {"level": self.level, "what": self.what, "n": self.n, "alpha": r(self.alpha), "low": r(low), "high": r(high)}
-        return row | {"kappa": r(self.kappa), "agree": r(self.agree), "support": self.support}
+        numbers = {"alpha": self.alpha, "low": low, "high": high, "kappa": self.kappa, "agree": self.agree}
+        rounded = {k: None if np.isnan(v) else round(float(v), 4) for k, v in numbers.items()}
+        return {"level": self.level, "what": self.what, "n": self.n, **rounded, "support": self.support}
 
 
 def alpha_from_coincidences(coincidences: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -126,17 +126,18 @@ def agreement(corpus: Corpus, pairs: Sequence[Pair], seed: int = 0) -> list[Agre
             continue
         book = corpus.codebook
         for topic in book.topic_names:
-            rows.append(_question(level, topic, chosen, (False, True), lambda t, k=topic: k in t, seed))
+            answers = [(topic in p.first, topic in p.second) for p in chosen]
+            rows.append(_question(level, topic, chosen, answers, (False, True), seed))
         rows.append(_sets(level, chosen, seed))
         for topic in book.topic_names:
             both = [p for p in chosen if topic in p.first and topic in p.second]
-            rows.append(
-                _question(level, f"{topic} stance", both, book.stance_names, lambda t, k=topic: t[k].stance, seed)
-            )
+            stances = [(p.first[topic].stance, p.second[topic].stance) for p in both]
+            rows.append(_question(level, f"{topic} stance", both, stances, book.stance_names, seed))
         for topic in book.topic_names if book.bases else ():
             both = [p for p in chosen if topic in p.first and topic in p.second]
             both = [p for p in both if p.first[topic].basis and p.second[topic].basis]
-            rows.append(_question(level, f"{topic} basis", both, tuple(book.bases), lambda t, k=topic: t[k].basis, seed))
+            bases = [(p.first[topic].basis, p.second[topic].basis) for p in both]
+            rows.append(_question(level, f"{topic} basis", both, bases, tuple(book.bases), seed))
     return rows
 
 
@@ -145,14 +146,13 @@ def pairwise_f1(pairs: Sequence[Pair], topics: Sequence[str], stances: Sequence[
 
     F1 is the same whichever of the two is taken as gold. Stance is scored where both say that the topic holds.
     """
-    f1 = lambda both, one, other: 2 * both / (one + other) if one + other else 0.0  # noqa: E731
     scores: dict[str, float] = {}
     cells = {s: np.zeros(3) for s in stances}
     joint = np.zeros(3)
     for topic in topics:
         a = np.array([topic in p.first for p in pairs], dtype=bool)
         b = np.array([topic in p.second for p in pairs], dtype=bool)
-        scores[f"topic/{topic}/f1"] = f1((a & b).sum(), a.sum(), b.sum())
+        scores[f"topic/{topic}/f1"] = _f1((a & b).sum(), a.sum(), b.sum())
         joint[1:] += a.sum(), b.sum()
         for p in (p for p in pairs if topic in p.first and topic in p.second):
             one, other = p.first[topic].stance, p.second[topic].stance
@@ -160,9 +160,13 @@ def pairwise_f1(pairs: Sequence[Pair], topics: Sequence[str], stances: Sequence[
             for s in stances:
                 cells[s] += one == other == s, one == s, other == s
     scores["topic/macro_f1"] = float(np.mean([scores[f"topic/{t}/f1"] for t in topics]))
-    scores["stance/macro_f1"] = float(np.mean([f1(*cells[s]) for s in stances]))
-    scores["joint/f1"] = f1(*joint)
+    scores["stance/macro_f1"] = float(np.mean([_f1(*cells[s]) for s in stances]))
+    scores["joint/f1"] = _f1(*joint)
     return scores
+
+
+def _f1(both: float, one: float, other: float) -> float:
+    return float(2 * both / (one + other)) if one + other else 0.0
 
 
 def derive_labels(
@@ -190,17 +194,18 @@ def derive_labels(
 
 
 def _same(a: Topics, b: Topics) -> bool:
-    plain = lambda t: {k: (v.stance, v.basis, tuple(sorted(v.parties))) for k, v in t.items()}  # noqa: E731
-    return plain(a) == plain(b)
+    return _plain(a) == _plain(b)
+
+
+def _plain(topics: Topics) -> dict[str, tuple[str, str | None, list[str]]]:
+    return {k: (v.stance, v.basis, sorted(v.parties)) for k, v in topics.items()}
 
 
 def _question(
-    level: str, what: str, pairs: Sequence[Pair], values: Sequence[Any], answer: Callable[[Topics], Any], seed: int
+    level: str, what: str, pairs: Sequence[Pair], answers: Sequence[tuple[Any, Any]], values: Sequence[Any], seed: int
 ) -> Agreement:
     index = {v: i for i, v in enumerate(values)}
-    table = np.zeros((len(pairs), 2), dtype=int)
-    for i, p in enumerate(pairs):
-        table[i] = index[answer(p.first)], index[answer(p.second)]
+    table = np.array([(index[a], index[b]) for a, b in answers], dtype=int).reshape(-1, 2)
     k = len(values)
     support = (int(table[:, 0].sum()), int(table[:, 1].sum())) if values == (False, True) else None
     return _figures(level, what, table, [p.document_id for p in pairs], 1 - np.eye(k), support, seed)

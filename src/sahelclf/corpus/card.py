@@ -114,11 +114,14 @@ def _opening(text: str) -> str:
 
 def _exact(pairs: Any) -> dict[str, float]:
     """Share of units with the same topics, and with the same topics and stances."""
-    stances = lambda t: {k: v.stance for k, v in t.items()}  # noqa: E731
     same: list[tuple[Topics, Topics]] = [(p.first, p.second) for p in pairs]
     n = max(len(same), 1)
     return {
         "units": len(same),
         "same_topics": round(sum(set(a) == set(b) for a, b in same) / n, 4),
-        "same_topics_and_stances": round(sum(stances(a) == stances(b) for a, b in same) / n, 4),
+        "same_topics_and_stances": round(sum(_stances(a) == _stances(b) for a, b in same) / n, 4),
     }
+
+
+def _stances(topics: Topics) -> dict[str, str]:
+    return {k: v.stance for k, v in topics.items()}

@@ -3,8 +3,8 @@
 from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import CountVectorizer
 
 SHINGLE_WORDS = 4

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 
 from sahelclf.corpus.passages import Span, cut_passages
 
@@ -45,9 +46,9 @@ FURNITURE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("source line", r"(original |first )?(source|read the original( article)?)\s*:\s*\S.{0,120}"),
         ("source line", r"(read more|read also|also read|see also|related( articles?| posts?| stories)?|more on this)\s*:.{0,200}"),
         ("source line", r"the post .{1,200} (first )?appeared (first )?on .{1,80}"),
-        ("author box", r"about (the )?author.{0,60}|about [A-Z][\w.'’-]+( [A-Z][\w.'’-]+){1,3}"),
-        ("author box", r"(view|see|read) (all|more) (posts|articles|stories)?\s*(by|from|of)\b.{0,80}|more from (this author|[A-Z].{0,60})"),
-        ("author box", r"by [A-Z][\w.'’-]+( (and )?[A-Z][\w.'’-]+){1,5}(,? [A-Z][\w ]{2,40})?( \||,)?\s*([A-Z][a-z]+ \d{1,2},? \d{4})?"),
+        ("author box", r"about (the )?author.{0,60}|about (?-i:[A-Z][\w.'’-]+( [A-Z][\w.'’-]+){1,3})"),
+        ("author box", r"(view|see|read) (all|more) (posts|articles|stories)?\s*(by|from|of)\b.{0,80}|more from (this author|(?-i:[A-Z]).{0,60})"),
+        ("author box", r"by (?-i:[A-Z][\w.'’-]+( (and )?[A-Z][\w.'’-]+){1,5}(, [A-Z][\w ]{2,40})?)( \||,)?\s*([a-z]+ \d{1,2},? \d{4})?"),
         ("comment form", r"leave a (reply|comment).{0,60}|(\d+|no) comments?( on .{0,80})?|post (a )?comment|cancel reply"),
         ("comment form", r"your email address will not be published.{0,120}|required fields are marked.{0,40}"),
         ("comment form", r"(name|email|website|comment)\s*\*?|save my name, email.{0,120}|notify me of .{0,80}"),
@@ -158,7 +159,7 @@ def _paragraphs(text: str, *, one_a_line: bool = False) -> list[str]:
 
 def _is_wrapped(lines: list[str]) -> bool:
     """Whether line ends fall inside sentences: most lines that another follows stop at 50 to 100 characters mid-sentence."""
-    followed = [a for a, b in zip(lines, lines[1:], strict=False) if a and b]
+    followed = [a for a, b in pairwise(lines) if a and b]
     if len(followed) < 3:
         return False
     inside = [a for a in followed if 50 <= len(a) <= 100 and not re.search(r"[.!?…\"”»]$", a)]

@@ -1,11 +1,11 @@
 """A corpus folder to records: schema, vocabularies and ids are checked here, so that later code need not."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -172,7 +172,7 @@ def _check_units(rows: Iterable[tuple[str, Annotation | Adjudication]], corpus: 
     return problems
 
 
-def _doubled(rows, key) -> list[str]:  # type: ignore[no-untyped-def]
+def _doubled(rows: Iterable[tuple[str, Any]], key: Callable[[Any], str]) -> list[str]:
     first: dict[str, str] = {}
     problems = []
     for where, row in rows:

@@ -15,6 +15,7 @@ from sahelclf.corpus.pages import furniture_reason
 from sahelclf.corpus.read import Corpus, read_adjudications, read_annotations
 from sahelclf.corpus.splits import document_groups, read_split
 from sahelclf.errors import CorpusError
+from sahelclf.records import Topics
 
 SHORTEST, LONGEST = 10, 200
 
@@ -53,7 +54,7 @@ class Finding:
 
 def validate(corpus: Corpus) -> list[Finding]:
     """All findings that `known_issues.json` does not excuse, and excuses that are stale."""
-    found = [*_texts(corpus), *_documents(corpus), *_labels(corpus), *_splits(corpus)]
+    found = [*_texts(corpus), *_documents(corpus), *_support(corpus), *_labels(corpus), *_splits(corpus)]
     excuses = _read_excuses(corpus.root / "known_issues.json")
     excused = {(e.code, e.id) for e in excuses}
     present = {(f.code, f.id) for f in found}
@@ -104,7 +105,7 @@ def _documents(corpus: Corpus) -> Iterator[Finding]:
             yield Finding("C13", d.id, "no 'topics'; {} where none holds")
 
 
-def _labels(corpus: Corpus) -> Iterator[Finding]:
+def _support(corpus: Corpus) -> Iterator[Finding]:
     held = Counter[str]()
     for p in corpus.passages:
         for topic, label in p.topics.items():
@@ -113,6 +114,9 @@ def _labels(corpus: Corpus) -> Iterator[Finding]:
         for name in (topic, *(f"{topic}={s}" for s in corpus.codebook.stance_names)):
             if not held[name]:
                 yield Finding("C10", name, "no passage carries it")
+
+
+def _labels(corpus: Corpus) -> Iterator[Finding]:
     annotations = read_annotations(corpus)
     if not annotations:
         return
@@ -128,7 +132,7 @@ def _labels(corpus: Corpus) -> Iterator[Finding]:
             yield Finding("C07", unit, f"found {_brief(topics)}, derived {_brief(labels[unit])}")
 
 
-def _brief(topics: dict | None) -> str:  # type: ignore[type-arg]
+def _brief(topics: Topics | None) -> str:
     return str({k: f"{v.stance}/{v.basis}" for k, v in (topics or {}).items()})
 
 

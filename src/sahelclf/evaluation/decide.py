@@ -24,7 +24,7 @@ class Calibration:
 
     def __call__(self, logits: np.ndarray) -> np.ndarray:
         """Calibrated logits."""
-        return logits * self.scale + self.offset
+        return np.asarray(logits * self.scale + self.offset)
 
 
 @dataclass(frozen=True)

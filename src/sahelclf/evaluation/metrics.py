@@ -51,20 +51,21 @@ def _confusion(said: np.ndarray, gold: np.ndarray) -> np.ndarray:
 
 def f1(counts: np.ndarray) -> np.ndarray:
     """F1 of (..., 3) counts; 0 where there is nothing to find and nothing found."""
-    below = 2 * counts[..., TP] + counts[..., FP] + counts[..., FN]
-    return np.divide(2 * counts[..., TP], below, out=np.zeros_like(below), where=below > 0)
+    return _ratio(2 * counts[..., TP], 2 * counts[..., TP] + counts[..., FP] + counts[..., FN])
 
 
 def precision(counts: np.ndarray) -> np.ndarray:
     """Precision of (..., 3) counts; 0 where nothing was found."""
-    below = counts[..., TP] + counts[..., FP]
-    return np.divide(counts[..., TP], below, out=np.zeros_like(below), where=below > 0)
+    return _ratio(counts[..., TP], counts[..., TP] + counts[..., FP])
 
 
 def recall(counts: np.ndarray) -> np.ndarray:
     """Recall of (..., 3) counts; 0 where there is nothing to find."""
-    below = counts[..., TP] + counts[..., FN]
-    return np.divide(counts[..., TP], below, out=np.zeros_like(below), where=below > 0)
+    return _ratio(counts[..., TP], counts[..., TP] + counts[..., FN])
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.asarray(np.divide(above, below, out=np.zeros_like(below), where=below > 0))
 
 
 def scores_from_counts(counts: Counts, names: Names) -> dict[str, np.ndarray]:

@@ -135,7 +135,7 @@ def _boolean(value: Any) -> bool:
 
 
 def _number(value: Any, default: float | None) -> Any:
-    if value is None or value == "" or value != value:  # noqa: PLR0124 - NaN
+    if value is None or value == "" or value != value:
         return default
     number = float(value)
     if not 0 <= number <= 1:

@@ -103,7 +103,10 @@ def installed_versions(names: tuple[str, ...] = VERSIONS) -> dict[str, str]:
 def _manifest(result: Result, run_id: str) -> dict[str, Any]:
     book, decision = result.corpus.codebook, result.fitted.decision
     topics = book.topic_names
-    by_topic = lambda values: {t: float(v) for t, v in zip(topics, values, strict=True)}  # noqa: E731
+
+    def by_topic(values: np.ndarray) -> dict[str, float]:
+        return {t: float(v) for t, v in zip(topics, values, strict=True)}
+
     return {
         "format": FORMAT,
         "kind": "linear",
@@ -154,7 +157,7 @@ def _heads(result: Result) -> tuple[str, ...]:
 def _golden(folder: Path, result: Result) -> list[dict[str, Any]]:
     """Golden outputs: what the fitted model says; the written files must say the same."""
     said = result.fitted.model.logits(GOLDEN_TEXTS)
-    read = PlainLabeller.load(folder).logits(GOLDEN_TEXTS)  # type: ignore[no-untyped-call]
+    read = PlainLabeller.load(folder).logits(GOLDEN_TEXTS)
     worst = float(np.abs(said - read).max())
     if not worst <= GOLDEN_TOLERANCE:
         raise SahelclfError(f"the written weights differ from the fitted model by {worst:.2g} on the golden texts; not exported")
@@ -169,13 +172,13 @@ def _write_pyfunc(folder: Path, manifest: dict[str, Any]) -> None:
     (folder / "requirements.txt").write_text("\n".join(requirements) + "\n", encoding="utf-8")
     environment = {"python": platform.python_version(), "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
     (folder / "python_env.yaml").write_text(yaml.safe_dump(environment, sort_keys=False), encoding="utf-8")
-    columns = [{"type": "string", "name": n} for n in ("id", "unit")]
+    columns: list[dict[str, Any]] = [{"type": "string", "name": n} for n in ("id", "unit")]
     columns += [{"type": "long", "name": "passage", "required": False}, {"type": "string", "name": "language", "required": False}]
     for topic in manifest["topics"]:
         columns += [{"type": "double", "name": f"{topic}_probability"}, {"type": "boolean", "name": f"{topic}_holds"}]
         columns += [{"type": "string", "name": f"{topic}_stance", "required": False}]
         columns += [{"type": "double", "name": f"{topic}_{s}"} for s in manifest["stances"]]
-    inputs = [{"type": "string", "name": "text", "required": True}, {"type": "string", "name": "id", "required": False}]
+    inputs: list[dict[str, Any]] = [{"type": "string", "name": "text", "required": True}, {"type": "string", "name": "id", "required": False}]
     model = {
         "flavors": {
             "python_function": {

@@ -100,17 +100,7 @@ def open_source(name: str, unit: str | None, columns: Columns) -> Source:
             raise RequestError("standard input is empty; expected JSON lines, HTML or plain text")
         kind = "passage" if data.lstrip()[:1] == b"{" else "document"
         return Source((), unit or kind, columns, data)
-    path = Path(name)
-    if path.is_dir():
-        paths = sorted(p for p in path.rglob("*") if p.is_file() and suffix_of(p) in ROWS | PAGES)
-        expected = f"{name}: no file that can be read in this folder; expected {_forms()}"
-    elif glob.has_magic(name) and not path.exists():
-        paths = sorted(Path(p) for p in glob.glob(name, recursive=True) if Path(p).is_file())  # noqa: PTH207 - a pattern may be absolute
-        expected = f"{name}: the pattern matches no file"
-    else:
-        paths, expected = [path], ""
-    if not paths:
-        raise RequestError(expected)
+    paths = _find(name)
     problems = []
     for p in paths:
         if not p.is_file():
@@ -125,6 +115,22 @@ def open_source(name: str, unit: str | None, columns: Columns) -> Source:
     if problems:
         raise RequestError(problems[:20])
     return Source(tuple(paths), unit or ("document" if kinds == {True} else "passage"), columns)
+
+
+def _find(name: str) -> list[Path]:
+    """Files of a folder (with its sub-folders), of a pattern, or the one file."""
+    path = Path(name)
+    if path.is_dir():
+        paths = sorted(p for p in path.rglob("*") if p.is_file() and suffix_of(p) in ROWS | PAGES)
+        expected = f"{name}: no file that can be read in this folder; expected {_forms()}"
+    elif glob.has_magic(name) and not path.exists():
+        paths = sorted(Path(p) for p in glob.glob(name, recursive=True) if Path(p).is_file())  # noqa: PTH207 - a pattern may be absolute
+        expected = f"{name}: the pattern matches no file"
+    else:
+        return [path]
+    if not paths:
+        raise RequestError(expected)
+    return paths
 
 
 def suffix_of(path: Path) -> str:
@@ -144,7 +150,7 @@ def _open(path: Path) -> Iterator[BinaryIO]:
     """The bytes of a file, decompressed as they are read."""
     if path.suffix.lower() == ".gz":
         with gzip.open(path, "rb") as stream:
-            yield io.BufferedReader(stream)  # type: ignore[arg-type]
+            yield io.BufferedReader(stream)
     elif path.suffix.lower() == ".zst":
         import zstandard
 

@@ -29,8 +29,9 @@ class Labeller:
         self.topics: tuple[str, ...] = tuple(manifest["topics"])
         self.stances: tuple[str, ...] = tuple(manifest["stances"])
         documents = manifest["documents"]
-        column = lambda name: np.array([documents[name][t] for t in self.topics])  # noqa: E731
-        self._scale, self._offset, self._thresholds = column("scale"), column("offset"), column("thresholds")
+        self._scale, self._offset, self._thresholds = (
+            np.array([documents[name][t] for t in self.topics]) for name in ("scale", "offset", "thresholds")
+        )
 
     @classmethod
     def load(cls, folder: str | Path) -> "Labeller":
@@ -39,7 +40,7 @@ class Labeller:
         if manifest.get("documents", {}).get("pooling") != decide.POOLING:
             raise BundleError(f"{folder}: pooling {manifest.get('documents')!r}; this sahelclf knows {decide.POOLING!r}")
         try:
-            return cls(manifest, PlainLabeller.load(folder))  # type: ignore[no-untyped-call]
+            return cls(manifest, PlainLabeller.load(folder))
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise BundleError(f"{folder}: not readable as a linear labeller: {error!r}") from error
 
@@ -62,7 +63,7 @@ class Labeller:
         passages = list(page.passages)
         p, stance = self._probabilities([s.text for s in passages])
         pooled, mean, evidence = decide.pool(p, stance, np.array([0]))
-        document_p = sigmoid(pooled * self._scale + self._offset)[0]  # type: ignore[no-untyped-call]
+        document_p = sigmoid(pooled * self._scale + self._offset)[0]
         topics = self._topics(document_p, mean[0], self._thresholds)
         for k, topic in enumerate(self.topics):
             topics[topic]["evidence"] = int(evidence[0, k])
@@ -89,9 +90,7 @@ class Labeller:
         return pd.DataFrame([flat for row in self.predict(texts, ids) for flat in flat_rows(row, self.topics, self.stances)])
 
     def _probabilities(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        p = sigmoid(self.runtime.logits(texts))  # type: ignore[no-untyped-call]
-        topics, stance = split_heads(p, len(self.topics), len(self.stances))  # type: ignore[no-untyped-call]
-        return topics, stance
+        return split_heads(sigmoid(self.runtime.logits(texts)), len(self.topics), len(self.stances))
 
     def _topics(self, p: np.ndarray, stance: np.ndarray, thresholds: np.ndarray | None = None) -> dict[str, Any]:
         thresholds = self.runtime.thresholds if thresholds is None else thresholds

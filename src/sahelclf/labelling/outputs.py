@@ -27,9 +27,7 @@ class Output:
     def __init__(self, path: Path | None, topics: Sequence[str], stances: Sequence[str], carried: Sequence[str]) -> None:
         self.path = path
         self._types = _flat_types(topics, stances) | dict.fromkeys(carried, "string")
-        self._flat = lambda rows: [
-            line | {k: row.get(k) for k in carried} for row in rows for line in flat_rows(row, topics, stances)
-        ]
+        self._topics, self._stances, self._carried = topics, stances, carried
         self._kind = ".jsonl" if path is None else suffix_of(path)
         if self._kind not in {".jsonl", ".ndjson", ".csv", ".parquet"}:
             raise RequestError(f"{path}: unknown form {self._kind!r}; expected .jsonl, .csv or .parquet, plain or as .gz or .zst")
@@ -54,7 +52,11 @@ class Output:
 
     def write(self, rows: Sequence[Row]) -> None:
         """Write some rows."""
-        self._form.write(rows if self._kind in {".jsonl", ".ndjson"} else self._flat(rows))
+        if self._kind in {".jsonl", ".ndjson"}:
+            self._form.write(rows)
+            return
+        flat = [(row, line) for row in rows for line in flat_rows(row, self._topics, self._stances)]
+        self._form.write([line | {k: row.get(k) for k in self._carried} for row, line in flat])
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         failure: OSError | None = None
@@ -65,7 +67,7 @@ class Output:
             self._raw.flush()
             if self._aside is not None:
                 self._raw.close()
-                if kind is None:
+                if kind is None and self.path is not None:
                     self._aside.replace(self.path)
         except OSError as closing:
             failure = closing

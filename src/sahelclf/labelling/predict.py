@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from tqdm import tqdm
 
@@ -133,7 +134,7 @@ def _count(summary: Summary, rows: list[Row], batch: list[Found]) -> None:
         summary.words += [len(f.text.split()) for f in batch if isinstance(f, Item)]
 
 
-def _progress(source: Source) -> "tqdm[None]":
+def _progress(source: Source) -> "tqdm[Any]":
     return tqdm(total=source.count(), unit=" rows", disable=not sys.stderr.isatty(), leave=False, file=sys.stderr)
 
 

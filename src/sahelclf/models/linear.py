@@ -41,7 +41,7 @@ class LinearModel:
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """(n, n_heads)."""
-        return self._reader().logits(texts)  # type: ignore[no-any-return,no-untyped-call]
+        return self._reader().logits(texts)
 
     def calibrate(self, scale: np.ndarray, offset: np.ndarray) -> None:
         """Fold Platt's scale and offset into the weights."""
@@ -75,7 +75,7 @@ class LinearModel:
     def _reader(self) -> PlainLabeller:
         names = list(self.layout.names)
         manifest = {"heads": names, "topics": [], "stances": [], "thresholds": {}}
-        return PlainLabeller(manifest, self.blocks, self.arrays)  # type: ignore[no-untyped-call]
+        return PlainLabeller(manifest, self.blocks, self.arrays)
 
 
 class Tfidf(LinearModel):
@@ -131,9 +131,9 @@ class Keywords(LinearModel):
         terms = sorted({t for t in as_term.values() if t})
         index = {t: i for i, t in enumerate(terms)}
         coef = np.zeros((len(terms), len(data.layout)))
-        for (head, _), term in as_term.items():
+        for (name, _), term in as_term.items():
             if term:
-                coef[index[term], data.layout.names.index(head)] = 1.0
+                coef[index[term], data.layout.names.index(name)] = 1.0
         longest = max((len(t.split()) for t in terms), default=1)
         block = {"name": "dictionary", "analyzer": "word", "ngram_range": [1, longest], "token_pattern": WORDS}
         self.blocks = [block | {"sublinear_tf": False, "norm": "presence", "terms": terms}]

@@ -13,8 +13,10 @@ This one file is the package's own runtime for linear models and travels inside 
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +24,7 @@ ROWS_AT_ONCE = 256
 CACHED_WORDS = 100_000
 
 
-def normalise(text):
+def normalise(text: str) -> str:
     """Lower case, compatibility decomposition, no combining marks: the same for 'é' and 'e' + accent."""
     text = text.lower()
     if text.isascii():
@@ -33,35 +35,35 @@ def normalise(text):
 class WordTerms:
     """Ids of runs of `low` to `high` words."""
 
-    def __init__(self, block):
+    def __init__(self, block: dict[str, Any]) -> None:
         self.vocabulary = {term: i for i, term in enumerate(block["terms"])}
         self.tokens = re.compile(block["token_pattern"]).findall
         self.low, self.high = block["ngram_range"]
 
-    def __call__(self, text):
+    def __call__(self, text: str) -> list[int]:
         """Ids in the block, with repetition."""
         tokens = self.tokens(text)
         get = self.vocabulary.get
         found = [get(t) for t in tokens] if self.low == 1 else []
         for n in range(max(2, self.low), self.high + 1):
-            found += [get(" ".join(run)) for run in zip(*(tokens[k:] for k in range(n)))]
+            found += [get(" ".join(run)) for run in zip(*(tokens[k:] for k in range(n)), strict=False)]
         return [i for i in found if i is not None]
 
 
 class CharTerms:
     """Ids of runs of `low` to `high` characters within words; the ids of a word are kept."""
 
-    def __init__(self, block):
+    def __init__(self, block: dict[str, Any]) -> None:
         self.vocabulary = {term: i for i, term in enumerate(block["terms"])}
         self.low, self.high = block["ngram_range"]
-        self.known = {}
+        self.known: dict[str, list[int]] = {}
 
-    def __call__(self, text):
+    def __call__(self, text: str) -> list[int]:
         """Ids in the block, with repetition."""
         if len(self.known) > CACHED_WORDS:
             self.known.clear()
         known = self.known
-        found = []
+        found: list[int] = []
         for word in text.split():
             ids = known.get(word)
             if ids is None:
@@ -69,9 +71,9 @@ class CharTerms:
             found += ids
         return found
 
-    def _of_word(self, word):
+    def _of_word(self, word: str) -> list[int]:
         get = self.vocabulary.get
-        found = []
+        found: list[int | None] = []
         for n in range(self.low, self.high + 1):
             found += [get(word[k : k + n]) for k in range(max(1, len(word) - n + 1))]
             if len(word) <= n:
@@ -79,13 +81,13 @@ class CharTerms:
         return [i for i in found if i is not None]
 
 
-TERMS = {"word": WordTerms, "char_wb": CharTerms}
+TERMS: dict[str, Any] = {"word": WordTerms, "char_wb": CharTerms}
 
 
 class PlainLabeller:
     """A linear labeller read from a bundle's `manifest.json`, `features.json` and `weights.npz`."""
 
-    def __init__(self, manifest, blocks, arrays):
+    def __init__(self, manifest: dict[str, Any], blocks: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> None:
         self.heads = list(manifest["heads"])
         self.topics = list(manifest["topics"])
         self.stances = list(manifest["stances"])
@@ -95,7 +97,7 @@ class PlainLabeller:
         self.intercept = arrays["intercept"]
 
     @classmethod
-    def load(cls, folder):
+    def load(cls, folder: str | Path) -> "PlainLabeller":
         """Read the three files; no code is run and no pickle accepted."""
         folder = Path(folder)
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -103,13 +105,13 @@ class PlainLabeller:
         with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
             return cls(manifest, blocks, {name: arrays[name] for name in arrays.files})
 
-    def logits(self, texts):
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
         """(n, n_heads) calibrated logits."""
         texts = [str(t) for t in texts]
         parts = [self._logits(texts[i : i + ROWS_AT_ONCE]) for i in range(0, len(texts), ROWS_AT_ONCE)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.heads)))
 
-    def _logits(self, texts):
+    def _logits(self, texts: Sequence[str]) -> np.ndarray:
         out = np.tile(self.intercept, (len(texts), 1))
         clean = [normalise(t) for t in texts]
         start = 0
@@ -121,27 +123,29 @@ class PlainLabeller:
             start += len(idf)
         return out
 
-    def features(self, text):
+    def features(self, text: str) -> list[tuple[str, str, float]]:
         """[(block name, term, value)] of one text: what `coef` is multiplied with, for explanations."""
         found = []
         for terms, block, idf in self.blocks:
             _, ids, values = _weights([terms(normalise(text))], block, idf)
-            found += [(block["name"], block["terms"][i], float(v)) for i, v in zip(ids, values)]
+            found += [(block["name"], block["terms"][i], float(v)) for i, v in zip(ids, values, strict=True)]
         return found
 
-    def probabilities(self, texts):
+    def probabilities(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """(n, n_topics) and (n, n_topics, n_stances)."""
         return split_heads(sigmoid(self.logits(texts)), len(self.topics), len(self.stances))
 
-    def rows(self, ids, texts, unit="passage", language=None):
+    def rows(self, ids: Sequence[str], texts: Sequence[str]) -> list[dict[str, Any]]:
         """The flat table: one dict a text."""
         holds, stance = self.probabilities(texts)
         return [
-            flat_row(self, i, unit, None, language, p, s) for i, p, s in zip(ids, holds, stance)
+            flat_row(self, i, p, s) for i, p, s in zip(ids, holds, stance, strict=True)
         ]
 
 
-def _weights(found, block, idf):
+def _weights(
+    found: list[list[int]], block: dict[str, Any], idf: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Row, term and value of every term that occurs, rows in order: counts, log, idf, norm."""
     lengths = [len(ids) for ids in found]
     ids = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=sum(lengths))
@@ -158,22 +162,22 @@ def _weights(found, block, idf):
     return rows, ids, values
 
 
-def sigmoid(z):
+def sigmoid(z: np.ndarray) -> np.ndarray:
     """Probabilities of logits, without overflow."""
-    return np.where(z >= 0, 1.0, np.exp(-np.abs(z))) / (1.0 + np.exp(-np.abs(z)))
+    return np.asarray(np.where(z >= 0, 1.0, np.exp(-np.abs(z))) / (1.0 + np.exp(-np.abs(z))))
 
 
-def split_heads(p, n_topics, n_stances):
+def split_heads(p: np.ndarray, n_topics: int, n_stances: int) -> tuple[np.ndarray, np.ndarray]:
     """Head probabilities (n, n_topics + n_topics x n_stances) to topics (n, t) and normalised stances (n, t, s)."""
     stance = p[:, n_topics:].reshape(len(p), n_topics, n_stances)
     total = stance.sum(axis=2, keepdims=True)
     even = np.full_like(stance, 1.0 / n_stances)
-    return p[:, :n_topics], np.divide(stance, total, out=even, where=total > 0)
+    return p[:, :n_topics], np.asarray(np.divide(stance, total, out=even, where=total > 0))
 
 
-def flat_row(labeller, id_, unit, passage, language, holds, stance):
-    """One row of the flat table."""
-    row = {"id": id_, "unit": unit, "passage": passage, "language": language}
+def flat_row(labeller: PlainLabeller, id_: str, holds: np.ndarray, stance: np.ndarray) -> dict[str, Any]:
+    """One row of the flat table; this reader does not recognise languages."""
+    row: dict[str, Any] = {"id": id_, "unit": "passage", "passage": None, "language": None}
     for k, topic in enumerate(labeller.topics):
         decided = bool(holds[k] >= labeller.thresholds[k])
         row[f"{topic}_probability"] = float(holds[k])

@@ -35,6 +35,12 @@ def read_dictionary(config: KeywordsConfig, codebook: Codebook, corpus_root: Pat
         raise RequestError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         raise RequestError(validation_problems(error, str(path))) from None
+    return _checked_terms(raw, codebook, path)
+
+
+def _checked_terms(
+    raw: dict[str, dict[str, list[str] | dict[str, list[str]]]], codebook: Codebook, path: Path
+) -> dict[str, list[str]]:
     problems = [f"{path}: {k!r}; expected 'topics' and 'stances'" for k in raw if k not in {"topics", "stances"}]
     terms: dict[str, list[str]] = {}
     for topic, found in raw.get("topics", {}).items():

@@ -72,7 +72,5 @@ class TaskData:
     def take(self, rows: Sequence[int] | np.ndarray) -> "TaskData":
         """The same with these rows only, in this order."""
         rows = np.asarray(rows, dtype=int)
-        pick = lambda values: tuple(values[i] for i in rows)  # noqa: E731
-        return TaskData(
-            self.layout, pick(self.ids), pick(self.groups), pick(self.texts), self.y[rows], self.mask[rows]
-        )
+        ids, groups, texts = (tuple(values[i] for i in rows) for values in (self.ids, self.groups, self.texts))
+        return TaskData(self.layout, ids, groups, texts, self.y[rows], self.mask[rows])

@@ -1,0 +1,96 @@
+import krippendorff
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from sahelclf.corpus.agreement import Pair, alpha_from_coincidences, derive_labels, kappa_from_confusion, masi_distance, pairwise_f1
+from sahelclf.records import Adjudication, Annotation, Label
+from sklearn.metrics import cohen_kappa_score, f1_score
+
+
+def coincidences(table, k):
+    counts = np.zeros((k, k))
+    for a, b in table:
+        counts[a, b] += 1
+        counts[b, a] += 1
+    return counts
+
+
+def test_alpha_of_a_worked_example():
+    # ten units, binary: seven agree on 0, one on 1, two differ.
+    # coincidences: o00 = 14, o11 = 2, o01 = o10 = 2; n0 = 16, n1 = 4, n = 20.
+    # observed disagreement 4, expected 2 * 16 * 4 = 128; alpha = 1 - 19 * 4 / 128 = 0.40625
+    table = [(0, 0)] * 7 + [(1, 1)] + [(0, 1), (1, 0)]
+    assert alpha_from_coincidences(coincidences(table, 2), 1 - np.eye(2)) == pytest.approx(0.40625)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=2, max_size=40))
+def test_alpha_and_kappa_are_the_libraries(table):
+    a, b = (list(x) for x in zip(*table, strict=True))
+    assume(len({*a, *b}) > 1)
+    ours = alpha_from_coincidences(coincidences(table, 3), 1 - np.eye(3))
+    theirs = krippendorff.alpha(reliability_data=[a, b], level_of_measurement="nominal", value_domain=[0, 1, 2])
+    assert ours == pytest.approx(theirs, abs=1e-12)
+    confusion = np.zeros((3, 3))
+    for i, j in table:
+        confusion[i, j] += 1
+    if len(set(a)) > 1 or len(set(b)) > 1:
+        assert kappa_from_confusion(confusion) == pytest.approx(cohen_kappa_score(a, b), abs=1e-12)
+
+
+def test_alpha_without_variation_is_nan():
+    assert np.isnan(alpha_from_coincidences(coincidences([(0, 0)] * 5, 2), 1 - np.eye(2)))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [  # 1 - Jaccard x monotonicity (1 equal, 2/3 one inside the other, 1/3 overlapping, 0 disjoint)
+        ("xy", "xy", 0.0),
+        ("", "", 0.0),
+        ("x", "xy", 1 - 1 / 2 * 2 / 3),
+        ("xy", "yz", 1 - 1 / 3 * 1 / 3),
+        ("x", "y", 1.0),
+        ("", "x", 1.0),
+    ],
+)
+def test_masi_distance_of_worked_examples(a, b, expected):
+    assert masi_distance(frozenset(a), frozenset(b)) == pytest.approx(expected)
+    assert masi_distance(frozenset(b), frozenset(a)) == pytest.approx(expected)
+
+
+LABELS = st.dictionaries(st.sampled_from(["t", "u"]), st.sampled_from(["pro", "con"]).map(lambda s: Label(stance=s)))
+
+
+@given(st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=30))
+def test_annotators_f1_is_scikit_learns_and_symmetric(rows):
+    pairs = [Pair(str(i), "d", a, b) for i, (a, b) in enumerate(rows)]
+    scores = pairwise_f1(pairs, ["t", "u"], ["pro", "con"])
+    for topic in "tu":
+        one, other = [topic in p.first for p in pairs], [topic in p.second for p in pairs]
+        assert scores[f"topic/{topic}/f1"] == pytest.approx(f1_score(one, other, zero_division=0))
+    said = [(p.first[t].stance, p.second[t].stance) for p in pairs for t in "tu" if t in p.first and t in p.second]
+    if said:
+        expected = f1_score(*zip(*said, strict=True), labels=["pro", "con"], average="macro", zero_division=0)
+        assert scores["stance/macro_f1"] == pytest.approx(expected)
+    swapped = [Pair(p.unit, p.document_id, p.second, p.first) for p in pairs]
+    assert pairwise_f1(swapped, ["t", "u"], ["pro", "con"]) == pytest.approx(scores)
+
+
+def test_labels_follow_from_agreement_or_adjudication():
+    pro, con = {"t": Label(stance="pro")}, {"t": Label(stance="con")}
+    annotations = {
+        "a": [Annotation(unit="1", topics=pro), Annotation(unit="2", topics=pro), Annotation(unit="3", topics=pro)],
+        "b": [Annotation(unit="1", topics=pro), Annotation(unit="2", topics=con), Annotation(unit="3", topics={})],
+        "pilot": [Annotation(unit="1", round=0, topics=con)],
+    }
+    decided = [Adjudication(unit="2", decided_by="c", why="an act", topics=con)]
+    labels, open_units = derive_labels(annotations, decided)
+    assert labels == {"1": pro, "2": con}
+    assert open_units == ["3"]
+
+
+def test_order_of_parties_is_no_difference():
+    one = {"t": Label(stance="pro", parties=["x", "y"])}
+    other = {"t": Label(stance="pro", parties=["y", "x"])}
+    annotations = {"a": [Annotation(unit="1", topics=one)], "b": [Annotation(unit="1", topics=other)]}
+    assert derive_labels(annotations, []) == ({"1": one}, [])
