@@ -53,6 +53,7 @@ def fit_calibration(logits: np.ndarray, y: np.ndarray, mask: np.ndarray) -> Cali
 
 def _platt(z: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     from scipy.optimize import minimize
+    from scipy.special import expit
 
     ones, zeros = int((y == 1).sum()), int((y == 0).sum())
     prior = float(np.log((ones + 1) / (zeros + 1)))
@@ -63,7 +64,7 @@ def _platt(z: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
     def loss(ab: np.ndarray) -> tuple[float, np.ndarray]:
         a = ab[0] * z + ab[1]
-        p = 1 / (1 + np.exp(-a))
+        p = expit(a)
         return float(np.sum(np.logaddexp(0, a) - target * a)), np.array([np.sum((p - target) * z), np.sum(p - target)])
 
     found = minimize(loss, np.array([1 / spread, prior]), jac=True, method="BFGS")
@@ -92,7 +93,7 @@ def fit_thresholds(p: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def probabilities(logits: np.ndarray, names: Names) -> tuple[np.ndarray, np.ndarray]:
     """Topic probabilities (n, t), and stance probabilities (n, t, s) that sum to one over the stances."""
-    p = 1 / (1 + np.exp(-np.clip(logits, -500, 500)))
+    p = to_probabilities(logits)
     t, s = len(names.topics), len(names.stances)
     stance = p[:, t:].reshape(len(p), t, s)
     return p[:, :t], stance / stance.sum(axis=2, keepdims=True)
@@ -123,6 +124,13 @@ def pool(p: np.ndarray, stance: np.ndarray, starts: np.ndarray) -> tuple[np.ndar
     mean = np.add.reduceat(stance * p[:, :, None], starts, axis=0) / weight[:, :, None]
     evidence = np.array([p[a:b].argmax(axis=0) for a, b in zip(starts, ends, strict=True)])
     return to_logits(top), mean, evidence
+
+
+def to_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Sigmoids of logits."""
+    from scipy.special import expit
+
+    return np.asarray(expit(logits))
 
 
 def to_logits(p: np.ndarray) -> np.ndarray:

@@ -12,12 +12,13 @@ from sahelclf.errors import BundleError, RequestError
 from sahelclf.evaluation import decide
 from sahelclf.export.load import open_bundle
 from sahelclf.labelling.language import recognise
-from sahelclf.models.plain import PlainLabeller, sigmoid, split_heads
+from sahelclf.models.plain import WORDS, PlainLabeller, sigmoid, split_heads
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, Any]
+LONGEST_NGRAM = 8
 
 
 class Labeller:
@@ -40,9 +41,12 @@ class Labeller:
         if manifest.get("documents", {}).get("pooling") != decide.POOLING:
             raise BundleError(f"{folder}: pooling {manifest.get('documents')!r}; this sahelclf knows {decide.POOLING!r}")
         try:
-            return cls(manifest, PlainLabeller.load(folder))
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+            runtime = PlainLabeller.load(folder)
+            labeller = cls(manifest, runtime)
+            _check_runtime(runtime)
+        except Exception as error:  # whatever a hostile file makes numpy, zipfile or json raise
             raise BundleError(f"{folder}: not readable as a linear labeller: {error!r}") from error
+        return labeller
 
     def predict(self, texts: Sequence[str], ids: Sequence[str] | None = None) -> list[Row]:
         """One row a passage, in order; ids default to row numbers from 0."""
@@ -107,6 +111,25 @@ class Labeller:
 
     def _row(self, id_: str, unit: str, text: str, topics: dict[str, Any]) -> Row:
         return {"id": id_, "unit": unit, "language": recognise(text), "topics": topics}
+
+
+def _check_runtime(runtime: PlainLabeller) -> None:
+    """Shapes fit together, numbers are finite, and the token pattern is ours: a pattern can be made to run for ever."""
+    expected = [*runtime.topics, *(f"{t}={s}" for t in runtime.topics for s in runtime.stances)]
+    if runtime.heads != expected:
+        raise ValueError(f"heads {runtime.heads[:6]}…; expected the topics, then topic=stance")
+    n_terms = sum(len(block["terms"]) for _, block, _ in runtime.blocks)
+    shapes = (runtime.coef.shape, runtime.intercept.shape, runtime.thresholds.shape)
+    if shapes != ((n_terms, len(expected)), (len(expected),), (len(runtime.topics),)):
+        raise ValueError(f"weights of shapes {shapes}; expected {n_terms} terms by {len(expected)} heads")
+    for _, block, idf in runtime.blocks:
+        if idf.shape != (len(block["terms"]),) or not np.isfinite(idf).all():
+            raise ValueError(f"block {block['name']!r}: idf of shape {idf.shape}; expected {len(block['terms'])} finite numbers")
+        if block["token_pattern"] not in {WORDS, None} or max(block["ngram_range"]) > LONGEST_NGRAM:
+            raise ValueError(f"block {block['name']!r}: token pattern or ngram_range that no sahelclf writes")
+    if not (np.isfinite(runtime.coef).all() and np.isfinite(runtime.intercept).all() and np.isfinite(runtime.thresholds).all()):
+        raise ValueError("weights or thresholds that are not finite")
+    runtime.logits(["a golden text of five words"])
 
 
 def page_of(text: str, title: str | None) -> Page:

@@ -14,10 +14,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from sahelclf.config import FeatureBlock, KeywordsConfig, TfidfConfig
-from sahelclf.models.plain import PlainLabeller
+from sahelclf.models.plain import WORDS, PlainLabeller
 from sahelclf.tasks.base import HeadLayout, TaskData
-
-WORDS = r"(?u)\b\w\w+\b"
 
 
 def _prior_logit(y: np.ndarray) -> float:

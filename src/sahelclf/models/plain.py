@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 ROWS_AT_ONCE = 256
+WORDS = r"(?u)\b\w\w+\b"
 CACHED_WORDS = 100_000
 
 

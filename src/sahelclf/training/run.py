@@ -150,7 +150,7 @@ def fit_decision(logits: np.ndarray, data: TaskData, document_y: np.ndarray, nam
     pooled, _, _ = decide.pool(p, stance, starts)
     held = document_y[:, :t]
     document_calibration = decide.fit_calibration(pooled, held, np.ones(held.shape, dtype=bool))
-    document_p = _sigmoid(document_calibration(pooled))
+    document_p = decide.to_probabilities(document_calibration(pooled))
     return Decision(
         calibration,
         decide.fit_thresholds(p, data.y[:, :t]),
@@ -164,7 +164,7 @@ def apply_decision(decision: Decision, logits: np.ndarray, data: TaskData, names
     p, stance = decide.probabilities(decision.calibration(logits), names)
     documents, starts = decide.document_offsets(data.groups)
     pooled, document_stance, _ = decide.pool(p, stance, starts)
-    document_p = _sigmoid(decision.document_calibration(pooled))
+    document_p = decide.to_probabilities(decision.document_calibration(pooled))
     return (
         Predictions(names, data.ids, data.groups, p, stance, p >= decision.thresholds),
         Predictions(
@@ -235,10 +235,6 @@ class _Blank:
 
     def table(self) -> Predictions:
         return Predictions(self.names, self.ids, self.documents, self.p, self.stance, self.holds)
-
-
-def _sigmoid(z: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-np.clip(z, -500, 500))))
 
 
 def _builder(config: TrainConfig, corpus: Corpus) -> Callable[[], Model]:

@@ -1,0 +1,197 @@
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sahelclf.errors import BundleError, RequestError, SahelclfError
+from sahelclf.export.bundle import sha256, write_bundle, written_aside
+from sahelclf.export.load import open_bundle
+from sahelclf.export.sklearn_form import build_pipeline, write_sklearn
+from sahelclf.labelling.labeller import Labeller
+
+
+def copy(bundle, tmp_path):
+    return Path(shutil.copytree(bundle, tmp_path / "copy"))
+
+
+def resign(folder, **changes):
+    """Rewrite the manifest as somebody would who knows the format."""
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    (folder / "manifest.sha256").write_text(f"{sha256(path)}  manifest.json\n")
+
+
+def test_a_bundle_has_plain_files_only(bundle):
+    assert {p.name for p in bundle.iterdir()} == {
+        "manifest.json", "manifest.sha256", "features.json", "weights.npz", "README.md", "MLmodel", "pyfunc_model.py", "requirements.txt", "python_env.yaml",
+    }
+    with np.load(bundle / "weights.npz", allow_pickle=False) as arrays:
+        assert {a.dtype for a in arrays.values()} == {np.dtype(float)}
+
+
+def test_the_manifest_says_what_a_reader_elsewhere_needs(bundle):
+    manifest = open_bundle(bundle)
+    assert manifest["heads"] == ["fishing", "dredging", "fishing=pro", "fishing=con", "dredging=pro", "dredging=con"]
+    assert set(manifest["thresholds"]) == {"fishing", "dredging"}
+    assert manifest["codebook"]["version"] == "0.3"
+    texts = [g["text"] for g in manifest["golden"]]
+    assert any("e\u0301" in t for t in texts)
+    assert any("كيدال" in t for t in texts)
+    assert any(len(t.split()) > 400 for t in texts)
+    said = Labeller.load(bundle).runtime.logits(texts)
+    assert said == pytest.approx(np.array([g["logits"] for g in manifest["golden"]]), abs=1e-9)
+
+
+def test_the_bundle_says_what_the_fitted_model_says(bundle, trained):
+    texts = ["The boat landed a catch and residents welcomed it", "rain"]
+    assert Labeller.load(bundle).runtime.logits(texts) == pytest.approx(trained.fitted.model.logits(texts), abs=1e-12)
+
+
+def test_every_byte_counts(bundle, tmp_path):
+    for name in sorted(p.name for p in bundle.iterdir()):
+        folder = copy(bundle, tmp_path / name)
+        data = bytearray((folder / name).read_bytes())
+        data[len(data) // 3] ^= 1
+        (folder / name).write_bytes(bytes(data))
+        with pytest.raises(BundleError, match=name if name != "manifest.sha256" else "manifest"):
+            open_bundle(folder)
+
+
+def test_a_missing_truncated_or_added_file_is_refused(bundle, tmp_path):
+    folder = copy(bundle, tmp_path)
+    (folder / "extra.pkl").write_bytes(b"x")
+    with pytest.raises(BundleError, match=r"files that the manifest does not list: \['extra.pkl'\]"):
+        open_bundle(folder)
+    (folder / "extra.pkl").unlink()
+    with (folder / "weights.npz").open("r+b") as stream:
+        stream.truncate(100)
+    with pytest.raises(BundleError, match="weights.npz: changed"):
+        open_bundle(folder)
+    (folder / "weights.npz").unlink()
+    with pytest.raises(BundleError, match="weights.npz: missing"):
+        open_bundle(folder)
+    (folder / "manifest.json").unlink()
+    with pytest.raises(BundleError, match="no manifest.json"):
+        open_bundle(folder)
+    with pytest.raises(BundleError, match="no such bundle folder"):
+        open_bundle(tmp_path / "nowhere")
+
+
+def test_a_newer_format_says_what_to_do(bundle, tmp_path):
+    folder = copy(bundle, tmp_path)
+    resign(folder, format=2)
+    with pytest.raises(BundleError, match="bundle format 2; this sahelclf reads format 1. Install the version"):
+        open_bundle(folder)
+
+
+def test_paths_outside_the_folder_are_refused(bundle, tmp_path):
+    folder = copy(bundle, tmp_path)
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    (tmp_path / "secret").write_text("x")
+    resign(folder, files=files | {"../secret": sha256(tmp_path / "secret")})
+    with pytest.raises(BundleError, match=r"'../secret' points outside the bundle"):
+        open_bundle(folder)
+    (folder / "link").symlink_to(tmp_path / "secret")
+    resign(folder, files=files | {"link": sha256(tmp_path / "secret")})
+    with pytest.raises(BundleError, match="'link' points outside"):
+        open_bundle(folder)
+
+
+def test_a_pickle_in_the_weights_is_refused(bundle, tmp_path):
+    folder = copy(bundle, tmp_path)
+    np.savez(folder / "weights.npz", coef=np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    resign(folder, files=files | {"weights.npz": sha256(folder / "weights.npz")})
+    with pytest.raises(BundleError, match="not readable as a linear labeller"):
+        Labeller.load(folder)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_mutilated_bundle_never_crashes_without_a_message(bundle, tmp_path_factory, data):
+    folder = copy(bundle, tmp_path_factory.mktemp("m"))
+    name = data.draw(st.sampled_from(["features.json", "weights.npz", "manifest.json"]))
+    raw = bytearray((folder / name).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    (folder / name).write_bytes(bytes(raw))
+    manifest = (folder / "manifest.json").read_bytes()
+    try:  # signed anew, as by somebody who means harm
+        listed = json.loads(manifest)
+        listed["files"][name] = sha256(folder / name) if name != "manifest.json" else None
+        listed["files"].pop("manifest.json", None)
+        (folder / "manifest.json").write_text(json.dumps(listed))
+    except (ValueError, KeyError, TypeError):
+        pass
+    (folder / "manifest.sha256").write_text(sha256(folder / "manifest.json") + "  manifest.json\n")
+    try:
+        labeller = Labeller.load(folder)
+        labeller.runtime.logits(["a boat"])
+    except BundleError:
+        shutil.rmtree(folder)
+
+
+def test_a_folder_that_exists_is_not_written_over(trained, bundle):
+    before = sha256(bundle / "manifest.json")
+    with pytest.raises(RequestError, match="exists already; choose another folder"):
+        write_bundle(trained, bundle, "1" * 32)
+    assert sha256(bundle / "manifest.json") == before
+
+
+def test_a_failure_leaves_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), written_aside(tmp_path / "b") as folder:
+        (folder / "half").write_text("x")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_training_left_goes_with_the_next(tmp_path):
+    (tmp_path / ".part-999999999-old").mkdir()
+    (tmp_path / f".part-{os.getppid()}-alive").mkdir()
+    with written_aside(tmp_path / "b"):
+        pass
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f".part-{os.getppid()}-alive", "b"]
+
+
+def test_the_scikit_learn_form_says_the_same_and_needs_no_trust(bundle, tmp_path):
+    import skops.io
+
+    manifest = open_bundle(bundle)
+    write_sklearn(bundle, manifest, tmp_path / "form")
+    path = tmp_path / "form" / "labeller.skops"
+    assert skops.io.get_untrusted_types(file=path) == []
+    texts = ["The boat landed a catch", "Ne\u0301gociations", ""]
+    said = skops.io.load(path).predict_proba(texts)
+    p = 1 / (1 + np.exp(-Labeller.load(bundle).runtime.logits(texts)))
+    assert said == pytest.approx(p, abs=1e-9)
+
+
+def test_a_form_that_differs_is_not_written(bundle, tmp_path):
+    manifest = open_bundle(bundle)
+    manifest["golden"][0]["logits"][0] += 0.01
+    with pytest.raises(SahelclfError, match="differs from the bundle by .* not exported"):
+        write_sklearn(bundle, manifest, tmp_path / "form")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_pipeline_takes_texts_as_they_are(bundle):
+    assert build_pipeline(bundle).predict_proba(["Any TEXT"]).shape == (1, 6)
+
+
+def test_the_pyfunc_file_imports_nothing_of_ours(bundle):
+    import ast
+
+    tree = ast.parse((bundle / "pyfunc_model.py").read_text(encoding="utf-8"))
+    names = {a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    names |= {n.module.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
+    assert names == {"json", "re", "unicodedata", "collections", "itertools", "pathlib", "typing", "numpy", "pandas", "mlflow"}
+
+
+def test_the_card_names_scores_limits_and_how_to_load(bundle):
+    card = (bundle / "README.md").read_text(encoding="utf-8")
+    for part in ("## Scores", "topic/macro_f1", "## Limits", "mlflow.pyfunc.load_model", "sahelclf.load"):
+        assert part in card
