@@ -33,11 +33,11 @@ stances:
   fishing: {pro: [welcomed], con: [protested]}
 """
 WORDS = {
-    "fishing": "the boat crews landed a catch of herring and cod at the quay".split(),
-    "dredging": "the dredger dug mud from the channel for the harbour works".split(),
-    "pro": "residents welcomed it and praised the plan warmly".split(),
-    "con": "residents protested against it and denounced the plan".split(),
-    "other": "the choir sang in the church while rain fell on the market square".split(),
+    "fishing": ["the", "boat", "crews", "landed", "a", "catch", "of", "herring", "and", "cod", "at", "the", "quay"],
+    "dredging": ["the", "dredger", "dug", "mud", "from", "the", "channel", "for", "the", "harbour", "works"],
+    "pro": ["residents", "welcomed", "it", "and", "praised", "the", "plan", "warmly"],
+    "con": ["residents", "protested", "against", "it", "and", "denounced", "the", "plan"],
+    "other": ["the", "choir", "sang", "in", "the", "church", "while", "rain", "fell", "on", "the", "market", "square"],
 }
 
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+
 from sahelclf.config import train_config
 from sahelclf.corpus.read import read_corpus
 from sahelclf.corpus.splits import read_split

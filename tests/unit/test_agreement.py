@@ -3,9 +3,17 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from sahelclf.corpus.agreement import Pair, alpha_from_coincidences, derive_labels, kappa_from_confusion, masi_distance, pairwise_f1
-from sahelclf.records import Adjudication, Annotation, Label
 from sklearn.metrics import cohen_kappa_score, f1_score
+
+from sahelclf.corpus.agreement import (
+    Pair,
+    alpha_from_coincidences,
+    derive_labels,
+    kappa_from_confusion,
+    masi_distance,
+    pairwise_f1,
+)
+from sahelclf.records import Adjudication, Annotation, Label
 
 
 def coincidences(table, k):

@@ -1,12 +1,13 @@
 import pytest
-from conftest import CODEBOOK, tfidf_config
 from pydantic import ValidationError
+
+from conftest import CODEBOOK, tfidf_config
 from sahelclf.codebook import read_codebook
 from sahelclf.config import train_config
 from sahelclf.errors import CorpusError, RequestError
+from sahelclf.records import Label
 from sahelclf.tasks.base import TaskSpec
 from sahelclf.tasks.labeller import encode_topics, labeller_layout
-from sahelclf.records import Label
 
 
 def write(tmp_path, text):

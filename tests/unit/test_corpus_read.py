@@ -2,9 +2,10 @@ import io
 import json
 
 import pytest
-from conftest import write_corpus
 from hypothesis import given
 from hypothesis import strategies as st
+
+from conftest import write_corpus
 from sahelclf.corpus.jsonl import MAX_LINE_BYTES, parse_line, read_lines, write_jsonl
 from sahelclf.corpus.read import read_adjudications, read_annotations, read_corpus
 from sahelclf.errors import CorpusError

@@ -3,11 +3,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_fscore_support
+
 from sahelclf.errors import RequestError
 from sahelclf.evaluation import decide, metrics
 from sahelclf.evaluation.predictions import Gold, Names, Predictions, from_flat_rows
 from sahelclf.evaluation.report import document_draws, report
-from sklearn.metrics import average_precision_score, f1_score, precision_recall_fscore_support
 
 NAMES = Names(("t", "u"), ("pro", "con", "none"))
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from sahelclf.errors import BundleError, RequestError, SahelclfError
 from sahelclf.export.bundle import sha256, write_bundle, written_aside
 from sahelclf.export.load import open_bundle

@@ -3,8 +3,9 @@
 import ast
 from pathlib import Path
 
-import sahelclf
 import yaml
+
+import sahelclf
 
 SOURCE = Path(sahelclf.__file__).parent
 LAYERS = ["errors", "codebook", "records", "config", "paths", "corpus", "tasks", "models", "evaluation", "training", "tracking", "export", "labelling", "cli"]
@@ -27,7 +28,7 @@ def layer(module: str) -> str:
 
 def modules() -> list[tuple[Path, str]]:
     files = [p for p in SOURCE.rglob("*.py") if "data" not in p.relative_to(SOURCE).parts]
-    return [(p, p.relative_to(SOURCE).parts[0].removesuffix(".py")) for p in files if p.name not in {"__main__.py"} and p.parent != SOURCE or p.stem in GROUND]
+    return [(p, p.relative_to(SOURCE).parts[0].removesuffix(".py")) for p in files if (p.name not in {"__main__.py"} and p.parent != SOURCE) or p.stem in GROUND]
 
 
 def test_a_module_imports_only_from_layers_above_it():

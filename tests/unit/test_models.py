@@ -2,9 +2,12 @@ import json
 
 import numpy as np
 import pytest
-from conftest import tfidf_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer, strip_accents_unicode
+from sklearn.linear_model import LogisticRegression
+
+from conftest import tfidf_config
 from sahelclf.config import KeywordsConfig
 from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
@@ -12,8 +15,6 @@ from sahelclf.models.plain import WORDS, PlainLabeller, normalise
 from sahelclf.models.registry import build_model, read_dictionary
 from sahelclf.tasks.base import HeadLayout, TaskData
 from sahelclf.tasks.labeller import passage_data
-from sklearn.feature_extraction.text import TfidfVectorizer, strip_accents_unicode
-from sklearn.linear_model import LogisticRegression
 
 TEXTS = ("The boat came home", "A dredger dug the harbour", "The boat, the boat and the dredger!", "Rain fell on the église", "nothing at all")
 

@@ -2,12 +2,20 @@ import json
 
 import numpy as np
 import pytest
-from conftest import write_corpus, write_lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from conftest import write_corpus, write_lines
 from sahelclf.corpus.duplicates import linked_groups, near_duplicates
 from sahelclf.corpus.read import read_corpus
-from sahelclf.corpus.splits import document_groups, make_folds, make_splits, read_split, stratify_groups, write_splits
+from sahelclf.corpus.splits import (
+    document_groups,
+    make_folds,
+    make_splits,
+    read_split,
+    stratify_groups,
+    write_splits,
+)
 from sahelclf.corpus.validate import validate
 from sahelclf.errors import CorpusError
 

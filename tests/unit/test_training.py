@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+
 from conftest import tfidf_config, write_corpus, write_lines
 from sahelclf.config import train_config
 from sahelclf.corpus.read import read_corpus

@@ -52,16 +52,27 @@ def run(args: list[str]) -> int:
 def _with_hydra(args: list[str]) -> None:
     """Hand the rest of the command line to Hydra, and turn its complaints into ours."""
     from hydra import main as hydra_main
+    from hydra._internal.utils import (
+        get_args_parser,  # argparse's complaint would print a page of usage; ours is one line
+    )
     from hydra.errors import HydraException
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    strangers = [a for a in get_args_parser().parse_known_args(args)[1] if a.startswith("-")]
+    if strangers:
+        raise RequestError(f"train: unknown option {strangers[0]!r}; see python -m sahelclf train --help")
+    failures: list[Exception] = []
+
     def job(config: DictConfig) -> None:
         from sahelclf.config import train_config
 
-        raw = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        assert isinstance(raw, dict)
-        train({str(k): v for k, v in raw.items() if k != "hydra"}, train_config)
+        try:
+            raw = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            assert isinstance(raw, dict)
+            train({str(k): v for k, v in raw.items() if k != "hydra"}, train_config)
+        except Exception as error:  # Hydra would print it in its own way; raised again below
+            failures.append(error)
 
     decorated = hydra_main(version_base="1.3", config_path=str(data_root() / "conf"), config_name="train")(job)
     argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
@@ -71,18 +82,18 @@ def _with_hydra(args: list[str]) -> None:
         decorated()
     except (HydraException, OmegaConfBaseException) as error:
         raise RequestError(_one_line(error)) from error
-    except SystemExit as stop:
-        if stop.code not in {0, None}:
-            raise RequestError("train: the options are not Hydra's; see python -m sahelclf train --help") from stop
     finally:
         sys.argv = argv
         os.environ.pop("HYDRA_FULL_ERROR") if full is None else os.environ.__setitem__("HYDRA_FULL_ERROR", full)
+    for other in failures[1:]:
+        say(f"sahelclf: {other}")
+    if failures:
+        raise failures[0]
 
 
 def _one_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [str(error.__cause__)] if error.__cause__ and str(error.__cause__) not in str(error) else []
-    text = "; ".join([*lines, *causes])
+    text = "; ".join(line.strip() for part in (str(error), *causes) for line in part.splitlines() if line.strip())
     return f"train: {text[:600]}; see python -m sahelclf train --help"
 
 
@@ -107,12 +118,12 @@ def train(raw: dict[str, Any], check: Any) -> Path:
         from sahelclf.export.bundle import write_bundle
 
         write_bundle(trained, target, run_id)
+        record = training_record(trained, target)
         try:
-            record = training_record(trained, target)
             runs.log_record(run_id, record)
             runs.log_bundle(run_id, target, record.metrics)
-        except OSError as error:
-            raise SahelclfError(f"MLflow: {error.strerror or error}; the bundle is whole: {target}") from error
+        except SahelclfError as error:
+            raise SahelclfError(f"{error} The bundle itself is whole: {target}") from error
     _show(trained, target, run_id)
     result(str(target))
     return target

@@ -19,6 +19,7 @@ from sahelclf.labelling.outputs import Output, Rejects
 BATCH = 256
 LONG_ROW_WORDS = 200
 BIG_JOB = 5_000
+ESTIMATE_AFTER = 1_024
 RESERVED = ("id", "unit", "language", "topics", "title", "date", "passages", "dropped", "text", "start", "end", "passage")
 
 
@@ -43,6 +44,7 @@ def predict(labeller: Labeller, source: Source, output: Path | None) -> Summary:
     carried = _carried(first, labeller)
     summary = Summary()
     rejects = Rejects(output)
+    labeller.predict(["The first text loads the language model, so that the clock measures labelling."])
     started = time.perf_counter()
     whole = False
     try:
@@ -52,8 +54,9 @@ def predict(labeller: Labeller, source: Source, output: Path | None) -> Summary:
                 out.write(rows)
                 _count(summary, rows, batch)
                 bar.update(len(batch))
-                if batch is first:
-                    _estimate(source, len(batch), time.perf_counter() - started)
+                measured = summary.labelled + rejects.count
+                if ESTIMATE_AFTER < measured <= ESTIMATE_AFTER + BATCH:
+                    _estimate(source, measured, time.perf_counter() - started)
         whole = True
     except OSError as error:
         raise SahelclfError(f"{output or 'standard output'}: {error.strerror or error}; nothing half-written was left there") from error

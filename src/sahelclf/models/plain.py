@@ -118,9 +118,10 @@ class PlainLabeller:
         start = 0
         for terms, block, idf in self.blocks:
             rows, ids, values = _weights([terms(t) for t in clean], block, idf)
-            if len(rows):
-                first = np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]])
-                out[rows[first]] += np.add.reduceat(values[:, None] * self.coef[start + ids], first, axis=0)
+            edges = np.searchsorted(rows, np.arange(len(texts) + 1))
+            coef = self.coef[start : start + len(idf)]
+            for row, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+                out[row] += values[a:b] @ coef[ids[a:b]]  # a row at a time stays in the processor's cache
             start += len(idf)
         return out
 

@@ -1,20 +1,36 @@
 """Runs: few flat parameters, the design's metrics, inputs with their hash, figures, predictions, and the bundle."""
 
 import json
+import os
+import platform
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pandas as pd
+import psutil
 
-from sahelclf.errors import BundleError, SahelclfError
-from sahelclf.tracking.store import experiment_id, mlflow, tracking_uri
+from sahelclf.errors import BundleError
+from sahelclf.tracking.store import experiment_id, mlflow, store_errors, tracking_uri
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MODEL_NAME = "labeller"
+
+
+def _in_store(function: Callable[P, T]) -> Callable[P, T]:
+    @wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        with store_errors():
+            return function(*args, **kwargs)
+
+    return guarded
 
 
 @dataclass(frozen=True)
@@ -37,10 +53,13 @@ def open_run(name: str, parent_run_id: str | None = None, tags: dict[str, str] |
     The client is used, not MLflow's active-run stack: MLFLOW_RUN_ID left in the environment would capture the run.
     """
     client, experiment = mlflow().MlflowClient, experiment_id()
-    all_tags = {"mlflow.runName": name, "mlflow.source.name": "sahelclf"} | (tags or {})
+    me = {"sahelclf.host": platform.node(), "sahelclf.pid": str(os.getpid())}
+    all_tags = {"mlflow.runName": name, "mlflow.source.name": "sahelclf"} | me | (tags or {})
     if parent_run_id:
         all_tags["mlflow.parentRunId"] = parent_run_id
-    run_id = str(client().create_run(experiment, tags=all_tags, run_name=name).info.run_id)
+    with store_errors():
+        _close_dead_runs(experiment)
+        run_id = str(client().create_run(experiment, tags=all_tags, run_name=name).info.run_id)
     status = "FAILED"
     try:
         yield run_id
@@ -49,9 +68,21 @@ def open_run(name: str, parent_run_id: str | None = None, tags: dict[str, str] |
         status = "KILLED"
         raise
     finally:
-        client().set_terminated(run_id, status)
+        with store_errors():
+            client().set_terminated(run_id, status)
 
 
+def _close_dead_runs(experiment: str) -> None:
+    """Runs of this machine whose process is gone, as after SIGKILL, are marked KILLED; else they run for ever."""
+    client = mlflow().MlflowClient()
+    mine = f"attributes.status = 'RUNNING' and tags.`sahelclf.host` = '{platform.node()}'"
+    for run in client.search_runs([experiment], filter_string=mine):
+        pid = run.data.tags.get("sahelclf.pid", "")
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+@_in_store
 def log_record(run_id: str, record: Record) -> None:
     """Write a record into a run, metrics in one batch."""
     module = mlflow()
@@ -81,6 +112,7 @@ def log_record(run_id: str, record: Record) -> None:
         client.log_figure(run_id, figure, path)
 
 
+@_in_store
 def log_bundle(run_id: str, folder: Path, metrics: dict[str, float]) -> str:
     """Log a bundle as the run's model, so that `runs:/<run id>/labeller` and `models:/<id>` load it; returns its id."""
     module = mlflow()
@@ -114,6 +146,7 @@ def fetch_bundle(uri: str, into: Path | None = None) -> Path:
         raise BundleError(f"{uri}: not in the MLflow store {tracking_uri()}: {text}") from error
 
 
+@_in_store
 def log_scores(run_id: str, metrics: dict[str, float]) -> bool:
     """Add scores to a run; False where the store does not know the run."""
     module = mlflow()
@@ -126,8 +159,3 @@ def log_scores(run_id: str, metrics: dict[str, float]) -> bool:
     for name, value in metrics.items():
         client.log_metric(run_id, name, value)
     return True
-
-
-def disk_error(error: OSError, where: Path) -> SahelclfError:
-    """A full disk or a folder that cannot be written, in words."""
-    return SahelclfError(f"{where}: {error.strerror or error}; nothing half-written was left there")

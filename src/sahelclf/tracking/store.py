@@ -8,6 +8,8 @@ pages of old runs, never a bundle.
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,8 +37,9 @@ def mlflow() -> Any:
         os.environ.setdefault(name, value)
     import logging
 
-    for name in ("alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent"):
+    for name in ("alembic", "mlflow.tracking.fluent"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks of what it raises anyway
     import mlflow as module
 
     return module
@@ -53,14 +56,11 @@ def experiment_id() -> str:
     module = mlflow()
     module.set_tracking_uri(uri)
     key = hashlib.sha256(uri.encode()).hexdigest()[:16]
-    try:
-        with FileLock(Path(tempfile.gettempdir()) / f"sahelclf-{key}.lock", timeout=120):
-            client = module.MlflowClient()
-            found = client.get_experiment_by_name(name)
-            if found is None:
-                return str(client.create_experiment(name, artifact_location=_artifact_location(uri)))
-    except Exception as error:
-        raise _store_error(uri, error) from error
+    with store_errors(), FileLock(Path(tempfile.gettempdir()) / f"sahelclf-{key}.lock", timeout=120):
+        client = module.MlflowClient()
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            return str(client.create_experiment(name, artifact_location=_artifact_location(uri)))
     if found.lifecycle_stage == "deleted":
         raise RequestError(
             f"MLflow experiment {name!r} in {uri} is deleted; restore it in mlflow ui or set MLFLOW_EXPERIMENT_NAME"
@@ -75,9 +75,16 @@ def _artifact_location(uri: str) -> str | None:
     return (Path(uri.removeprefix("sqlite:///")).resolve().parent / ARTIFACTS).as_uri()
 
 
-def _store_error(uri: str, error: Exception) -> SahelclfError:
-    text = " ".join(str(error).split())[:300]
-    return SahelclfError(
-        f"MLflow store {uri}: {text}. Is the folder writable, the disk not full, the server up? "
-        "MLFLOW_TRACKING_URI names another store."
-    )
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Whatever MLflow, SQLAlchemy or the file system raise inside becomes one message of ours."""
+    try:
+        yield
+    except SahelclfError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())[:300]
+        raise SahelclfError(
+            f"MLflow store {tracking_uri()}: {text}. Is the folder writable, the disk not full, the server up? "
+            "MLFLOW_TRACKING_URI names another store."
+        ) from error
