@@ -102,3 +102,53 @@ def test_order_of_parties_is_no_difference():
     other = {"t": Label(stance="pro", parties=["y", "x"])}
     annotations = {"a": [Annotation(unit="1", topics=one)], "b": [Annotation(unit="1", topics=other)]}
     assert derive_labels(annotations, []) == ({"1": one}, [])
+
+
+def filled(path, answers):
+    import csv
+
+    rows = list(csv.reader(path.open(encoding="utf-8-sig")))
+    for row in rows[2:]:
+        row[4:] = answers(row[0])
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    return rows
+
+
+def test_a_sheet_draws_every_cell_and_scores_a_person(harbour, tmp_path):
+    from sahelclf.corpus.read import read_corpus
+    from sahelclf.corpus.sheet import read_sheet, sample_passages, sheet_agreement, write_sheet
+
+    corpus = read_corpus(harbour)
+    gold = {p.id: p.topics for p in corpus.passages}
+    path = tmp_path / "s.csv"
+    assert write_sheet(corpus, path, 40, seed=0) == 40
+    drawn = sample_passages(corpus, 40, seed=0)
+    assert len({p.id for p, _ in drawn}) == 40
+    cells = [next(iter(p.topics.items()), ("none", None)) for p, _ in drawn]
+    assert {(t, label.stance if label else None) for t, label in cells} == {("none", None), *((t, s) for t in ("fishing", "dredging") for s in ("pro", "con"))}
+    rows = filled(path, lambda unit: [gold[unit][t].stance if t in gold[unit] else "no" for t in ("fishing", "dredging")])
+    assert all(0 < float(row[1]) <= 1 for row in rows[2:])
+    figures = {a.what: a for a in sheet_agreement(corpus, read_sheet(corpus, path))}
+    assert figures["fishing"].alpha == figures["fishing stance"].alpha == 1.0
+    assert figures["fishing"].n == 40
+
+
+def test_every_slip_on_a_sheet_is_named_by_its_cell(harbour, tmp_path):
+    from sahelclf.corpus.read import read_corpus
+    from sahelclf.corpus.sheet import read_sheet, sample_passages, write_sheet
+    from sahelclf.errors import RequestError
+
+    corpus = read_corpus(harbour)
+    path = tmp_path / "s.csv"
+    write_sheet(corpus, path, 5, seed=0)
+    filled(path, lambda unit: ["maybe", ""])
+    with pytest.raises(RequestError) as caught:
+        read_sheet(corpus, path)
+    assert "row 3, column fishing: found 'maybe'; expected one of ['no', 'pro', 'con']" in str(caught.value)
+    assert "row 3, column dredging: found an empty cell" in str(caught.value)
+    path.write_text("a,b\n")
+    with pytest.raises(RequestError, match="row 1: found columns"):
+        read_sheet(corpus, path)
+    with pytest.raises(RequestError, match="expected 1 to 120"):
+        sample_passages(corpus, 1000, seed=0)

@@ -88,14 +88,20 @@ def test_a_label_without_support_scores_zero_and_keeps_its_place():
 
 @settings(max_examples=60)
 @given(arrays(float, st.integers(2, 30), elements=st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.7, 1.0])), st.randoms())
-def test_the_threshold_has_the_best_f1_of_all(p, random):
+def test_the_threshold_is_half_of_the_best_f1(p, random):
     y = np.array([random.random() < 0.4 for _ in p])
-    best = max(f1_score(y, p >= t, zero_division=0) for t in [*np.unique(p), 2.0])
-    threshold = decide.best_threshold(p, y)
-    if y.any() and not y.all():
-        assert f1_score(y, p >= threshold, zero_division=0) == pytest.approx(best)
-    else:
-        assert threshold == 0.5
+    best = max(f1_score(y, p >= t, zero_division=0) for t in np.unique(p))
+    assert decide.best_f1(p, y) == pytest.approx(best)
+    assert decide.f1_threshold(p, y) == pytest.approx(best / 2 if y.any() and not y.all() else 0.5)
+
+
+def test_the_threshold_is_the_best_where_probabilities_are_true():
+    rng = np.random.default_rng(1)
+    p = rng.beta(0.6, 1.8, size=200_000)
+    y = rng.random(len(p)) < p
+    threshold = decide.f1_threshold(p, y)
+    found = f1_score(y, p >= threshold)
+    assert found > max(f1_score(y, p >= t) for t in np.linspace(0.05, 0.9, 35)) - 1e-3
 
 
 def test_calibration_is_platts():
@@ -130,11 +136,12 @@ def test_pooling_of_a_worked_example():
     p = np.array([[0.2], [0.8], [0.5]])
     stance = np.array([[[1.0, 0, 0]], [[0, 1.0, 0]], [[0, 0, 1.0]]])
     documents, starts = decide.document_offsets(("a", "a", "b"))
-    logits, mean, evidence = decide.pool(p, stance, starts)
+    logits, mean, evidence = decide.pool(p, stance, np.array([30.0, 10.0, 7.0]), starts)
     assert documents == ["a", "b"]
     assert mean[0, 0] == pytest.approx([0.2, 0.8, 0])  # weights 0.2 and 0.8
     assert evidence.tolist() == [[1], [0]]
     assert logits[1, 0] == pytest.approx(0)
+    assert decide.to_probabilities(logits)[0, 0] == pytest.approx((30 * 0.2 + 10 * 0.8) / 40)  # weighted by words
 
 
 def test_rows_of_one_document_must_stand_together():

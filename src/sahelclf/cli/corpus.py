@@ -1,4 +1,4 @@
-"""`corpus validate|stats|agreement|split [--corpus FOLDER]`."""
+"""`corpus validate|stats|agreement|split|sample [--corpus FOLDER]`."""
 
 import json
 from math import isnan
@@ -8,17 +8,27 @@ from typing import TYPE_CHECKING
 from sahelclf.cli.terminal import parser, result, say, table
 from sahelclf.errors import CorpusError, RequestError
 
+EPILOG = """examples:
+  python -m sahelclf corpus validate --corpus my/annotations
+  python -m sahelclf corpus sample --n 150 -o sheet.csv        then fill it in a spreadsheet, and
+  python -m sahelclf corpus agreement --with sheet.csv
+"""
+
 if TYPE_CHECKING:
     from sahelclf.corpus.read import Corpus
 
 
 def run(args: list[str]) -> int:
-    """Dispatch to one of the four."""
-    p = parser("corpus", "Validate, describe, measure agreement in, or split a corpus of the form of annotations/.")
-    p.add_argument("what", choices=["validate", "stats", "agreement", "split"])
+    """Dispatch to one of the five."""
+    p = parser("corpus", "Validate, describe, measure agreement in, split or sample a corpus of the form of annotations/.", EPILOG)
+    p.add_argument("what", choices=["validate", "stats", "agreement", "split", "sample"])
     p.add_argument("--corpus", metavar="FOLDER", help="default: the packaged corpus")
     p.add_argument("--write", action="store_true", help="stats: write card.json; split: write splits/*.json (else only shown)")
     p.add_argument("--json", action="store_true", help="stats, agreement: as JSON")
+    p.add_argument("--with", dest="sheet", metavar="SHEET", help="agreement: of a person's filled sheet with the corpus's labels")
+    p.add_argument("--n", type=int, default=150, help="sample: passages to draw (default: 150)")
+    p.add_argument("--seed", type=int, default=0, help="sample: of the draw (default: 0)")
+    p.add_argument("-o", "--out", metavar="SHEET", help="sample: the CSV to write")
     options = p.parse_args(args)
 
     from sahelclf.corpus.read import read_corpus
@@ -26,12 +36,20 @@ def run(args: list[str]) -> int:
 
     if options.write and options.what not in {"stats", "split"}:
         raise RequestError(f"corpus: --write goes with stats and split, not with {options.what}")
+    if options.sheet and options.what != "agreement":
+        raise RequestError(f"corpus: --with goes with agreement, not with {options.what}")
+    if (options.what == "sample") != bool(options.out):
+        raise RequestError("corpus: sample needs -o SHEET.csv, and only sample takes it")
     corpus = read_corpus(corpus_root(options.corpus))
     if options.what == "validate":
         return _validate(corpus)
     if options.what == "split":
         return _split(corpus, write=options.write)
-    return _stats(corpus, write=options.write, as_json=options.json) if options.what == "stats" else _agreement(corpus, as_json=options.json)
+    if options.what == "sample":
+        return _sample(corpus, Path(options.out), options.n, options.seed)
+    if options.what == "stats":
+        return _stats(corpus, write=options.write, as_json=options.json)
+    return _agreement(corpus, options.sheet, as_json=options.json)
 
 
 def _validate(corpus: "Corpus") -> int:
@@ -72,18 +90,33 @@ def _stats(corpus: "Corpus", *, write: bool, as_json: bool) -> int:
     return 0
 
 
-def _agreement(corpus: "Corpus", *, as_json: bool) -> int:
+def _sample(corpus: "Corpus", path: Path, n: int, seed: int) -> int:
+    from sahelclf.corpus.sheet import write_sheet
+
+    if path.exists():
+        raise RequestError(f"{path}: exists already, perhaps with somebody's labels; choose another name")
+    say(f"{write_sheet(corpus, path, n, seed)} passages. Fill every topic column, then: python -m sahelclf corpus agreement --with {path}")
+    result(str(path))
+    return 0
+
+
+def _agreement(corpus: "Corpus", sheet: str | None, *, as_json: bool) -> int:
     from sahelclf.corpus.agreement import agreement, annotated_pairs
     from sahelclf.corpus.read import read_annotations
+    from sahelclf.corpus.sheet import read_sheet, sheet_agreement
 
-    pairs = annotated_pairs(corpus, read_annotations(corpus))
-    if not pairs:
-        raise CorpusError(f"{corpus.root / 'raw'}: no unit has two first-round annotators; expected raw/<annotator>.jsonl")
-    found = agreement(corpus, pairs)
+    if sheet:
+        labels = read_sheet(corpus, Path(sheet))
+        found, about = sheet_agreement(corpus, labels), f"agreement of {sheet} with the corpus's labels, {len(labels)} passages"
+    else:
+        pairs = annotated_pairs(corpus, read_annotations(corpus))
+        if not pairs:
+            raise CorpusError(f"{corpus.root / 'raw'}: no unit has two first-round annotators; expected raw/<annotator>.jsonl")
+        found, about = agreement(corpus, pairs), f"first-round agreement of {len(pairs):,} units, before adjudication"
     if as_json:
         result(json.dumps([a.as_dict() for a in found], indent=1))
         return 0
-    result(f"first-round agreement of {len(pairs):,} units, before adjudication; 95% intervals resampled by document\n")
+    result(f"{about}; 95% intervals resampled by document\n")
     rows = [["level", "question", "n", "alpha", "interval", "kappa", "agree", "said yes"]]
     for a in found:
         low, high = a.alpha_interval

@@ -12,7 +12,7 @@ import numpy as np
 
 from sahelclf.evaluation.predictions import Names
 
-POOLING = "max"
+POOLING = "length_weighted_mean"
 
 
 @dataclass(frozen=True)
@@ -72,23 +72,26 @@ def _platt(z: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return (a, b) if a > 0 else (0.0, prior)
 
 
-def best_threshold(p: np.ndarray, y: np.ndarray) -> float:
-    """The threshold with the best F1; among equals, the one nearest 0.5. 0.5 where there is nothing to find."""
-    if not y.any() or y.all():
-        return 0.5
+def f1_threshold(p: np.ndarray, y: np.ndarray) -> float:
+    """Half of the best F1 that any threshold reaches; 0.5 where there is nothing to find.
+
+    With true probabilities that is the threshold of the best expected F1 (Lipton, Elkan and Naryanaswamy 2014). It
+    varies less from sample to sample than the threshold that happened to score best; experiments/02-decisions.
+    """
+    return best_f1(p, y) / 2 if y.any() and not y.all() else 0.5
+
+
+def best_f1(p: np.ndarray, y: np.ndarray) -> float:
+    """The best F1 of `p >= threshold` over all thresholds."""
     order = np.argsort(-p, kind="stable")
     ranked, hits = p[order], np.cumsum(y[order])
     last = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])
-    f1 = 2 * hits[last] / (last + 1 + y.sum())
-    after = np.r_[ranked[1:], 0.0]
-    middle = (ranked[last] + after[last]) / 2
-    best = middle[f1 >= f1.max() - 1e-12]
-    return float(best[np.argmin(np.abs(best - 0.5))])
+    return float(np.max(2 * hits[last] / (last + 1 + y.sum())))
 
 
 def fit_thresholds(p: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(n_topics,) thresholds on probabilities (n, n_topics)."""
-    return np.array([best_threshold(p[:, k], y[:, k]) for k in range(p.shape[1])])
+    return np.array([f1_threshold(p[:, k], y[:, k]) for k in range(p.shape[1])])
 
 
 def probabilities(logits: np.ndarray, names: Names) -> tuple[np.ndarray, np.ndarray]:
@@ -109,21 +112,39 @@ def document_offsets(documents: Sequence[str]) -> tuple[list[str], np.ndarray]:
     return ids, starts
 
 
-def pool(p: np.ndarray, stance: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def pool(
+    p: np.ndarray, stance: np.ndarray, lengths: np.ndarray, starts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Passages to documents.
+
+    Parameters
+    ----------
+    p, stance
+        (n, t) and (n, t, s): probabilities of passages.
+    lengths
+        (n,) words of each passage.
+    starts
+        (d,) row at which each document begins.
 
     Returns
     -------
-    logits (d, t): the logit of the pooled topic probability, before the documents' own calibration;
+    logits (d, t): the logit of the mean topic probability, weighted by length, before the documents' own calibration
+    (a document is about a topic by the share of it that is; experiments/02-decisions compares the ways);
     stance (d, t, s): the mean of the passages' stances, weighted by their topic probability;
     evidence (d, t): index within the document of the passage with the highest topic probability.
     """
     ends = np.r_[starts[1:], len(p)]
-    top = np.maximum.reduceat(p, starts, axis=0)
+    words = np.maximum(lengths, 1.0)[:, None]
+    share = np.add.reduceat(p * words, starts, axis=0) / np.add.reduceat(words, starts, axis=0)
     weight = np.add.reduceat(p, starts, axis=0)
     mean = np.add.reduceat(stance * p[:, :, None], starts, axis=0) / weight[:, :, None]
     evidence = np.array([p[a:b].argmax(axis=0) for a, b in zip(starts, ends, strict=True)])
-    return to_logits(top), mean, evidence
+    return to_logits(share), mean, evidence
+
+
+def word_counts(texts: Sequence[str]) -> np.ndarray:
+    """(n,) words of each text, as pooling weighs them."""
+    return np.array([len(t.split()) for t in texts], dtype=float)
 
 
 def to_probabilities(logits: np.ndarray) -> np.ndarray:

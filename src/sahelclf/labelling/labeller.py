@@ -66,7 +66,7 @@ class Labeller:
         """A cleaned page at both levels; see the design for the row of a document."""
         passages = list(page.passages)
         p, stance = self._probabilities([s.text for s in passages])
-        pooled, mean, evidence = decide.pool(p, stance, np.array([0]))
+        pooled, mean, evidence = decide.pool(p, stance, decide.word_counts([s.text for s in passages]), np.array([0]))
         document_p = sigmoid(pooled * self._scale + self._offset)[0]
         topics = self._topics(document_p, mean[0], self._thresholds)
         for k, topic in enumerate(self.topics):

@@ -14,7 +14,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ class PlainLabeller:
             rows, ids, values = _weights([terms(t) for t in clean], block, idf)
             edges = np.searchsorted(rows, np.arange(len(texts) + 1))
             coef = self.coef[start : start + len(idf)]
-            for row, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+            for row, (a, b) in enumerate(pairwise(edges)):
                 out[row] += values[a:b] @ coef[ids[a:b]]  # a row at a time stays in the processor's cache
             start += len(idf)
         return out

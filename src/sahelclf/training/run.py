@@ -147,7 +147,7 @@ def fit_decision(logits: np.ndarray, data: TaskData, document_y: np.ndarray, nam
     t = len(names.topics)
     p, stance = decide.probabilities(calibration(logits), names)
     _, starts = decide.document_offsets(data.groups)
-    pooled, _, _ = decide.pool(p, stance, starts)
+    pooled, _, _ = decide.pool(p, stance, decide.word_counts(data.texts), starts)
     held = document_y[:, :t]
     document_calibration = decide.fit_calibration(pooled, held, np.ones(held.shape, dtype=bool))
     document_p = decide.to_probabilities(document_calibration(pooled))
@@ -163,7 +163,7 @@ def apply_decision(decision: Decision, logits: np.ndarray, data: TaskData, names
     """Predictions for passages and for their documents, from uncalibrated logits."""
     p, stance = decide.probabilities(decision.calibration(logits), names)
     documents, starts = decide.document_offsets(data.groups)
-    pooled, document_stance, _ = decide.pool(p, stance, starts)
+    pooled, document_stance, _ = decide.pool(p, stance, decide.word_counts(data.texts), starts)
     document_p = decide.to_probabilities(decision.document_calibration(pooled))
     return (
         Predictions(names, data.ids, data.groups, p, stance, p >= decision.thresholds),

@@ -1,0 +1,126 @@
+"""Would more documents help, and which label? `model=tfidf` fitted on growing shares of the development documents.
+
+python experiments/04-learning-curve/run.py [--corpus FOLDER] [--seeds 3]
+
+For each of five grouped folds the labeller, thresholds and all, is fitted on a share of the other folds' documents and scored
+on the fold; predictions of the folds are pooled. Both strata are scored apart. Writes results.md and curve.png.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from sahelclf.config import train_config
+from sahelclf.corpus.read import read_corpus
+from sahelclf.corpus.splits import make_folds, read_split
+from sahelclf.evaluation.decide import Calibration, Decision
+from sahelclf.evaluation.figures import COLOURS, STYLE
+from sahelclf.evaluation.predictions import Gold, Predictions
+from sahelclf.evaluation.report import HEADLINE, report
+from sahelclf.models.registry import build_model
+from sahelclf.paths import data_root
+from sahelclf.tasks.labeller import passage_data
+from sahelclf.training.run import apply_decision, corpus_root, fit_labeller, labeller_names
+from sahelclf.training.seeds import derive_seed
+
+HERE = Path(__file__).parent
+SHARES = (0.15, 0.3, 0.5, 0.75, 1.0)
+
+
+def pooled(corpus, development, share, seed, names, config):
+    """Predictions of every development passage by labellers fitted on a share of the other folds."""
+    build = lambda: build_model(config.model, corpus.codebook, corpus.root)
+    folds = make_folds(corpus, development, 5, derive_seed(seed, "folds"))
+    ids = np.array(development)
+    parts, golds = [], []
+    for k in range(5):
+        others = ids[folds != k]
+        rng = np.random.default_rng(derive_seed(seed, f"curve {k}"))
+        chosen = set(rng.permutation(others)[: max(12, round(share * len(others)))])
+        fitted = fit_labeller(corpus, [d for d in development if d in chosen], build, config, lambda *_: None)
+        data = passage_data(corpus, [str(d) for d in ids[folds == k]])
+        same = Calibration(np.ones(len(data.layout)), np.zeros(len(data.layout)))
+        d = fitted.decision
+        found, _ = apply_decision(Decision(same, d.thresholds, d.document_calibration, d.document_thresholds), fitted.model.logits(data.texts), data, names)
+        parts.append(found)
+        golds.append(Gold.from_heads(data.y, names))
+    join = lambda arrays: np.concatenate(list(arrays))
+    predicted = Predictions(
+        names,
+        tuple(i for p in parts for i in p.ids),
+        tuple(i for p in parts for i in p.documents),
+        join(p.probability for p in parts),
+        join(p.stance_probability for p in parts),
+        join(p.holds for p in parts),
+    )
+    return predicted, Gold(join(g.topics for g in golds), join(g.stance for g in golds))
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--corpus")
+    options.add_argument("--seeds", type=int, default=3)
+    options.add_argument("--out", type=Path, default=HERE)
+    args = options.parse_args()
+    corpus = read_corpus(corpus_root(args.corpus))
+    split = read_split(corpus, "grouped")
+    development = [d.id for d in corpus.documents if d.id in {*split.parts["train"], *split.parts["dev"]}]
+    names = labeller_names(corpus.codebook)
+    model = yaml.safe_load((data_root() / "conf" / "model" / "tfidf.yaml").read_text())
+    wanted = [*HEADLINE, *(f"topic/{t}/f1" for t in names.topics), *(f"stance/{t}/macro_f1" for t in names.topics)]
+    curves, strata = {name: [] for name in wanted}, {}
+    for share in SHARES:
+        values = {name: [] for name in wanted}
+        for seed in range(args.seeds):
+            raw = {"seed": seed, "model": model, "corpus": None, "split": "grouped", "crossfit": 5, "cv": None, "out": None, "parent_run_id": None}
+            predicted, gold = pooled(corpus, development, share, seed, names, train_config(raw))
+            scores = report(predicted, gold).scores
+            for name in wanted:
+                values[name].append(scores[name])
+            if share == 1.0 and seed == 0:
+                for stratum in corpus.codebook.strata:
+                    rows = [i for i, d in enumerate(predicted.documents) if corpus.document[d].stratum == stratum]
+                    strata[stratum] = report(predicted.take(rows), Gold(gold.topics[rows], gold.stance[rows]))
+        for name in wanted:
+            curves[name].append((np.mean(values[name]), np.std(values[name], ddof=args.seeds > 1)))
+    write(args.out, corpus, len(development), curves, strata, args.seeds)
+    draw(args.out, len(development), curves, names)
+
+
+def write(out, corpus, n, curves, strata, seeds):
+    documents = [round(s * n * 0.8) for s in SHARES]
+    lines = [f"Corpus {corpus.sha256[:16]}; mean ± sd over {seeds} seeds; columns are documents trained on.", ""]
+    lines += ["| score | " + " | ".join(map(str, documents)) + " |", "|---|" + "---|" * len(documents)]
+    lines += [f"| {name} | " + " | ".join(f"{m:.3f} ± {s:.3f}" for m, s in cells) + " |" for name, cells in curves.items()]
+    lines += ["", "All of the development data, seed 0, by stratum, 95% intervals resampled by document:", ""]
+    lines += ["| score | " + " | ".join(f"{k} ({r.n_documents} documents, {r.n_units} passages)" for k, r in strata.items()) + " |", "|---|" + "---|" * len(strata)]
+    for name in curves:
+        lines.append(f"| {name} | " + " | ".join(f"{r.scores[name]:.3f} [{r.intervals[name][0]:.3f}, {r.intervals[name][1]:.3f}]" for r in strata.values()) + " |")
+    (out / "results.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+def draw(out, n, curves, names):
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        figure = Figure(figsize=(8.4, 3.6), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(1, 2, sharex=True)
+        x = [round(s * n * 0.8) for s in SHARES]
+        panels = (("F1 of the topic", [f"topic/{t}/f1" for t in names.topics]), ("macro-F1 of its stance", [f"stance/{t}/macro_f1" for t in names.topics]))
+        for ax, (title, keys) in zip(axes, panels, strict=True):
+            for k, key in enumerate(keys):
+                mean, sd = np.array(curves[key]).T
+                ax.errorbar(x, mean, sd, color=COLOURS[k], marker="o", markersize=3, capsize=2, label=key.split("/")[1])
+            ax.set(title=title, xlabel="documents trained on", ylim=(0.2, 0.9))
+        axes[1].legend()
+        figure.savefig(out / "curve.png", dpi=150)
+
+
+if __name__ == "__main__":
+    main()
