@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sahelclf.errors import BundleError, RequestError, SahelclfError
-from sahelclf.export.bundle import sha256, write_bundle, written_aside
-from sahelclf.export.load import open_bundle
+from sahelclf.export.bundle import write_bundle, written_aside
+from sahelclf.export.load import open_bundle, sha256
 from sahelclf.export.sklearn_form import build_pipeline, write_sklearn
 from sahelclf.labelling.labeller import Labeller
 

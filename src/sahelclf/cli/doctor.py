@@ -52,7 +52,7 @@ def _listed(found: dict[str, str]) -> str:
 
 
 def _encoder() -> Check:
-    from sahelclf.export.bundle import sha256
+    from sahelclf.export.load import sha256
 
     spec = importlib.util.find_spec(ENCODER_PACKAGE)  # found without being imported: its import pulls in sentence-transformers
     weights = sorted(Path(spec.submodule_search_locations[0]).rglob("*.safetensors")) if spec and spec.submodule_search_locations else []

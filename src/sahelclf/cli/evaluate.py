@@ -165,7 +165,7 @@ def _track(labeller: "Labeller", part: str, reports: "dict[str, Report]") -> Non
     run_id = labeller.manifest["run_id"]
     metrics: dict[str, float] = {}
     for level, r in reports.items():
-        metrics |= r.metrics(f"{part}/" if level == "passages" else f"{part}/document/")
+        metrics |= r.metrics(f"{part}/") if level == "passages" else r.headline(f"{part}/document/")
     if log_scores(run_id, metrics):
         say(f"\nadded to run {run_id} as {part}/…")
     else:

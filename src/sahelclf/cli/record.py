@@ -16,7 +16,7 @@ from sahelclf.training.run import Result, Scored
 def training_record(trained: Result, target: Path) -> Record:
     """Few flat parameters, the design's metrics, inputs with their hash, figures, predictions, the resolved config."""
     config, corpus = trained.config, trained.corpus
-    metrics = trained.passages.report.metrics() | trained.documents.report.metrics("document/")
+    metrics = trained.passages.report.metrics() | trained.documents.report.headline("document/")
     metrics |= {f"agreement/{k}": v for k, v in trained.agreement.get("passage", {}).items()}
     metrics |= trained.cv | {"train/seconds": trained.seconds, "speed/passages_per_second": trained.passages_per_second}
     source = str(corpus.root)

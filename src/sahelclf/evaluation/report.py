@@ -36,6 +36,11 @@ class Report:
         """Flat numbers for tracking: scores, support, and the bounds of the three headline scores."""
         flat = {prefix + k: v for k, v in self.scores.items()}
         flat |= {prefix + k: float(v) for k, v in self.support.items() if k.startswith("topic/")}
+        return flat | self.headline(prefix)
+
+    def headline(self, prefix: str = "") -> dict[str, float]:
+        """The three headline scores with their bounds."""
+        flat = {prefix + name: self.scores[name] for name in HEADLINE}
         for name in HEADLINE:
             flat[f"{prefix}{name}/low"], flat[f"{prefix}{name}/high"] = self.intervals[name]
         return flat

@@ -4,7 +4,6 @@ The folder is itself an MLflow model: `MLmodel` at its root names a models-from-
 alone. Every form is checked against the golden outputs before the folder gets its name.
 """
 
-import hashlib
 import json
 import platform
 import shutil
@@ -25,11 +24,11 @@ from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.evaluation import decide
 from sahelclf.export.card import model_card
 from sahelclf.export.golden import GOLDEN_TEXTS
+from sahelclf.export.load import FORMAT, sha256
 from sahelclf.models.plain import PlainLabeller
 from sahelclf.tasks.labeller import task_specs
 from sahelclf.training.run import Result
 
-FORMAT = 1
 GOLDEN_TOLERANCE = 1e-6
 VERSIONS = ("numpy", "scipy", "scikit-learn", "mlflow", "hydra-core", "sahelclf")
 PYFUNC_REQUIREMENTS = ("mlflow", "numpy", "pandas")
@@ -81,12 +80,6 @@ def write_bundle(result: Result, target: Path, run_id: str) -> dict[str, Any]:
         line = f"{sha256(folder / 'manifest.json')}  manifest.json\n"
         (folder / "manifest.sha256").write_text(line, encoding="utf-8")
     return manifest
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file, read in pieces."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def installed_versions(names: tuple[str, ...] = VERSIONS) -> dict[str, str]:

@@ -1,12 +1,13 @@
 """Opening a bundle as untrusted input: format, sizes, hashes and paths are checked before a number is read."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from sahelclf.errors import BundleError
-from sahelclf.export.bundle import FORMAT, sha256
 
+FORMAT = 1
 MAX_MANIFEST = 50_000_000
 MAX_FILE = 4_000_000_000
 FOREIGN = {"registered_model_meta"}  # MLflow adds it to what it downloads from the registry
@@ -37,6 +38,12 @@ def open_bundle(folder: Path) -> dict[str, Any]:
         raise BundleError(f"{manifest_path}: changed since it was written (SHA-256 differs); copy the bundle again or retrain")
     _check_files(folder, manifest.get("files"))
     return dict(manifest)
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _check_files(folder: Path, listed: Any) -> None:

@@ -39,7 +39,7 @@ class Labeller:
         """Load a bundle folder; it is checked first, and refused where a byte of it has changed."""
         manifest = open_bundle(Path(folder))
         if manifest.get("documents", {}).get("pooling") != decide.POOLING:
-            raise BundleError(f"{folder}: pooling {manifest.get('documents')!r}; this sahelclf knows {decide.POOLING!r}")
+            raise BundleError(f"{folder}: pooling {manifest.get('documents', {}).get('pooling')!r}; this sahelclf knows {decide.POOLING!r}")
         try:
             runtime = PlainLabeller.load(folder)
             labeller = cls(manifest, runtime)

@@ -20,6 +20,7 @@ from sahelclf.errors import RequestError, SahelclfError
 
 EXPERIMENT = "sahelclf"
 ARTIFACTS = "mlartifacts"
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # else the pages are laid out for chat traces
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -60,7 +61,7 @@ def experiment_id() -> str:
         client = module.MlflowClient()
         found = client.get_experiment_by_name(name)
         if found is None:
-            return str(client.create_experiment(name, artifact_location=_artifact_location(uri)))
+            return str(client.create_experiment(name, artifact_location=_artifact_location(uri), tags=KIND))
     if found.lifecycle_stage == "deleted":
         raise RequestError(
             f"MLflow experiment {name!r} in {uri} is deleted; restore it in mlflow ui or set MLFLOW_EXPERIMENT_NAME"

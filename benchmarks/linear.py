@@ -1,0 +1,95 @@
+"""Speed and memory of the linear labeller, as ratios in one run against scikit-learn's own transform and score.
+
+python benchmarks/linear.py [BUNDLE] [--rows 20000]
+
+Trains a bundle where none is given. Every timing is of one process held to one thread (and one core where the system can do
+that); made-up rows of 100 words are drawn from the packaged corpus's vocabulary in its proportions.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def made_rows(n):
+    from sahelclf.corpus.read import read_corpus
+    from sahelclf.training.run import corpus_root
+
+    words = [w for p in read_corpus(corpus_root(None)).passages for w in p.text.split()]
+    rng = random.Random(0)
+    for _ in range(n):
+        start = rng.randrange(len(words) - 100)
+        yield " ".join(words[start : start + 100])
+
+
+def timed(function, texts):
+    function(texts[:300])
+    started = time.perf_counter()
+    function(texts)
+    return len(texts) / (time.perf_counter() - started)
+
+
+def peak_of(command):
+    """Seconds and peak resident set in MiB of a command."""
+    code = "import resource, subprocess, sys, time; s = time.perf_counter(); subprocess.run(sys.argv[1:], check=True, capture_output=True); print(time.perf_counter() - s, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
+    out = subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True, text=True).stdout.split()
+    return float(out[0]), float(out[1])
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("bundle", nargs="?")
+    options.add_argument("--rows", type=int, default=20_000)
+    args = options.parse_args()
+    import sahelclf
+    from sahelclf.export.sklearn_form import build_pipeline
+    from sahelclf.labelling.language import recognise
+    from sahelclf.models.plain import normalise
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        python = [sys.executable, "-m", "sahelclf"]
+        bundle = args.bundle
+        train_seconds = None
+        if bundle is None:
+            started = time.perf_counter()
+            bundle = str(folder / subprocess.run([*python, "train"], cwd=folder, check=True, capture_output=True, text=True).stdout.split()[-1])
+            train_seconds = time.perf_counter() - started
+        texts = list(made_rows(5000))
+        labeller = sahelclf.load(bundle)
+        pipeline = build_pipeline(Path(bundle))
+        ours, theirs = timed(labeller.runtime.logits, texts), timed(pipeline.predict_proba, texts)
+        print(f"rows of 100 words a second, one core: plain reader {ours:,.0f}; scikit-learn transform and score {theirs:,.0f}; ratio {ours / theirs:.2f}")
+        print(f"of which: normalise {timed(lambda t: [normalise(x) for x in t], texts):,.0f}/s, language {timed(lambda t: [recognise(x) for x in t], texts):,.0f}/s, rows as Python objects {timed(labeller.predict, texts):,.0f}/s")
+        peaks = []
+        for n in (args.rows // 10, args.rows):
+            path = folder / f"{n}.jsonl"
+            with path.open("w") as stream:
+                stream.writelines(json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(made_rows(n)))
+            seconds, peak = peak_of([*python, "predict", bundle, str(path), "-o", str(folder / "o.jsonl")])
+            peaks.append(peak)
+            print(f"predict, {n:,} rows: {seconds:.1f} s, {n / seconds:,.0f} rows a second with start-up, peak {peak:.0f} MiB")
+        print(f"peak of the larger over the smaller: {peaks[1] / peaks[0]:.3f}")
+        one = folder / "one.jsonl"
+        one.write_text(json.dumps({"text": texts[0]}) + "\n")
+        print(f"predict of one passage from the shell: {min(peak_of([*python, 'predict', bundle, str(one)])[0] for _ in range(3)):.2f} s")
+        for command in ("", "train", "predict", "corpus", "doctor"):
+            seconds = min(peak_of([*python, *([command] if command else []), "--help"])[0] for _ in range(3))
+            print(f"--help of {command or 'the program'}: {seconds:.2f} s")
+        if train_seconds:
+            print(f"python -m sahelclf train: {train_seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
