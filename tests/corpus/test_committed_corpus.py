@@ -1,0 +1,101 @@
+"""The committed corpus holds what its card says, and what was promised of it."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sahelclf.corpus.agreement import annotated_pairs, derive_labels
+from sahelclf.corpus.card import compute_card
+from sahelclf.corpus.read import read_adjudications, read_annotations, read_corpus
+from sahelclf.corpus.splits import make_splits, read_split
+from sahelclf.corpus.validate import validate
+from sahelclf.paths import data_root
+
+ROOT = data_root() / "annotations"
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return read_corpus(ROOT)
+
+
+def test_it_is_valid_and_no_excuse_is_stale(corpus):
+    assert validate(corpus) == []
+
+
+def test_the_card_is_what_the_corpus_gives(corpus):
+    assert json.loads((ROOT / "card.json").read_text(encoding="utf-8")) == json.loads(json.dumps(compute_card(corpus)))
+
+
+def test_labels_follow_from_raw_annotations_and_adjudication(corpus):
+    annotations = read_annotations(corpus)
+    labels, open_units = derive_labels(annotations, read_adjudications(corpus))
+    assert open_units == []
+    assert labels == {d.id: d.topics for d in corpus.documents} | {p.id: p.topics for p in corpus.passages}
+
+
+def test_every_unit_has_two_first_round_annotators(corpus):
+    assert len(annotated_pairs(corpus, read_annotations(corpus))) == len(corpus.documents) + len(corpus.passages)
+
+
+def test_adjudications_are_of_units_that_differed_and_say_why(corpus):
+    given: dict[str, list] = {}
+    for rows in read_annotations(corpus).values():
+        for row in rows:
+            if row.round == 1:
+                given.setdefault(row.unit, []).append(row.topics)
+    for decision in read_adjudications(corpus):
+        one, other = given[decision.unit]
+        assert one != other, decision.unit
+        assert len(decision.why.split()) >= 2
+
+
+def test_committed_splits_are_those_of_the_rule(corpus):
+    for split in make_splits(corpus):
+        assert read_split(corpus, split.name) == split
+    grouped = read_split(corpus, "grouped").parts
+    sizes = {k: len(v) / len(corpus.documents) for k, v in grouped.items()}
+    assert sizes["train"] == pytest.approx(0.7, abs=0.03)
+    assert sizes["test"] == pytest.approx(0.2, abs=0.03)
+
+
+def test_size_and_spread_are_as_promised(corpus):
+    card = json.loads((ROOT / "card.json").read_text(encoding="utf-8"))
+    assert card["documents"] >= 500
+    assert card["passages"] >= 2500
+    assert card["outlets"] >= 120
+    assert card["largest_outlet"][1] <= 0.05 * card["documents"]
+    assert card["long_documents"] >= 40
+    assert card["strata"]["natural"] >= 120
+    assert min(card["genres"].values()) >= 25
+    assert set(card["genres"]) == set(corpus.codebook.genres)
+    assert card["without_topic"]["passages"] >= 0.2 * card["passages"]
+    assert all(card["countries"][c] >= n for c, n in (("Mali", 60), ("Niger", 60), ("Burkina Faso", 60), ("Chad", 60), ("Mauritania", 25)))
+    assert max(Counter(d.url for d in corpus.documents).values()) <= 2
+
+
+def test_sources_of_long_documents_are_named(corpus):
+    for d in corpus.documents:
+        if sum(len(p.text.split()) for p in corpus.passages_of[d.id]) > 850:
+            assert d.sources, d.id
+
+
+def test_datasets_reads_it(corpus, tmp_path):
+    from datasets import load_dataset
+
+    for name, n in (("passages", len(corpus.passages)), ("documents", len(corpus.documents))):
+        loaded = load_dataset("json", data_files=str(ROOT / f"{name}.jsonl"), cache_dir=str(tmp_path), split="train")
+        assert len(loaded) == n
+
+
+def test_pandas_reads_it(corpus):
+    import pandas as pd
+
+    assert len(pd.read_json(ROOT / "passages.jsonl", lines=True)) == len(corpus.passages)
+
+
+def test_no_text_names_this_project(corpus):
+    for p in corpus.passages:
+        assert "sahelclf" not in p.text
+    assert Path(ROOT / "LICENSE").read_text().startswith("The annotated corpus")
