@@ -10,7 +10,7 @@ train: .venv/transformer.stamp
 test: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-tools: .venv/dev.stamp
 	$(BIN)/python -m pytest -m tools --override-ini addopts="-ra --strict-markers --strict-config"

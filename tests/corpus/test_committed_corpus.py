@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from sahelclf.corpus.agreement import annotated_pairs, derive_labels
 from sahelclf.corpus.card import compute_card
 from sahelclf.corpus.read import read_adjudications, read_annotations, read_corpus

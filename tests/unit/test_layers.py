@@ -8,8 +8,8 @@ import yaml
 import sahelclf
 
 SOURCE = Path(sahelclf.__file__).parent
-LAYERS = ["errors", "codebook", "records", "config", "paths", "corpus", "tasks", "models", "evaluation", "training", "tracking", "export", "labelling", "cli"]
-GROUND = {"errors", "codebook", "records", "config", "paths"}
+LAYERS = ["errors", "aside", "codebook", "records", "config", "paths", "corpus", "tasks", "models", "evaluation", "training", "tracking", "export", "labelling", "cli"]
+GROUND = {"errors", "aside", "codebook", "records", "config", "paths"}
 
 
 def imports(path: Path) -> set[str]:

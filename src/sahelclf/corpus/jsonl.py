@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 MAX_LINE_BYTES = 10_000_000
@@ -80,12 +79,3 @@ def read_lines(stream: BinaryIO) -> Iterator[Line]:
             yield Line(number, None, message)
         else:
             yield Line(number, *parse_line(raw))
-
-
-def write_jsonl(path: Path, records: list[dict[str, Any]]) -> None:
-    """Write records, one a line, through a neighbour that is renamed at the end."""
-    aside = path.with_name(path.name + ".part")
-    with aside.open("w", encoding="utf-8", newline="\n") as stream:
-        for record in records:
-            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
-    aside.replace(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sahelclf.aside import aside_of
 from sahelclf.codebook import Codebook
 from sahelclf.corpus.agreement import Agreement, Pair, agreement
 from sahelclf.corpus.read import Corpus
@@ -50,7 +51,7 @@ def write_sheet(corpus: Corpus, path: Path, n: int, seed: int) -> int:
     """Write the sheet as CSV that spreadsheets open: one empty column a topic; the labels are not on it."""
     rows = sample_passages(corpus, n, seed)
     allowed = " / ".join([NO, *corpus.codebook.stance_names])
-    aside = path.with_name(f".{path.name}.part")
+    aside = aside_of(path)
     with aside.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow([*FIXED, *corpus.codebook.topic_names])

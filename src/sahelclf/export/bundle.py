@@ -20,6 +20,7 @@ import psutil
 import yaml
 
 from sahelclf import __version__
+from sahelclf.aside import aside_of
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.evaluation import decide
 from sahelclf.export.card import model_card
@@ -42,8 +43,7 @@ def written_aside(target: Path) -> Iterator[Path]:
     parent = target.absolute().parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        _sweep(parent)
-        aside = parent / f".part-{psutil.Process().pid}-{target.name}"
+        aside = aside_of(target)
         aside.mkdir()
     except OSError as error:
         raise SahelclfError(f"{parent}: cannot be written: {error.strerror}") from error
@@ -54,14 +54,6 @@ def written_aside(target: Path) -> Iterator[Path]:
         raise SahelclfError(f"{target}: not written: {error.strerror}; nothing was left there") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def _sweep(parent: Path) -> None:
-    """Remove what killed trainings left."""
-    for left in parent.glob(".part-*"):
-        pid = left.name.split("-")[1]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def write_bundle(result: Result, target: Path, run_id: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from sahelclf.aside import aside_of
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.labelling.inputs import suffix_of
 from sahelclf.labelling.labeller import Row, flat_rows
@@ -36,8 +37,8 @@ class Output:
         if self.path is None:
             self._aside, self._raw = None, sys.stdout.buffer
         else:
-            self._aside = self.path.with_name(f".{self.path.name}.part")
             try:
+                self._aside = aside_of(self.path)
                 self._raw = self._aside.open("wb")
             except OSError as error:
                 raise SahelclfError(f"{self.path}: cannot be written: {error.strerror}") from error
@@ -87,6 +88,7 @@ class Rejects:
         self.count = 0
         self.first: list[str] = []
         self._lines: Any = None
+        self._aside = Path()
 
     def add(self, where: str, reason: str, id_: str | None) -> None:
         """Note one."""
@@ -95,7 +97,8 @@ class Rejects:
             self.first.append(f"{where}: {reason}")
         if self.path is not None:
             if self._lines is None:
-                self._lines = self.path.with_name(f".{self.path.name}.part").open("w", encoding="utf-8")
+                self._aside = aside_of(self.path)
+                self._lines = self._aside.open("w", encoding="utf-8")
             record = {"where": where, "id": id_, "reason": reason}
             self._lines.write(json.dumps(record, ensure_ascii=False) + "\n")
 
@@ -105,8 +108,7 @@ class Rejects:
             return
         if self._lines is not None:
             self._lines.close()
-            aside = self.path.with_name(f".{self.path.name}.part")
-            aside.replace(self.path) if keep else aside.unlink()
+            self._aside.replace(self.path) if keep else self._aside.unlink()
         elif keep:
             self.path.unlink(missing_ok=True)
 
