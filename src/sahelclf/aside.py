@@ -1,6 +1,8 @@
 """Writing aside: a neighbour of the target takes the target's name at the end; what killed runs left is swept."""
 
+import hashlib
 import os
+import platform
 import shutil
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import psutil
 def aside_of(target: Path) -> Path:
     """Where to write what is to become `target`: beside it, so that renaming is atomic, and of this process alone."""
     parent = target.absolute().parent
-    for left in parent.glob(".part-*"):
-        pid = left.name.split("-")[1]
+    host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]  # a shared disk has other machines' processes on it
+    for left in parent.glob(f".part-{host}-*"):
+        pid = left.name.split("-")[2]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-    return parent / f".part-{os.getpid()}-{target.name}"
+    return parent / f".part-{host}-{os.getpid()}-{target.name}"

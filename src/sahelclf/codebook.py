@@ -11,6 +11,10 @@ from sahelclf.errors import CorpusError
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
 
+TABLE_ENDINGS = ("probability", "holds", "stance")
+RESERVED = {*TABLE_ENDINGS, "gold", "gold_stance", "no"}
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -52,6 +56,12 @@ class Codebook(_Frozen):
             unknown = [s for s in basis.stances if s not in self.stances]
             if unknown:
                 raise ValueError(f"basis {name!r} goes with stances {unknown}, which are not among {[*self.stances]}")
+        taken = [s for s in self.stances if s in RESERVED]
+        if taken:
+            raise ValueError(f"stances {taken}: these words have a meaning of their own in tables; choose others")
+        columns = [f"{t}_{end}" for t in self.topics for end in (*TABLE_ENDINGS, *self.stances)]
+        if len(set(columns)) < len(columns) or {*columns} & {"id", "unit", "passage", "language"}:
+            raise ValueError("names of topics and stances that run together give two columns of one name; rename one")
         if not self.parties and any(t.parties for t in self.topics.values()):
             raise ValueError("a topic takes parties, but the codebook lists none")
         return self
@@ -92,6 +102,9 @@ def validation_problems(error: ValidationError, where: str) -> list[str]:
     lines = []
     for e in error.errors():
         field = ".".join(str(part) for part in e["loc"]) or "(whole)"
+        if e["loc"][-1:] == ("[key]",) and isinstance(e["input"], bool):
+            lines.append(f"{where}: {field}: YAML reads yes, no, on and off as true and false; put the name in quotes")
+            continue
         found = "" if e["type"] in {"missing", "value_error"} else f", found {_short(e['input'])}"
         lines.append(f"{where}: {field}: {e['msg'].removeprefix('Value error, ')}{found}")
     return lines

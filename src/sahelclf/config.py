@@ -34,7 +34,7 @@ class TfidfConfig(_Strict):
 
     kind: Literal["tfidf"]
     features: Annotated[list[FeatureBlock], Field(min_length=1)]
-    C: Annotated[float, Field(gt=0)]
+    C: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     class_weight: Literal["balanced"] | None
 
 

@@ -101,3 +101,18 @@ def test_a_task_is_declared_in_full():
         TaskSpec("t", "multiclass", ("a",), "f1")
     with pytest.raises(ValueError, match="only a multilabel task"):
         TaskSpec("t", "multiclass", ("a", "b"), "f1", may_be_empty=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("con: against it", "holds: against it", r"stances \['holds'\]: these words have a meaning of their own"),
+        ("con: against it", "yes: against it", "YAML reads yes, no, on and off as true and false"),
+        ("{pro: for it, con: against it}", "{con: for it, works_con: against it}", "two columns of one name"),
+    ],
+)
+def test_names_that_tables_cannot_hold_are_refused(tmp_path, old, new, message):
+    text = CODEBOOK.replace(old, new).replace("stances: [pro, con]", "stances: []").replace("  dredging:", "  fishing_works:")
+    text = text.replace("bases:\n  said: {stances: []}\n", "")
+    with pytest.raises(CorpusError, match=message):
+        read_codebook(write(tmp_path, text))

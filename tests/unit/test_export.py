@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sahelclf.aside import aside_of
 from sahelclf.errors import BundleError, RequestError, SahelclfError
 from sahelclf.export.bundle import write_bundle, written_aside
 from sahelclf.export.load import open_bundle, sha256
@@ -151,11 +152,13 @@ def test_a_failure_leaves_nothing(tmp_path):
 
 
 def test_what_a_killed_training_left_goes_with_the_next(tmp_path):
-    (tmp_path / ".part-999999999-old").mkdir()
-    (tmp_path / f".part-{os.getppid()}-alive").mkdir()
+    host = aside_of(tmp_path / "x").name.split("-")[1]
+    (tmp_path / f".part-{host}-999999999-old").mkdir()
+    (tmp_path / f".part-{host}-{os.getppid()}-alive").mkdir()
+    (tmp_path / ".part-elsewhere-999999999-old").mkdir()
     with written_aside(tmp_path / "b"):
         pass
-    assert sorted(p.name for p in tmp_path.iterdir()) == [f".part-{os.getppid()}-alive", "b"]
+    assert {p.name for p in tmp_path.iterdir()} == {f".part-{host}-{os.getppid()}-alive", ".part-elsewhere-999999999-old", "b"}
 
 
 def test_the_scikit_learn_form_says_the_same_and_needs_no_trust(bundle, tmp_path):

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from conftest import write_lines
 from sahelclf.errors import RequestError, SahelclfError
-from sahelclf.labelling.inputs import Columns, Item, Reject, open_source
+from sahelclf.labelling.inputs import open_source
 from sahelclf.labelling.labeller import Labeller
 from sahelclf.labelling.predict import predict
+from sahelclf.labelling.readers import Columns, Item, Reject
 
 BOAT = "The boat crews landed a catch and residents welcomed it and praised the plan"
 RAIN = "The choir sang in the church while rain fell on the market"
@@ -123,12 +124,70 @@ def test_bad_rows_are_rejected_with_the_reason_and_good_ones_go_on(tmp_path):
 
 def test_bad_rows_of_a_csv_are_rejected(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_bytes(b'text,n\ngood,1\n"caf\xe9",2\nshort\nlong,1,2\n,3\nnul\x00,4\n' + b"x" * 11_000_000 + b",5\nlast,6\n")
+    path.write_bytes(b'text,n\ngood,1\n"caf\xe9",2\nshort\nlong,1,2\n,3\nnul\x00,4\nlast,5\n' + b"x" * 11_000_000 + b",6\nunread,7\n")
     found = items(path)
     assert [f.text for f in found if isinstance(f, Item)] == ["good", "last"]
     reasons = " | ".join(f.reason for f in found if isinstance(f, Reject))
     for part in ("not UTF-8", "1 fields, the header has 2", "3 fields", "empty", "NUL", "field larger than field limit"):
         assert part in reasons
+
+
+def test_an_open_quote_swallows_no_rows_unseen(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('id,text\n1,fine\n2,"open\n3,swallowed\n')
+    found = items(path)
+    assert [f.text for f in found if isinstance(f, Item)] == ["fine"]
+    assert "is a quote missing or doubled?" in found[-1].reason
+
+
+def test_headers_that_mislead_are_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    for text, message in (("id;text\n1;x\n", "has semicolons"), ("text,a,a\nx,1,2\n", r"names \['a'\] twice"), ("r\xe9gion,text\nx,y\n", "the header is not UTF-8")):
+        path.write_bytes(text.encode("latin-1"))
+        with pytest.raises(RequestError, match=message):
+            items(path)
+
+
+def test_an_explicit_column_that_a_row_lacks_is_a_reject(tmp_path):
+    write_lines(tmp_path / "a.jsonl", [{"text": "x", "key": 1}, {"text": "y"}])
+    first, second = items(tmp_path / "a.jsonl", id="key")
+    assert first.id == "1"
+    assert "no 'key' for the id" in second.reason
+
+
+def test_pages_of_sub_folders_have_ids_of_their_own(tmp_path):
+    for year in ("2021", "2022"):
+        (tmp_path / year).mkdir()
+        (tmp_path / year / "a.txt").write_text("Some text")
+    assert [i.id for i in items(tmp_path)] == ["2021/a.txt", "2022/a.txt"]
+
+
+def test_standard_input_is_told_apart(monkeypatch):
+    def read(data):
+        monkeypatch.setattr("sys.stdin", type("S", (), {"buffer": io.BytesIO(data)})())
+        return open_source("-", None, Columns())
+
+    for data, unit, texts in (
+        (b'\xef\xbb\xbf{"text": "a"}\n', "passage", ["a"]),
+        (b"id,text\n1,a\n2,b\n", "passage", ["a", "b"]),
+        (b"A plain text, with a comma.\n", "document", ["A plain text, with a comma.\n"]),
+    ):
+        source = read(data)
+        assert source.unit == unit
+        assert [i.text for i in source.items()] == texts
+    with pytest.raises(RequestError, match="JSON array"):
+        read(b'[{"text": "a"}]')
+
+
+def test_late_and_clashing_columns_are_carried(labeller, tmp_path):
+    rows = [{"text": ""}] * 300 + [{"text": BOAT, "unit": "u", "input_unit": "v", "late": 1}]
+    write_lines(tmp_path / "in.jsonl", rows)
+    run(labeller, tmp_path / "in.jsonl", tmp_path / "o.csv")
+    run(labeller, tmp_path / "in.jsonl", tmp_path / "o.jsonl")
+    flat = pd.read_csv(tmp_path / "o.csv").iloc[0]
+    row = json.loads((tmp_path / "o.jsonl").read_text())
+    for found in (flat, row):
+        assert (found["input_input_unit"], found["input_unit"], found["late"]) == ("u", "v", 1)
 
 
 def test_text_pages_of_other_encodings(tmp_path):
@@ -215,17 +274,22 @@ def test_rejects_lie_beside_the_output_and_go_with_the_next_clean_run(labeller, 
 
 def test_no_row_labelled_is_a_failure_and_says_why(labeller, tmp_path):
     write_lines(tmp_path / "a.jsonl", [{"body": "x"}])
+    (tmp_path / "o.jsonl").write_text("labels of an earlier run\n")
     with pytest.raises(SahelclfError, match="no row could be labelled; .*no 'text'") as caught:
         run(labeller, tmp_path / "a.jsonl", tmp_path / "o.jsonl")
     assert caught.value.exit_code == 1
+    assert (tmp_path / "o.jsonl").read_text() == "labels of an earlier run\n"
+    assert (tmp_path / "o.jsonl.rejects.jsonl").exists()
 
 
 def test_an_unknown_output_form_is_refused_before_any_work(labeller, tmp_path):
     write_lines(tmp_path / "a.jsonl", [{"text": "x"}])
     with pytest.raises(RequestError, match=r"unknown form '.xlsx'"):
         run(labeller, tmp_path / "a.jsonl", tmp_path / "o.xlsx")
-    with pytest.raises(SahelclfError, match="cannot be written"):
+    with pytest.raises(RequestError, match="its folder does not exist"):
         run(labeller, tmp_path / "a.jsonl", tmp_path / "no" / "o.csv")
+    with pytest.raises(RequestError, match="it is the input too"):
+        run(labeller, tmp_path / "a.jsonl", tmp_path / "a.jsonl")
 
 
 def test_whole_articles_as_passages_are_warned_of(labeller, tmp_path, capsys):

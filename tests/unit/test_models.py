@@ -107,14 +107,6 @@ def test_save_and_load_give_the_same_numbers(tmp_path):
     assert np.array_equal(PlainLabeller.load(tmp_path).logits(TEXTS), model.logits(TEXTS))
 
 
-def test_contributions_of_terms_add_up_to_the_logit():
-    model = fitted()
-    reader = model._reader()
-    index = {(b["name"], t): k for b, start in zip(model.blocks, (0, len(model.blocks[0]["terms"])), strict=True) for k, t in enumerate(b["terms"], start)}
-    total = sum(v * model.arrays["coef"][index[name, term]] for name, term, v in reader.features(TEXTS[2])) + model.arrays["intercept"]
-    assert total == pytest.approx(reader.logits([TEXTS[2]])[0], abs=1e-12)
-
-
 def test_keywords_count_different_terms_whatever_case_and_accents(harbour):
     corpus = read_corpus(harbour)
     config = KeywordsConfig(kind="keywords", dictionary=None)

@@ -92,7 +92,7 @@ def test_a_corpus_without_a_label_or_too_small_for_folds_is_refused(tmp_path):
     root = write_corpus(tmp_path / "c", 6)
     rows = [json.loads(line) for line in (root / "passages.jsonl").read_text().splitlines()]
     write_lines(root / "passages.jsonl", [r | {"topics": {}} for r in rows])
-    with pytest.raises(CorpusError, match="not one passage carries a topic"):
+    with pytest.raises(CorpusError, match="not one passage of the development data carries a topic"):
         run(tfidf_config(corpus=str(root)))
     small = write_corpus(tmp_path / "s", 3)
     with pytest.raises(CorpusError, match="folds need at least"):
@@ -106,3 +106,18 @@ def test_folds_as_a_split_are_refused(tmp_path):
     write_splits(read_corpus(root), root / "splits")
     with pytest.raises(RequestError, match="expected a split with a train part"):
         run(tfidf_config(corpus=str(root), split="country"))
+
+
+def test_documents_without_labels_of_their_own_are_left_out_not_taken_for_empty(tmp_path):
+    root = write_corpus(tmp_path / "c", 40)
+    rows = [json.loads(line) for line in (root / "documents.jsonl").read_text().splitlines()]
+    bare = [{k: v for k, v in r.items() if k != "topics"} for r in rows]
+    write_lines(root / "documents.jsonl", [b if i % 2 else r for i, (b, r) in enumerate(zip(bare, rows, strict=True))])
+    half = run(tfidf_config(corpus=str(root)))
+    assert half.documents.report.scores["topic/macro_f1"] > 0.8
+    assert half.documents.report.n_documents < len(half.parts["train"]) + len(half.parts["dev"])
+    assert any("have no labels of their own" in n for n in half.notes)
+    write_lines(root / "documents.jsonl", bare)
+    none = run(tfidf_config(corpus=str(root)))
+    assert none.documents is None
+    assert np.array_equal(none.fitted.decision.document_thresholds, none.fitted.decision.thresholds)

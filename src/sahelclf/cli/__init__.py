@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import cast
@@ -60,6 +61,10 @@ def _guarded(command: str, args: list[str]) -> int:
         return _complain(f"{error.filename or command}: {error.strerror or error}", 1)
     except ModuleNotFoundError as error:
         return _complain(f"the package {error.name!r} is not installed; python -m sahelclf doctor says how to get it", 1)
+    except Exception as error:  # a fault of ours; one line that can be reported, with where it happened
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119
+        return _complain(f"a fault in sahelclf, please report it: {type(error).__name__}: {str(error)[:300]} ({where})", 1)
     return code
 
 

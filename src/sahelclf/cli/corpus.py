@@ -95,6 +95,8 @@ def _sample(corpus: "Corpus", path: Path, n: int, seed: int) -> int:
 
     if path.exists():
         raise RequestError(f"{path}: exists already, perhaps with somebody's labels; choose another name")
+    if not path.absolute().parent.is_dir():
+        raise RequestError(f"{path}: its folder does not exist; make it first")
     say(f"{write_sheet(corpus, path, n, seed)} passages. Fill every topic column, then: python -m sahelclf corpus agreement --with {path}")
     result(str(path))
     return 0

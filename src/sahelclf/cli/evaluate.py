@@ -59,7 +59,7 @@ def run(args: list[str]) -> int:
     }
     _note(entry)
     if labeller is not None:
-        _track(labeller, options.split, reports)
+        _track(labeller, corpus.sha256, split_name, options.split, reports)
     result(json.dumps(entry | {"reports": {level: r.as_dict() for level, r in reports.items()}}, ensure_ascii=False))
     return 0
 
@@ -79,11 +79,10 @@ def _documents(corpus: "Corpus", split_name: str, part: str) -> list[str]:
 def _from_labeller(labeller: "Labeller", corpus: "Corpus", ids: list[str]) -> "dict[str, tuple[Predictions, Gold]]":
     import numpy as np
 
-    from sahelclf.evaluation import decide
     from sahelclf.evaluation.decide import Calibration, Decision
     from sahelclf.evaluation.predictions import Gold
-    from sahelclf.tasks.labeller import document_targets, passage_data
-    from sahelclf.training.run import apply_decision, labeller_names, text_sha256
+    from sahelclf.tasks.labeller import passage_data
+    from sahelclf.training.run import apply_decision, labelled_documents, labeller_names, text_sha256
 
     names = labeller_names(corpus.codebook)
     if (labeller.topics, labeller.stances) != (names.topics, names.stances):
@@ -112,8 +111,8 @@ def _from_labeller(labeller: "Labeller", corpus: "Corpus", ids: list[str]) -> "d
         column("thresholds"),
     )
     passages, whole = apply_decision(decision, labeller.runtime.logits(data.texts), data, names)
-    y, _ = document_targets(corpus, decide.document_offsets(data.groups)[0])
-    return {"passages": (passages, Gold.from_heads(data.y, names)), "documents": (whole, Gold.from_heads(y, names))}
+    levels = {"passages": (passages, Gold.from_heads(data.y, names)), "documents": labelled_documents(corpus, whole)}
+    return {name: level for name, level in levels.items() if level[0].ids}
 
 
 def _from_table(path: Path, corpus: "Corpus", ids: list[str]) -> "dict[str, tuple[Predictions, Gold]]":
@@ -126,14 +125,15 @@ def _from_table(path: Path, corpus: "Corpus", ids: list[str]) -> "dict[str, tupl
     wanted = set(ids)
     owner = {d.id: d.id for d in corpus.documents} | {p.id: p.document_id for p in corpus.passages}
     table = from_flat_rows(read_table(path), names, owner, str(path))
-    labels = {d.id: d.topics or {} for d in corpus.documents} | {p.id: p.topics for p in corpus.passages}
+    labels = {d.id: d.topics for d in corpus.documents if d.topics is not None} | {p.id: p.topics for p in corpus.passages}
     levels = {}
     for level, whole in (("passages", False), ("documents", True)):
-        expected = [i for i, d in owner.items() if d in wanted and (i in corpus.document) == whole]
-        rows = [k for k, i in enumerate(table.ids) if owner[i] in wanted and (i in corpus.document) == whole]
+        expected = [i for i in labels if owner[i] in wanted and (i in corpus.document) == whole]
+        known = set(expected)
+        rows = [k for k, i in enumerate(table.ids) if i in known]
         if not rows:
             continue
-        missing = sorted(set(expected) - {table.ids[k] for k in rows})
+        missing = sorted(known - {table.ids[k] for k in rows})
         if missing:
             raise RequestError(f"{path}: {len(missing)} of {len(expected)} {level} have no prediction: {missing[:5]}, …")
         y, _ = encode_topics([labels[table.ids[k]] for k in rows], corpus.codebook)
@@ -159,10 +159,13 @@ def _note(entry: dict[str, Any]) -> None:
         stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
 
-def _track(labeller: "Labeller", part: str, reports: "dict[str, Report]") -> None:
+def _track(labeller: "Labeller", corpus_sha256: str, split: str, part: str, reports: "dict[str, Report]") -> None:
     from sahelclf.tracking.runs import log_scores
 
-    run_id = labeller.manifest["run_id"]
+    run_id, own = labeller.manifest["run_id"], labeller.manifest["corpus"]
+    if (corpus_sha256, split) != (own["sha256"], own["split"]):
+        say(f"\nnot added to run {run_id}: it was trained on another corpus or split, and test/… there means its own")
+        return
     metrics: dict[str, float] = {}
     for level, r in reports.items():
         metrics |= r.metrics(f"{part}/") if level == "passages" else r.headline(f"{part}/document/")

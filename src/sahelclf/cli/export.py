@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from sahelclf.cli.predict import load_labeller
+from sahelclf.cli.predict import local_bundle
 from sahelclf.cli.terminal import parser, result
-from sahelclf.errors import BundleError
 
 FORMS = {"sklearn": "a scikit-learn pipeline in skops' format: predict_proba(texts) gives the sigmoid of every head"}
 
@@ -18,17 +17,14 @@ def run(args: list[str]) -> int:
     p.add_argument("-o", "--out", metavar="FOLDER", help="default: <bundle>-<form>")
     options = p.parse_args(args)
 
-    folder = Path(options.bundle)
-    if options.bundle.startswith(("runs:", "models:")):
-        from sahelclf.tracking.runs import fetch_bundle
+    from_store = options.bundle.startswith(("runs:", "models:"))
+    name = options.bundle.strip("/").split("/")[1 if from_store else -1]
+    beside = Path(f"{name}-{options.to}") if from_store else Path(options.bundle).resolve().parent / f"{Path(options.bundle).resolve().name}-{options.to}"
+    target = Path(options.out) if options.out else beside
+    with local_bundle(options.bundle) as folder:
+        from sahelclf.export.sklearn_form import write_sklearn
+        from sahelclf.labelling.labeller import Labeller
 
-        folder = fetch_bundle(options.bundle)
-    manifest = load_labeller(str(folder)).manifest
-    if manifest["kind"] != "linear":
-        raise BundleError(f"{folder}: a {manifest['kind']!r} bundle has no scikit-learn form")
-    from sahelclf.export.sklearn_form import write_sklearn
-
-    target = Path(options.out) if options.out else folder.with_name(f"{folder.name}-{options.to}")
-    write_sklearn(folder, manifest, target)
+        write_sklearn(folder, Labeller.load(folder).manifest, target)
     result(str(target))
     return 0

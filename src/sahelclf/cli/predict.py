@@ -1,5 +1,7 @@
 """`predict MODEL INPUT [-o OUT]`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,8 +32,9 @@ def run(args: list[str]) -> int:
         p.add_argument(f"--{word}", metavar="COLUMN", help=f"the column that holds the {word} (default: {word})")
     options = p.parse_args(args)
 
-    from sahelclf.labelling.inputs import Columns, open_source
+    from sahelclf.labelling.inputs import open_source
     from sahelclf.labelling.predict import predict
+    from sahelclf.labelling.readers import Columns
 
     columns = Columns(options.text, options.id, options.title, options.date)
     source = open_source(options.input, options.unit, columns)
@@ -43,8 +46,17 @@ def load_labeller(model: str) -> "Labeller":
     """A labeller from a folder, or from MLflow where MODEL is a URI."""
     from sahelclf.labelling.labeller import Labeller
 
-    if model.startswith(("runs:", "models:")):
-        from sahelclf.tracking.runs import fetch_bundle
+    with local_bundle(model) as folder:
+        return Labeller.load(folder)
 
-        return Labeller.load(fetch_bundle(model))
-    return Labeller.load(Path(model))
+
+@contextmanager
+def local_bundle(model: str) -> Iterator[Path]:
+    """The folder that MODEL names; a copy for the time of the block where MLflow holds it."""
+    if model.startswith(("runs:", "models:")):
+        from sahelclf.tracking.runs import fetched_bundle
+
+        with fetched_bundle(model) as folder:
+            yield folder
+    else:
+        yield Path(model)

@@ -16,7 +16,7 @@ from sahelclf.training.run import Result, Scored
 def training_record(trained: Result, target: Path) -> Record:
     """Few flat parameters, the design's metrics, inputs with their hash, figures, predictions, the resolved config."""
     config, corpus = trained.config, trained.corpus
-    metrics = trained.passages.report.metrics() | trained.documents.report.headline("document/")
+    metrics = trained.passages.report.metrics() | (trained.documents.report.headline("document/") if trained.documents else {})
     metrics |= {f"agreement/{k}": v for k, v in trained.agreement.get("passage", {}).items()}
     metrics |= trained.cv | {"train/seconds": trained.seconds, "speed/passages_per_second": trained.passages_per_second}
     source = str(corpus.root)
@@ -38,7 +38,11 @@ def training_record(trained: Result, target: Path) -> Record:
             "versions.json": json.dumps(installed_versions(), indent=1) + "\n",
             "notes.txt": "\n".join(trained.notes) + "\n",
         },
-        tables={"predictions/passages.csv": _table(trained.passages), "predictions/documents.csv": _table(trained.documents)},
+        tables={
+            f"predictions/{level}.csv": _table(scored)
+            for level, scored in (("passages", trained.passages), ("documents", trained.documents))
+            if scored
+        },
         figures=figures(trained.passages.predictions, trained.passages.gold, trained.fitted.decision.thresholds),
     )
 

@@ -59,7 +59,8 @@ def _with_hydra(args: list[str]) -> None:
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    strangers = [a for a in get_args_parser().parse_known_args(args)[1] if a.startswith("-")]
+    args = _options_first(args)
+    strangers = get_args_parser().parse_known_args(args)[1]
     if strangers:
         raise RequestError(f"train: unknown option {strangers[0]!r}; see python -m sahelclf train --help")
     failures: list[Exception] = []
@@ -88,7 +89,23 @@ def _with_hydra(args: list[str]) -> None:
     for other in failures[1:]:
         say(f"sahelclf: {other}")
     if failures:
+        if isinstance(failures[0], HydraException | OmegaConfBaseException):
+            raise RequestError(_one_line(failures[0])) from failures[0]
         raise failures[0]
+
+
+def _options_first(args: list[str]) -> list[str]:
+    """Hydra's own options before the overrides: its parser stops at an option that stands among them."""
+    with_value = {"--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p", "--cfg", "-c"}
+    options: list[str] = []
+    overrides: list[str] = []
+    rest = list(args)
+    while rest:
+        word = rest.pop(0)
+        (options if word.startswith("-") else overrides).append(word)
+        if word in with_value and rest:
+            options.append(rest.pop(0))
+    return [*options, *overrides]
 
 
 def _one_line(error: Exception) -> str:
@@ -104,12 +121,10 @@ def train(raw: dict[str, Any], check: Any) -> Path:
     if out is not None and out.exists():
         raise RequestError(f"out={out}: exists already; choose another folder, or move it away")
     from sahelclf.tracking import runs
-    from sahelclf.training.run import corpus_root
+    from sahelclf.training.run import check as check_request
     from sahelclf.training.run import run as train_run
 
-    root = corpus_root(config.corpus)
-    if not (root / "codebook.yaml").exists():
-        raise RequestError(f"corpus={root}: no codebook.yaml there; expected a folder of the form of annotations/")
+    check_request(config)  # before a run is opened, so that a refused request leaves none
     with runs.open_run(_run_name(config), config.parent_run_id, {"sahelclf.kind": "train"}) as run_id:
         with _progress() as on_step:
             trained = train_run(config, on_step)
@@ -158,7 +173,7 @@ def _show(trained: Any, target: Path, run_id: str) -> None:
     from sahelclf.evaluation.report import label_table, score_table
 
     names = trained.passages.predictions.names
-    reports = {"passages": trained.passages.report, "documents": trained.documents.report}
+    reports = {"passages": trained.passages.report} | ({"documents": trained.documents.report} if trained.documents else {})
     r = trained.passages.report
     say(f"{trained.fitted.model.name}: {r.n_units:,} passages of {r.n_documents} documents, {trained.seconds:.1f} s. ")
     say("Development scores, cross-fitted, with 95% intervals resampled by document; 'annotators' is their F1 against each other (passages):\n")

@@ -84,7 +84,7 @@ def _by_stratum(corpus: Corpus) -> dict[str, dict[str, float]]:
     shares: dict[str, dict[str, float]] = {}
     for stratum in sorted({d.stratum for d in corpus.documents if d.stratum}):
         inside = [p for d in corpus.documents if d.stratum == stratum for p in corpus.passages_of[d.id]]
-        held: dict[str, float] = {t: round(sum(t in p.topics for p in inside) / len(inside), 4) for t in corpus.codebook.topic_names}
+        held: dict[str, float] = {t: round(sum(t in p.topics for p in inside) / max(len(inside), 1), 4) for t in corpus.codebook.topic_names}
         shares[stratum] = held | {"passages": len(inside)}
     return shares
 
@@ -95,6 +95,8 @@ def _sameness(corpus: Corpus) -> dict[str, dict[str, float]]:
     openings = Counter(_opening(p.text) for p in corpus.passages)
     for genre in sorted({d.genre for d in corpus.documents if d.genre}):
         texts = [p.text for d in corpus.documents if d.genre == genre for p in corpus.passages_of[d.id]]
+        if not texts:
+            continue
         sentences = [len(s.split()) for t in texts for s in t.replace("?", ".").replace("!", ".").split(".") if s.strip()]
         words = " ".join(texts).lower().split()
         pieces = [words[i : i + TTR_WORDS] for i in range(0, len(words) - TTR_WORDS + 1, TTR_WORDS)]

@@ -18,7 +18,7 @@ Record = TypeVar("Record", bound=BaseModel)
 MOST_PROBLEMS = 50
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Corpus:
     """An annotated corpus, its codebook, and the hash of both."""
 

@@ -22,6 +22,8 @@ def sample_passages(corpus: Corpus, n: int, seed: int) -> list[tuple[Passage, fl
 
     A passage of several cells counts for the rarest of them; cells too small to fill their share leave it to the others.
     """
+    if seed < 0:
+        raise RequestError(f"corpus sample: --seed {seed}; expected 0 or more")
     if not 1 <= n <= len(corpus.passages):
         raise RequestError(f"corpus sample: --n {n}; expected 1 to {len(corpus.passages)}, the passages of {corpus.root}")
     counts: dict[str, int] = defaultdict(int)

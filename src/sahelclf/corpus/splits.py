@@ -7,6 +7,7 @@ is iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011), applied to 
 import json
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ CUTS = {"temporal-2021": "2022-01-01", "temporal-2023": "2023-07-26"}
 N_FOLDS = 5
 
 
+@lru_cache(maxsize=4)
 def document_groups(corpus: Corpus) -> list[int]:
     """Group of each document, in the corpus's order: one event, one page, or texts nearly the same."""
     texts = [corpus.text_of(d.id) for d in corpus.documents]
@@ -102,22 +104,31 @@ def make_folds(corpus: Corpus, document_ids: Sequence[str], n_folds: int, seed: 
     return stratify_groups(label_counts(corpus, document_ids), groups, [1 / n_folds] * n_folds, seed)
 
 
-def make_splits(corpus: Corpus, seed: int = 0) -> list[Split]:
-    """Every split that `corpus split` writes."""
+TOGETHER = "documents of one event, one page, or with passages nearly the same stay together"
+
+
+def grouped_split(corpus: Corpus, seed: int = 0) -> Split:
+    """Train, dev and test documents, 70/10/20."""
     ids = [d.id for d in corpus.documents]
     part = stratify_groups(label_counts(corpus, ids), document_groups(corpus), [*SHARES.values()], seed)
     parts = {name: [d for d, p in zip(ids, part, strict=True) if p == i] for i, name in enumerate(SHARES)}
-    together = "documents of one event, one page, or with passages nearly the same stay together"
-    grouped = Split(name="grouped", rule=f"70/10/20, stratified over labels and strata; {together}", parts=parts)
+    return Split(name="grouped", rule=f"70/10/20, stratified over labels and strata; {TOGETHER}", parts=parts)
+
+
+def make_splits(corpus: Corpus, seed: int = 0) -> list[Split]:
+    """Every split that `corpus split` writes."""
+    grouped = grouped_split(corpus, seed)
     splits = [grouped]
-    development = [d for d in ids if d not in set(parts["test"])]
-    if len(development) >= N_FOLDS:
+    test = set(grouped.parts["test"])
+    development = [d.id for d in corpus.documents if d.id not in test]
+    groups = dict(zip((d.id for d in corpus.documents), document_groups(corpus), strict=True))
+    if len({groups[d] for d in development}) >= N_FOLDS:
         fold = make_folds(corpus, development, N_FOLDS, seed)
         splits.append(
             Split(
                 name="folds",
                 kind="folds",
-                rule=f"{N_FOLDS} stratified folds of the train and dev parts of 'grouped'; {together}",
+                rule=f"{N_FOLDS} stratified folds of the train and dev parts of 'grouped'; {TOGETHER}",
                 parts={f"fold{k}": [d for d, f in zip(development, fold, strict=True) if f == k] for k in range(N_FOLDS)},
             )
         )
@@ -163,7 +174,7 @@ def read_split(corpus: Corpus, name: str) -> Split:
     path = corpus.root / "splits" / f"{name}.json"
     if not path.exists():
         if name == "grouped":
-            return make_splits(corpus)[0]
+            return grouped_split(corpus)
         there = sorted(p.stem for p in path.parent.glob("*.json")) or ["grouped"]
         raise CorpusError(f"{path}: no such split; expected one of {there}, or write them with: sahelclf corpus split")
     try:

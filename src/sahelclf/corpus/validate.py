@@ -24,7 +24,7 @@ CODES = {
     "C02": "two texts of different documents are nearly the same",
     "C03": "a passage is shorter or longer than the codebook's unit",
     "C04": "page furniture stands in a passage",
-    "C05": "provenance is missing (url, outlet, date, countries or genre)",
+    "C05": "provenance is missing that other documents have (url, outlet, date, countries or genre)",
     "C06": "a unit has fewer than two first-round annotators",
     "C07": "a label does not follow from the annotations and the adjudication",
     "C08": "a document is without passages, or its passages are not numbered 0, 1, 2, …",
@@ -92,8 +92,9 @@ def _texts(corpus: Corpus) -> Iterator[Finding]:
 
 def _documents(corpus: Corpus) -> Iterator[Finding]:
     pages = Counter(d.url for d in corpus.documents if d.url)
+    kept = [n for n in ("url", "outlet", "date", "countries", "genre") if any(getattr(d, n) for d in corpus.documents)]
     for d in corpus.documents:
-        missing = [n for n in ("url", "outlet", "date", "countries", "genre") if not getattr(d, n)]
+        missing = [n for n in kept if not getattr(d, n)]
         if missing:
             yield Finding("C05", d.id, f"no {', '.join(missing)}")
         indexes = [p.index for p in corpus.passages_of[d.id]]

@@ -116,9 +116,12 @@ def from_flat_rows(rows: Sequence[dict[str, Any]], names: Names, document_of: di
 
 def _stance(row: dict[str, Any], topic: str, stances: tuple[str, ...], *, holds: bool) -> list[float]:
     given = [_number(row.get(f"{topic}_{name}"), None) for name in stances]
-    if all(g is not None for g in given):
-        return [float(g) for g in given if g is not None]
     named = row.get(f"{topic}_stance")
+    if all(g is not None for g in given):
+        likeliest = stances[int(np.argmax(given))]
+        if named in stances and given[stances.index(named)] < max(given) - 1e-6:
+            raise ValueError(f"the stance is {named!r}, but the likeliest by the probabilities is {likeliest!r}")
+        return [float(g) for g in given if g is not None]
     if named in stances:
         return [float(name == named) for name in stances]
     if holds:

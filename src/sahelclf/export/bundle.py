@@ -27,7 +27,7 @@ from sahelclf.export.card import model_card
 from sahelclf.export.golden import GOLDEN_TEXTS
 from sahelclf.export.load import FORMAT, sha256
 from sahelclf.models.plain import PlainLabeller
-from sahelclf.tasks.labeller import task_specs
+from sahelclf.tasks.labeller import labeller_layout, task_specs
 from sahelclf.training.run import Result
 
 GOLDEN_TOLERANCE = 1e-6
@@ -39,7 +39,7 @@ PYFUNC_REQUIREMENTS = ("mlflow", "numpy", "pandas")
 def written_aside(target: Path) -> Iterator[Path]:
     """A folder beside `target` that takes its name at the end; on any failure nothing is left of it."""
     if target.exists():
-        raise RequestError(f"{target}: exists already; choose another folder with out=, or move it away")
+        raise RequestError(f"{target}: exists already; choose another folder, or move it away")
     parent = target.absolute().parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
             {"name": s.name, "kind": s.kind, "labels": list(s.labels), "uses_target": s.uses_target, "primary_metric": s.primary_metric}
             for s in task_specs(book)
         ],
-        "heads": list(_heads(result)),
+        "heads": list(labeller_layout(book).names),
         "topics": list(topics),
         "stances": list(book.stance_names),
         "thresholds": by_topic(decision.thresholds),
@@ -127,16 +127,11 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
             "parts": {k: len(v) for k, v in result.parts.items()},
         },
         "training_texts": [h[:20] for h in result.texts_sha256],
-        "scores": {"passage": result.passages.report.as_dict(), "document": result.documents.report.as_dict()},
+        "scores": {"passage": result.passages.report.as_dict()} | ({"document": result.documents.report.as_dict()} if result.documents else {}),
         "agreement": result.agreement,
         "cv": result.cv,
         "notes": result.notes,
     }
-
-
-def _heads(result: Result) -> tuple[str, ...]:
-    book = result.corpus.codebook
-    return (*book.topic_names, *(f"{t}={s}" for t in book.topic_names for s in book.stance_names))
 
 
 def _golden(folder: Path, result: Result) -> list[dict[str, Any]]:

@@ -20,7 +20,8 @@ def model_card(manifest: dict[str, Any]) -> str:
         "",
         "## Scores",
         "",
-        "Cross-fitted on the development data: no model, calibration or threshold saw the documents it is scored on. "
+        "Cross-fitted on the development data: no model saw the documents it is scored on, and calibration and thresholds "
+        "come from the other folds. "
         "Intervals (95%) are resampled by document. The test part is scored by `sahelclf evaluate` alone.",
         "",
         _scores(manifest),
@@ -52,13 +53,13 @@ def model_card(manifest: dict[str, Any]) -> str:
 
 def _scores(manifest: dict[str, Any]) -> str:
     rows = []
-    passage, document = manifest["scores"]["passage"], manifest["scores"]["document"]
+    reports = manifest["scores"]
     human = manifest["agreement"].get("passage", {})
     names = ["topic/macro_f1", "stance/macro_f1", "joint/f1", *(f"topic/{t}/f1" for t in manifest["topics"])]
     for name in names:
-        cells = [f"{r['scores'][name]:.3f} [{r['intervals'][name][0]:.3f}, {r['intervals'][name][1]:.3f}]" for r in (passage, document)]
+        cells = [f"{r['scores'][name]:.3f} [{r['intervals'][name][0]:.3f}, {r['intervals'][name][1]:.3f}]" for r in reports.values()]
         rows.append([name, *cells, f"{human[name]:.3f}" if name in human else ""])
-    return tabulate(rows, headers=["score", "passages", "documents", "annotators (passages)"], tablefmt="github", disable_numparse=True)
+    return tabulate(rows, headers=["score", *(f"{level}s" for level in reports), "annotators (passages)"], tablefmt="github", disable_numparse=True)
 
 
 def _listed(names: list[str]) -> str:

@@ -66,6 +66,6 @@ def _check_files(folder: Path, listed: Any) -> None:
     )
     strangers = [s for s in strangers if "__pycache__" not in s]
     if strangers:
-        problems.append(f"{folder}: files that the manifest does not list: {strangers[:5]}")
+        problems.append(f"{folder}: files that the manifest does not list: {strangers[:5]}; move them out of the bundle")
     if problems:
         raise BundleError(problems)

@@ -62,7 +62,8 @@ def build_pipeline(bundle: Path) -> Any:
         vectorizers.append((block["name"], vectorizer))
     n_heads = len(arrays["intercept"])
     heads = OneVsRestClassifier(LogisticRegression())
-    heads.label_binarizer_ = LabelBinarizer().fit(np.eye(n_heads, dtype=int)[:, :].repeat(2, axis=0) | np.eye(n_heads, dtype=int).repeat(2, axis=0)[::-1])
+    each, all_at_once = np.eye(n_heads, dtype=int), np.ones((1, n_heads), dtype=int)
+    heads.label_binarizer_ = LabelBinarizer().fit(np.concatenate([each, all_at_once]))  # several ones in a row: multi-label
     heads.estimators_ = []
     for head in range(n_heads):
         one = LogisticRegression()

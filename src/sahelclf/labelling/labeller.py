@@ -38,9 +38,8 @@ class Labeller:
     def load(cls, folder: str | Path) -> "Labeller":
         """Load a bundle folder; it is checked first, and refused where a byte of it has changed."""
         manifest = open_bundle(Path(folder))
-        if manifest.get("documents", {}).get("pooling") != decide.POOLING:
-            raise BundleError(f"{folder}: pooling {manifest.get('documents', {}).get('pooling')!r}; this sahelclf knows {decide.POOLING!r}")
         try:
+            _check_manifest(manifest)
             runtime = PlainLabeller.load(folder)
             labeller = cls(manifest, runtime)
             _check_runtime(runtime)
@@ -111,6 +110,14 @@ class Labeller:
 
     def _row(self, id_: str, unit: str, text: str, topics: dict[str, Any]) -> Row:
         return {"id": id_, "unit": unit, "language": recognise(text), "topics": topics}
+
+
+def _check_manifest(manifest: dict[str, Any]) -> None:
+    pooling, languages = manifest["documents"]["pooling"], manifest["codebook"]["languages"]
+    if pooling != decide.POOLING:
+        raise ValueError(f"pooling {pooling!r}; this sahelclf knows {decide.POOLING!r}")
+    if not all(isinstance(name, str) for name in [*languages, *manifest["topics"], *manifest["stances"], *manifest["training_texts"]]):
+        raise TypeError("languages, topics, stances or training_texts that are no text")
 
 
 def _check_runtime(runtime: PlainLabeller) -> None:

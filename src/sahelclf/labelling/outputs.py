@@ -13,8 +13,8 @@ from typing import Any, Protocol, Self
 
 from sahelclf.aside import aside_of
 from sahelclf.errors import RequestError, SahelclfError
-from sahelclf.labelling.inputs import suffix_of
 from sahelclf.labelling.labeller import Row, flat_rows
+from sahelclf.labelling.readers import suffix_of
 
 
 class _Form(Protocol):
@@ -32,6 +32,8 @@ class Output:
         self._kind = ".jsonl" if path is None else suffix_of(path)
         if self._kind not in {".jsonl", ".ndjson", ".csv", ".parquet"}:
             raise RequestError(f"{path}: unknown form {self._kind!r}; expected .jsonl, .csv or .parquet, plain or as .gz or .zst")
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise RequestError(f"{path}: {'a folder' if path.is_dir() else 'its folder does not exist'}; expected a file in a folder that does")
 
     def __enter__(self) -> Self:
         if self.path is None:
@@ -155,7 +157,7 @@ class _Csv:
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value
 
 
 class _Parquet:

@@ -12,9 +12,10 @@ from typing import Any
 from tqdm import tqdm
 
 from sahelclf.errors import RequestError, SahelclfError
-from sahelclf.labelling.inputs import Found, Item, Reject, Source
+from sahelclf.labelling.inputs import Source
 from sahelclf.labelling.labeller import Labeller, Row, page_of
 from sahelclf.labelling.outputs import Output, Rejects
+from sahelclf.labelling.readers import Found, Item, Reject
 
 BATCH = 256
 LONG_ROW_WORDS = 200
@@ -37,11 +38,12 @@ class Summary:
 
 def predict(labeller: Labeller, source: Source, output: Path | None) -> Summary:
     """Label everything that the source gives; raise where not one row could be labelled."""
+    _refuse_same_file(source, output)
     items = source.items()
-    first = list(islice(items, BATCH))
+    first = _first_batches(items)
     if not first:
         raise RequestError(f"{_names(source)}: nothing in it; expected at least one row")
-    carried = _carried(first, labeller)
+    carried = _carried(first, labeller, source.unit)
     summary = Summary()
     rejects = Rejects(output)
     labeller.predict(["The first text loads the language model, so that the clock measures labelling."])
@@ -50,23 +52,30 @@ def predict(labeller: Labeller, source: Source, output: Path | None) -> Summary:
     try:
         with Output(output, labeller.topics, labeller.stances, carried) as out, _progress(source) as bar:
             for batch in _batches(first, items):
-                rows = _label(labeller, source.unit, batch, rejects, carried)
+                rows = _label(labeller, source.unit, batch, rejects)
                 out.write(rows)
                 _count(summary, rows, batch)
                 bar.update(len(batch))
                 measured = summary.labelled + rejects.count
                 if ESTIMATE_AFTER < measured <= ESTIMATE_AFTER + BATCH:
                     _estimate(source, measured, time.perf_counter() - started)
+            if not summary.labelled:
+                raise SahelclfError(f"{_names(source)}: no row could be labelled; {rejects.first[0]}")
         whole = True
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise SahelclfError(f"{output or 'standard output'}: {error.strerror or error}; nothing half-written was left there") from error
     finally:
-        rejects.close(keep=whole)
+        rejects.close(keep=whole or not summary.labelled)
     summary.rejected, summary.seconds = rejects.count, time.perf_counter() - started
     _advise(summary, labeller, source, rejects)
-    if not summary.labelled:
-        raise SahelclfError(f"{_names(source)}: no row could be labelled; {rejects.first[0]}")
     return summary
+
+
+def _refuse_same_file(source: Source, output: Path | None) -> None:
+    if output is not None and any(p.exists() and output.exists() and p.samefile(output) for p in source.paths):
+        raise RequestError(f"{output}: it is the input too; choose another file for the labels")
 
 
 def _names(source: Source) -> str:
@@ -81,25 +90,41 @@ def _batches(first: list[Found], rest: Iterator[Found]) -> Iterable[list[Found]]
         yield batch
 
 
-def _carried(first: list[Found], labeller: Labeller) -> list[str]:
-    """Columns of the input that travel along: those of the first rows, `title` and `date` where there are any."""
-    names: dict[str, None] = {}
+def _carried(first: list[Found], labeller: Labeller, unit: str) -> list[str]:
+    """Columns of a flat table that travel along: those of the first good rows, and a document's title and date.
+
+    JSON lines carry whatever each row has; a table's columns must be settled at its head.
+    """
+    names: dict[str, None] = dict.fromkeys(("title", "date")) if unit == "document" else {}
     for item in first:
         if isinstance(item, Item):
             names |= dict.fromkeys(_extra(item, labeller))
     return list(names)
 
 
+def _first_batches(items: Iterator[Found]) -> list[Found]:
+    """The first batch, and more of them until one good row is among them."""
+    first = list(islice(items, BATCH))
+    while first and not any(isinstance(f, Item) for f in first) and (more := list(islice(items, BATCH))):
+        first += more
+    return first
+
+
 def _extra(item: Item, labeller: Labeller) -> dict[str, object]:
-    extra = {(f"input_{k}" if _taken(k, labeller) else k): v for k, v in item.extra.items()}
-    return {k: v for k, v in (("title", item.title), ("date", item.date)) if v is not None} | extra
+    extra: dict[str, object] = {k: v for k, v in (("title", item.title), ("date", item.date)) if v is not None}
+    for name, value in item.extra.items():
+        free = name
+        while _taken(free, labeller) or (free != name and free in item.extra):
+            free = f"input_{free}"
+        extra[free] = value
+    return extra
 
 
 def _taken(name: str, labeller: Labeller) -> bool:
     return name in RESERVED or any(name.startswith(f"{t}_") for t in labeller.topics)
 
 
-def _label(labeller: Labeller, unit: str, batch: list[Found], rejects: Rejects, carried: list[str]) -> list[Row]:
+def _label(labeller: Labeller, unit: str, batch: list[Found], rejects: Rejects) -> list[Row]:
     if unit == "document":
         rows = []
         for found in batch:
@@ -112,7 +137,7 @@ def _label(labeller: Labeller, unit: str, batch: list[Found], rejects: Rejects, 
         if isinstance(found, Reject):
             rejects.add(found.where, found.reason, found.id)
     rows = labeller.predict([i.text for i in good], [i.id for i in good])
-    return [row | {k: v for k, v in _extra(item, labeller).items() if k in carried} for row, item in zip(rows, good, strict=True)]
+    return [row | _extra(item, labeller) for row, item in zip(rows, good, strict=True)]
 
 
 def _label_document(labeller: Labeller, found: Found, rejects: Rejects) -> Row | None:

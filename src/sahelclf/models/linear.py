@@ -14,6 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from sahelclf.config import FeatureBlock, KeywordsConfig, TfidfConfig
+from sahelclf.errors import RequestError
 from sahelclf.models.plain import WORDS, PlainLabeller
 from sahelclf.tasks.base import HeadLayout, TaskData
 
@@ -56,7 +57,7 @@ class LinearModel:
         """Text normalisation and tokens, spelled out for readers in other languages."""
         return {
             "text": [
-                "lower case (Unicode, one code point after another)",
+                "lower case (Unicode's full mapping; a final sigma by its context)",
                 "Unicode NFKD",
                 "remove every code point with a non-zero canonical combining class",
             ],
@@ -91,7 +92,7 @@ class Tfidf(LinearModel):
 
         self.layout = data.layout
         vectorizers = [(block, _vectorizer(block)) for block in self.config.features]
-        x = hstack([v.fit_transform(data.texts) for _, v in vectorizers]).tocsr()
+        x = hstack([_fit_transform(block, v, data.texts) for block, v in vectorizers]).tocsr()
         self.blocks = [_block(block, v) for block, v in vectorizers]
         self.arrays = {f"idf{i}": v.idf_ for i, (_, v) in enumerate(vectorizers)}
         coef = np.zeros((x.shape[1], len(data.layout)))
@@ -139,6 +140,15 @@ class Keywords(LinearModel):
         for head, name in enumerate(data.layout.names):
             if name not in self.terms:
                 self.arrays["intercept"][head] = _prior_logit(data.y[data.mask[:, head], head])
+
+
+def _fit_transform(block: FeatureBlock, vectorizer: TfidfVectorizer, texts: Sequence[str]) -> Any:
+    try:
+        return vectorizer.fit_transform(texts)
+    except ValueError as error:
+        raise RequestError(
+            f"model.features: block {block.name!r} with min_df={block.min_df} finds no term in {len(texts)} texts ({error})"
+        ) from None
 
 
 def _vectorizer(block: FeatureBlock) -> TfidfVectorizer:

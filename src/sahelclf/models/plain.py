@@ -125,14 +125,6 @@ class PlainLabeller:
             start += len(idf)
         return out
 
-    def features(self, text: str) -> list[tuple[str, str, float]]:
-        """[(block name, term, value)] of one text: what `coef` is multiplied with, for explanations."""
-        found = []
-        for terms, block, idf in self.blocks:
-            _, ids, values = _weights([terms(normalise(text))], block, idf)
-            found += [(block["name"], block["terms"][i], float(v)) for i, v in zip(ids, values, strict=True)]
-        return found
-
     def probabilities(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """(n, n_topics) and (n, n_topics, n_stances)."""
         return split_heads(sigmoid(self.logits(texts)), len(self.topics), len(self.stances))

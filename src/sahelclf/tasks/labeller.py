@@ -56,5 +56,8 @@ def passage_data(corpus: Corpus, document_ids: Sequence[str]) -> TaskData:
 
 
 def document_targets(corpus: Corpus, document_ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and mask of whole documents, from their own labels."""
-    return encode_topics([corpus.document[d].topics or {} for d in document_ids], corpus.codebook)
+    """Targets and mask of whole documents, from their own labels; a document without any is masked altogether."""
+    labels = [corpus.document[d].topics for d in document_ids]
+    y, mask = encode_topics([topics or {} for topics in labels], corpus.codebook)
+    mask[[topics is None for topics in labels]] = False
+    return y, mask

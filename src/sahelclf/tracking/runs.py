@@ -16,7 +16,7 @@ import pandas as pd
 import psutil
 
 from sahelclf.errors import BundleError
-from sahelclf.tracking.store import experiment_id, mlflow, store_errors, tracking_uri
+from sahelclf.tracking.store import experiment_id, mlflow, store_errors, store_exists, tracking_uri
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -127,28 +127,29 @@ def log_bundle(run_id: str, folder: Path, metrics: dict[str, float]) -> str:
     return str(model.model_id)
 
 
-def is_uri(model: str) -> bool:
-    """Whether MODEL is MLflow's to find."""
-    return model.startswith(("runs:/", "models:/"))
-
-
-def fetch_bundle(uri: str, into: Path | None = None) -> Path:
-    """Local folder of a bundle that MLflow holds; `runs:/<run id>` means that run's labeller."""
-    module = mlflow()
-    module.set_tracking_uri(tracking_uri())
+@contextmanager
+def fetched_bundle(uri: str) -> Iterator[Path]:
+    """A local copy of a bundle that MLflow holds, for the time of the block; `runs:/<run id>` means that run's labeller."""
     if uri.startswith("runs:/") and "/" not in uri.removeprefix("runs:/").strip("/"):
         uri = f"{uri.rstrip('/')}/{MODEL_NAME}"
-    try:
-        target = into or Path(tempfile.mkdtemp(prefix="sahelclf-"))
-        return Path(module.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(target)))
-    except Exception as error:
-        text = " ".join(str(error).split())[:300]
-        raise BundleError(f"{uri}: not in the MLflow store {tracking_uri()}: {text}") from error
+    if not store_exists():
+        raise BundleError(f"{uri}: there is no MLflow store {tracking_uri()}; cd to where mlflow.db lies, or set MLFLOW_TRACKING_URI")
+    module = mlflow()
+    module.set_tracking_uri(tracking_uri())
+    with tempfile.TemporaryDirectory(prefix="sahelclf-") as scratch:
+        try:
+            folder = module.artifacts.download_artifacts(artifact_uri=uri, dst_path=scratch)
+        except Exception as error:
+            text = " ".join(str(error).split())[:300]
+            raise BundleError(f"{uri}: not in the MLflow store {tracking_uri()}: {text}") from error
+        yield Path(folder)
 
 
 @_in_store
 def log_scores(run_id: str, metrics: dict[str, float]) -> bool:
     """Add scores to a run; False where the store does not know the run."""
+    if not store_exists():
+        return False
     module = mlflow()
     module.set_tracking_uri(tracking_uri())
     client = module.MlflowClient()

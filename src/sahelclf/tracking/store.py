@@ -51,6 +51,12 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(Path.cwd() / 'mlflow.db').as_posix()}"
 
 
+def store_exists() -> bool:
+    """Whether there is a store to read from; asking MLflow would make one. Servers are taken to be there."""
+    uri = tracking_uri()
+    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).exists()
+
+
 def experiment_id() -> str:
     """The experiment to log into; store and experiment are made if need be."""
     uri, name = tracking_uri(), os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT

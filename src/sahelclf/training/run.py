@@ -21,11 +21,13 @@ from sahelclf.evaluation.report import HEADLINE, Report, report
 from sahelclf.models.base import Model
 from sahelclf.models.registry import build_model
 from sahelclf.paths import data_root
+from sahelclf.records import Split
 from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import document_targets, passage_data
 from sahelclf.training.seeds import derive_seed
 
 OnStep = Callable[[str, int, int], None]
+FEW_PASSAGES = 100
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Result:
     corpus: Corpus
     fitted: Fitted
     passages: Scored
-    documents: Scored
+    documents: Scored | None
     parts: dict[str, list[str]]
     agreement: dict[str, dict[str, float]]
     cv: dict[str, float]
@@ -76,19 +78,17 @@ def run(config: TrainConfig, on_step: OnStep = lambda *_: None) -> Result:
     `on_step(what, done, of)` is told of every fit.
     """
     started = time.perf_counter()
-    corpus = read_corpus(corpus_root(config.corpus))
-    split = read_split(corpus, config.split)
-    if split.kind != "partition" or "train" not in split.parts:
-        raise RequestError(f"split={config.split}: a set of folds ({sorted(split.parts)}); expected a split with a train part")
-    development = [d.id for d in corpus.documents if d.id in {*split.parts["train"], *split.parts.get("dev", [])}]
+    corpus, split, development = check(config)
     build = _builder(config, corpus)
     fitted = fit_labeller(corpus, development, build, config, on_step)
     cv = cross_validate(corpus, development, build, config, on_step) if config.cv else {}
     human = agreement_scores(corpus, set(development))
     data = passage_data(corpus, development)
     scored = [
-        Scored(p, g, report(p, g, derive_seed(config.seed, "bootstrap"))) for p, g in (fitted.passages, fitted.documents)
+        Scored(p, g, report(p, g, derive_seed(config.seed, "bootstrap"))) if p.ids else None
+        for p, g in (fitted.passages, fitted.documents)
     ]
+    assert scored[0] is not None
     return Result(
         config=config,
         corpus=corpus,
@@ -101,8 +101,24 @@ def run(config: TrainConfig, on_step: OnStep = lambda *_: None) -> Result:
         texts_sha256=sorted({text_sha256(t) for t in data.texts}),
         seconds=time.perf_counter() - started,
         passages_per_second=_speed(fitted.model, data.texts),
-        notes=_notes(data, corpus.codebook, fitted.decision),
+        notes=_notes(data, fitted, len(development)),
     )
+
+
+def check(config: TrainConfig) -> tuple[Corpus, Split, list[str]]:
+    """The corpus, the split and the ids of its development documents; raise where the request cannot be done."""
+    corpus = read_corpus(corpus_root(config.corpus))
+    split = read_split(corpus, config.split)
+    if split.kind != "partition" or "train" not in split.parts:
+        raise RequestError(f"split={config.split}: a set of folds ({sorted(split.parts)}); expected a split with a train part")
+    wanted = {*split.parts["train"], *split.parts.get("dev", [])}
+    development = [d.id for d in corpus.documents if d.id in wanted]
+    if not any(p.topics for d in development for p in corpus.passages_of[d]):
+        raise CorpusError(f"{corpus.root}: not one passage of the development data carries a topic; there is nothing to learn")
+    for n_folds in {config.crossfit, config.cv or config.crossfit}:
+        make_folds(corpus, development, n_folds, config.seed)
+    build_model(config.model, corpus.codebook, corpus.root)
+    return corpus, split, development
 
 
 def fit_labeller(
@@ -110,7 +126,8 @@ def fit_labeller(
 ) -> Fitted:
     """Cross-fit calibration and thresholds over grouped folds of these documents, then fit on all of them.
 
-    The predictions that come back are made by models, calibrations and thresholds that saw nothing of their fold.
+    The predictions that come back are made by models that did not see their fold, and decided by calibrations and
+    thresholds fitted on the other folds' held-out logits. `cross_validate` nests the two.
     """
     names = labeller_names(corpus.codebook)
     data = passage_data(corpus, document_ids)
@@ -124,39 +141,44 @@ def fit_labeller(
         held = np.flatnonzero(fold == k)
         logits[held] = model.logits([data.texts[i] for i in held])
     documents, starts = decide.document_offsets(data.groups)
-    document_y, _ = document_targets(corpus, documents)
+    targets = document_targets(corpus, documents)
     document_fold = fold[starts]
     out = [_Blank(names, data.ids, data.groups), _Blank(names, tuple(documents), tuple(documents))]
     for k in range(config.crossfit):
         inside, held = fold != k, fold == k
-        decision = fit_decision(logits[inside], data.take(np.flatnonzero(inside)), document_y[document_fold != k], names)
-        for blank, rows, found in zip(out, (held, document_fold == k), apply_decision(decision, logits[held], data.take(np.flatnonzero(held)), names), strict=True):
-            blank.fill(np.flatnonzero(rows), found)
-    decision = fit_decision(logits, data, document_y, names)
+        others = (targets[0][document_fold != k], targets[1][document_fold != k])
+        decision = fit_decision(logits[inside], data.take(np.flatnonzero(inside)), others, names)
+        found = apply_decision(decision, logits[held], data.take(np.flatnonzero(held)), names)
+        for blank, rows, table in zip(out, (held, document_fold == k), found, strict=True):
+            blank.fill(np.flatnonzero(rows), table)
+    decision = fit_decision(logits, data, targets, names)
     on_step("fitting", config.crossfit, config.crossfit + 1)
     model = build()
     model.fit(data, seed=derive_seed(config.seed, "model"))
     model.calibrate(decision.calibration.scale, decision.calibration.offset)
-    golds = (Gold.from_heads(data.y, names), Gold.from_heads(document_y, names))
-    return Fitted(model, decision, (out[0].table(), golds[0]), (out[1].table(), golds[1]))
+    labelled = np.flatnonzero(targets[1].any(axis=1))
+    golds = (Gold.from_heads(data.y, names), Gold.from_heads(targets[0][labelled], names))
+    return Fitted(model, decision, (out[0].table(), golds[0]), (out[1].table().take(labelled), golds[1]))
 
 
-def fit_decision(logits: np.ndarray, data: TaskData, document_y: np.ndarray, names: Names) -> Decision:
-    """Calibration and thresholds from held-out logits, for passages and then for documents."""
+def fit_decision(logits: np.ndarray, data: TaskData, documents: tuple[np.ndarray, np.ndarray], names: Names) -> Decision:
+    """Calibration and thresholds from held-out logits, for passages and then for documents (their targets and mask).
+
+    Where no document has labels of its own, a document is decided by the pooled probability and the passages' thresholds.
+    """
     calibration = decide.fit_calibration(logits, data.y, data.mask)
     t = len(names.topics)
     p, stance = decide.probabilities(calibration(logits), names)
     _, starts = decide.document_offsets(data.groups)
     pooled, _, _ = decide.pool(p, stance, decide.word_counts(data.texts), starts)
-    held = document_y[:, :t]
-    document_calibration = decide.fit_calibration(pooled, held, np.ones(held.shape, dtype=bool))
+    thresholds = decide.fit_thresholds(p, data.y[:, :t])
+    held, mask = documents[0][:, :t], documents[1][:, :t]
+    labelled = mask.any(axis=1)
+    if not labelled.any():
+        return Decision(calibration, thresholds, Calibration(np.ones(t), np.zeros(t)), thresholds)
+    document_calibration = decide.fit_calibration(pooled, held, mask)
     document_p = decide.to_probabilities(document_calibration(pooled))
-    return Decision(
-        calibration,
-        decide.fit_thresholds(p, data.y[:, :t]),
-        document_calibration,
-        decide.fit_thresholds(document_p, held),
-    )
+    return Decision(calibration, thresholds, document_calibration, decide.fit_thresholds(document_p[labelled], held[labelled]))
 
 
 def apply_decision(decision: Decision, logits: np.ndarray, data: TaskData, names: Names) -> tuple[Predictions, Predictions]:
@@ -189,16 +211,24 @@ def cross_validate(
         identity = Calibration(np.ones(len(data.layout)), np.zeros(len(data.layout)))
         decision = Decision(identity, fitted.decision.thresholds, fitted.decision.document_calibration, fitted.decision.document_thresholds)
         passages, documents = apply_decision(decision, fitted.model.logits(data.texts), data, names)
-        y, _ = document_targets(corpus, documents.ids)
         for prefix, found, gold in (
             ("cv/", passages, Gold.from_heads(data.y, names)),
-            ("cv/document/", documents, Gold.from_heads(y, names)),
+            ("cv/document/", *labelled_documents(corpus, documents)),
         ):
+            if not found.ids:
+                continue
             scores = report(found, gold, derive_seed(config.seed, "bootstrap")).scores
             for name in HEADLINE if "document" in prefix else scores:
                 per_fold.setdefault(prefix + name, []).append(scores[name])
     means = {name: float(np.mean(values)) for name, values in per_fold.items()}
     return means | {f"cv/{n}/sd": float(np.std(per_fold[f"cv/{n}"], ddof=1)) for n in HEADLINE}
+
+
+def labelled_documents(corpus: Corpus, documents: Predictions) -> tuple[Predictions, Gold]:
+    """Predictions of those documents that have labels of their own, beside these labels."""
+    y, mask = document_targets(corpus, documents.ids)
+    labelled = np.flatnonzero(mask.any(axis=1))
+    return documents.take(labelled), Gold.from_heads(y[labelled], documents.names)
 
 
 def agreement_scores(corpus: Corpus, document_ids: set[str]) -> dict[str, dict[str, float]]:
@@ -238,9 +268,6 @@ class _Blank:
 
 
 def _builder(config: TrainConfig, corpus: Corpus) -> Callable[[], Model]:
-    build_model(config.model, corpus.codebook, corpus.root)  # refuse a bad dictionary before any work
-    if not any(p.topics for p in corpus.passages):
-        raise CorpusError(f"{corpus.root}: not one passage carries a topic; there is nothing to learn")
     return lambda: build_model(config.model, corpus.codebook, corpus.root)
 
 
@@ -251,15 +278,18 @@ def _speed(model: Model, texts: Sequence[str]) -> float:
     return len(sample) / max(time.perf_counter() - started, 1e-9)
 
 
-def _notes(data: TaskData, codebook: Codebook, decision: Decision) -> list[str]:
+def _notes(data: TaskData, fitted: Fitted, n_documents: int) -> list[str]:
     """What a reader of the scores should know: heads without support, and heads that say nothing of the text."""
     notes = []
     for head, name in enumerate(data.layout.names):
         held = int(data.y[data.mask[:, head], head].sum())
         if held == 0:
             notes.append(f"{name}: no passage of the development data carries it; it is never predicted")
-        elif decision.calibration.scale[head] == 0:
-            notes.append(f"{name}: {held} passages are too few to learn it from; it says its share whatever the text")
-    if any(codebook.topics) and len(data) < 100:
+        elif fitted.decision.calibration.scale[head] == 0:
+            notes.append(f"{name}: nothing was learnt of it from {held} passages; it says its share whatever the text")
+    if len(data) < FEW_PASSAGES:
         notes.append(f"{len(data)} passages: scores from so few are rough; see their intervals")
+    labelled = len(fitted.documents[0].ids)
+    if labelled < n_documents:
+        notes.append(f"{n_documents - labelled} of {n_documents} documents have no labels of their own; document scores leave them out")
     return notes
