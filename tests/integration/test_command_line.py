@@ -165,14 +165,17 @@ def test_another_codebook_trains_predicts_and_exports_without_a_line_changed(tmp
         (["train", "cv=1"], "cv: Input should be greater than or equal to 2"),
         (["train", "seed=1,2"], "-m"),
         (["train", "--nonsense"], "train"),
-        (["train", "corpus=/nowhere"], "no codebook.yaml there"),
+        (["train", "corpus=/nowhere"], "no such folder; corpus= takes a folder of the form of annotations/"),
         (["train", "split=mine"], "no such split; expected one of"),
+        (["train", "model.features.0.min_df=x"], "min_df"),
+        (["train", "model.C=inf"], "model.tfidf.C: Input should be a finite number"),
+        (["train", "seed=???"], "Missing mandatory value"),
         (["train", "out=taken"], "exists already"),
         (["predict", "taken", "x.csv"], "x.csv: no such file"),
         (["predict", "nowhere", "-"], "standard input is empty"),
         (["predict", "x"], "the following arguments are required: INPUT"),
         (["predict", "taken", "t.txt"], "no manifest.json; not a bundle"),
-        (["predict", "runs:/12", "t.txt"], "not in the MLflow store"),
+        (["predict", "runs:/12", "t.txt"], "there is no MLflow store"),
         (["evaluate", "nowhere"], "no such bundle folder"),
         (["evaluate", "t.txt"], "unknown form '.txt'"),
         (["corpus", "check"], "invalid choice: 'check'"),
@@ -192,7 +195,7 @@ def test_a_wrong_request_is_one_line_and_exit_2(args, message, tmp_path):
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1
-    assert sorted(p.name for p in tmp_path.iterdir() if p.suffix != ".db") in (["t.txt", "taken"], ["mlartifacts", "t.txt", "taken"])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["t.txt", "taken"]
 
 
 def test_all_problems_of_a_corpus_are_told_at_once(tmp_path):
@@ -230,6 +233,33 @@ def test_a_sweep_is_a_parent_with_children(tmp_path, harbour):
     assert sorted(r.data.params["seed"] for r in children) == ["0", "1"]
     assert {r.info.status for r in runs} == {"FINISHED"}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bundles", "mlartifacts", "mlflow.db"]
+
+
+def test_options_may_stand_among_the_overrides(tmp_path, harbour):
+    done = sahelclf("train", f"corpus={harbour}", "--cfg", "job", "crossfit=3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "crossfit: 3" in done.stdout
+
+
+def test_test_scores_of_a_run_are_of_its_own_test_part(work, harbour, tmp_path):
+    folder, done = work
+    other = write_corpus(tmp_path / "other", 30, seed=9)
+    scored = sahelclf("evaluate", bundle_of(done), "--corpus", str(other), cwd=folder)
+    assert scored.returncode == 0, scored.stderr
+    assert "it was trained on another corpus or split" in scored.stderr
+
+
+def test_a_table_of_documents_that_predict_wrote_can_be_scored(work, harbour, tmp_path):
+    folder, done = work
+    documents = [json.loads(line) for line in (harbour / "documents.jsonl").read_text().splitlines()]
+    passages = [json.loads(line) for line in (harbour / "passages.jsonl").read_text().splitlines()]
+    texts = {d["id"]: "\n\n".join(p["text"] for p in passages if p["document_id"] == d["id"]) for d in documents}
+    pd.DataFrame({"id": list(texts), "text": list(texts.values())}).to_csv(tmp_path / "in.csv", index=False)
+    said = sahelclf("predict", str(folder / bundle_of(done)), "in.csv", "--unit", "document", "-o", "out.csv.gz", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    scored = sahelclf("evaluate", "out.csv.gz", "--corpus", str(harbour), cwd=tmp_path)
+    assert scored.returncode == 0, scored.stderr
+    assert json.loads(scored.stdout)["reports"]["documents"]["scores"]["topic/macro_f1"] > 0.7
 
 
 def test_a_sweep_with_a_bad_member_closes_its_parent(tmp_path, harbour):
