@@ -49,11 +49,11 @@ def compute_card(corpus: Corpus) -> dict[str, Any]:
     annotations = read_annotations(corpus)
     if annotations:
         pairs = annotated_pairs(corpus, annotations)
-        units = [p.unit for p in pairs]
-        halves = {"first_50_units": pairs[:50], "last_50_units": pairs[-50:], "retest": retest_pairs(corpus, annotations)}
+        in_order = [p for p in pairs if p.unit not in corpus.document]
+        halves = {"first_50_passages": in_order[:50], "last_50_passages": in_order[-50:], "retest": retest_pairs(corpus, annotations)}
         card["agreement"] = [a.as_dict() for a in agreement(corpus, pairs)]
         card["agreement_over_time"] = {k: _exact(v) for k, v in halves.items()}
-        card["doubly_annotated_units"] = len(units)
+        card["doubly_annotated_units"] = len(pairs)
     return card
 
 
