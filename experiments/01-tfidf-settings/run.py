@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sahelclf.config import train_config
-from sahelclf.corpus.read import read_corpus
-from sahelclf.corpus.splits import read_split
+from sahelclf.config import TfidfConfig
 from sahelclf.evaluation.report import HEADLINE, report
 from sahelclf.models.registry import build_model
-from sahelclf.training.run import corpus_root, fit_labeller
+from sahelclf.training.compose import compose_config
+from sahelclf.training.run import check, fit_labeller
 
 HERE = Path(__file__).parent
 WORD1 = {"name": "word", "analyzer": "word", "ngram_range": [1, 1], "min_df": 1, "max_features": None}
@@ -42,10 +41,8 @@ GRID = (
 
 
 def cell(corpus, development, features, c, weight, seed):
-    model = {"kind": "tfidf", "features": FEATURES[features], "C": c, "class_weight": weight}
-    config = train_config(
-        {"seed": seed, "model": model, "corpus": None, "split": "grouped", "crossfit": 5, "cv": None, "out": None, "parent_run_id": None}
-    )
+    model = TfidfConfig(kind="tfidf", features=FEATURES[features], C=c, class_weight=weight)
+    config = compose_config([f"seed={seed}"]).model_copy(update={"model": model})
     started = time.perf_counter()
     fitted = fit_labeller(corpus, development, lambda: build_model(config.model, corpus.codebook, corpus.root), config, lambda *_: None)
     row = {"corpus": corpus.sha256[:16], "features": features, "C": c, "class_weight": weight, "seed": seed}
@@ -61,9 +58,7 @@ def main():
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--out", type=Path, default=HERE)
     args = options.parse_args()
-    corpus = read_corpus(corpus_root(args.corpus))
-    split = read_split(corpus, "grouped")
-    development = [d.id for d in corpus.documents if d.id in {*split.parts["train"], *split.parts["dev"]}]
+    corpus, _, development = check(compose_config([f"corpus={args.corpus}"] if args.corpus else []))
     path = args.out / "cells.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     key = lambda r: (r["corpus"], r["features"], r["C"], r["class_weight"], r["seed"])

@@ -13,15 +13,13 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import f1_score
 
-from sahelclf.config import train_config
-from sahelclf.corpus.read import read_corpus
-from sahelclf.corpus.splits import make_folds, read_split
+from sahelclf.corpus.splits import make_folds
 from sahelclf.evaluation import decide
 from sahelclf.evaluation.predictions import Predictions
 from sahelclf.evaluation.report import report
 from sahelclf.models.registry import build_model
-from sahelclf.paths import data_root
-from sahelclf.training.run import corpus_root, fit_labeller
+from sahelclf.training.compose import compose_config
+from sahelclf.training.run import check, fit_labeller
 from sahelclf.training.seeds import derive_seed
 
 HERE = Path(__file__).parent
@@ -65,15 +63,10 @@ def main():
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--out", type=Path, default=HERE)
     args = options.parse_args()
-    corpus = read_corpus(corpus_root(args.corpus))
-    split = read_split(corpus, "grouped")
-    development = [d.id for d in corpus.documents if d.id in {*split.parts["train"], *split.parts["dev"]}]
-    model = tfidf_settings()
+    corpus, _, development = check(compose_config([f"corpus={args.corpus}"] if args.corpus else []))
     pooled, ruled = {}, {}
     for seed in range(args.seeds):
-        config = train_config(
-            {"seed": seed, "model": model, "corpus": None, "split": "grouped", "crossfit": 5, "cv": None, "out": None, "parent_run_id": None}
-        )
+        config = compose_config([f"seed={seed}"])
         fitted = fit_labeller(corpus, development, lambda c=config: build_model(c.model, corpus.codebook, corpus.root), config, lambda *_: None)
         passages, passage_gold = fitted.passages
         documents, gold = fitted.documents
@@ -104,13 +97,6 @@ def main():
         lines.append(f"| {rule} | " + " | ".join(f"{m:.3f} ± {s:.3f}" for m, s in zip(np.mean(values, axis=0), np.std(values, axis=0, ddof=1), strict=True)) + " |")
     (args.out / "results.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
-
-
-def tfidf_settings():
-    """The packaged settings, so that the question is asked of the model that is shipped."""
-    import yaml
-
-    return yaml.safe_load((data_root() / "conf" / "model" / "tfidf.yaml").read_text())
 
 
 if __name__ == "__main__":

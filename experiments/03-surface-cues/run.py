@@ -10,22 +10,19 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import yaml
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sahelclf.config import train_config
-from sahelclf.corpus.read import read_corpus
-from sahelclf.corpus.splits import make_folds, read_split
+from sahelclf.corpus.splits import make_folds
 from sahelclf.evaluation import decide
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import report
 from sahelclf.models.registry import build_model
-from sahelclf.paths import data_root
 from sahelclf.tasks.labeller import passage_data
-from sahelclf.training.run import corpus_root, fit_labeller, labeller_names
+from sahelclf.training.compose import compose_config
+from sahelclf.training.run import check, fit_labeller, labeller_names
 from sahelclf.training.seeds import derive_seed
 
 HERE = Path(__file__).parent
@@ -78,9 +75,7 @@ def main():
     options.add_argument("--corpus")
     options.add_argument("--out", type=Path, default=HERE)
     args = options.parse_args()
-    corpus = read_corpus(corpus_root(args.corpus))
-    split = read_split(corpus, "grouped")
-    development = [d.id for d in corpus.documents if d.id in {*split.parts["train"], *split.parts["dev"]}]
+    corpus, _, development = check(compose_config([f"corpus={args.corpus}"] if args.corpus else []))
     names = labeller_names(corpus.codebook)
     folds = dict(zip(development, make_folds(corpus, development, 5, derive_seed(0, "folds")), strict=True))
     reports = {
@@ -88,9 +83,7 @@ def main():
         "surface cues": surface(corpus, development, folds, names, blind=False),
     }
     for kind in ("keywords", "tfidf"):
-        model = yaml.safe_load((data_root() / "conf" / "model" / f"{kind}.yaml").read_text())
-        raw = {"seed": 0, "model": model, "corpus": None, "split": "grouped", "crossfit": 5, "cv": None, "out": None, "parent_run_id": None}
-        config = train_config(raw)
+        config = compose_config([f"model={kind}"])
         fitted = fit_labeller(corpus, development, lambda c=config: build_model(c.model, corpus.codebook, corpus.root), config, lambda *_: None)
         reports[kind] = report(*fitted.passages)
     wanted = ["topic/macro_f1", "stance/macro_f1", "joint/f1", *(f"topic/{t}/average_precision" for t in names.topics)]

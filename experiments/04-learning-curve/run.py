@@ -10,19 +10,16 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import yaml
 
-from sahelclf.config import train_config
-from sahelclf.corpus.read import read_corpus
-from sahelclf.corpus.splits import make_folds, read_split
+from sahelclf.corpus.splits import make_folds
 from sahelclf.evaluation.decide import Calibration, Decision
 from sahelclf.evaluation.figures import COLOURS, STYLE
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import HEADLINE, report
 from sahelclf.models.registry import build_model
-from sahelclf.paths import data_root
 from sahelclf.tasks.labeller import passage_data
-from sahelclf.training.run import apply_decision, corpus_root, fit_labeller, labeller_names
+from sahelclf.training.compose import compose_config
+from sahelclf.training.run import apply_decision, check, fit_labeller, labeller_names
 from sahelclf.training.seeds import derive_seed
 
 HERE = Path(__file__).parent
@@ -64,18 +61,14 @@ def main():
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--out", type=Path, default=HERE)
     args = options.parse_args()
-    corpus = read_corpus(corpus_root(args.corpus))
-    split = read_split(corpus, "grouped")
-    development = [d.id for d in corpus.documents if d.id in {*split.parts["train"], *split.parts["dev"]}]
+    corpus, _, development = check(compose_config([f"corpus={args.corpus}"] if args.corpus else []))
     names = labeller_names(corpus.codebook)
-    model = yaml.safe_load((data_root() / "conf" / "model" / "tfidf.yaml").read_text())
     wanted = [*HEADLINE, *(f"topic/{t}/f1" for t in names.topics), *(f"stance/{t}/macro_f1" for t in names.topics)]
     curves, strata = {name: [] for name in wanted}, {}
     for share in SHARES:
         values = {name: [] for name in wanted}
         for seed in range(args.seeds):
-            raw = {"seed": seed, "model": model, "corpus": None, "split": "grouped", "crossfit": 5, "cv": None, "out": None, "parent_run_id": None}
-            predicted, gold = pooled(corpus, development, share, seed, names, train_config(raw))
+            predicted, gold = pooled(corpus, development, share, seed, names, compose_config([f"seed={seed}"]))
             scores = report(predicted, gold).scores
             for name in wanted:
                 values[name].append(scores[name])

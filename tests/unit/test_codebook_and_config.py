@@ -116,3 +116,11 @@ def test_names_that_tables_cannot_hold_are_refused(tmp_path, old, new, message):
     text = text.replace("bases:\n  said: {stances: []}\n", "")
     with pytest.raises(CorpusError, match=message):
         read_codebook(write(tmp_path, text))
+
+
+def test_the_packaged_configuration_composes():
+    from sahelclf.training.compose import compose_config
+
+    assert compose_config(["model=keywords", "seed=3"]).model_dump() | {"model": None} == compose_config(["seed=3"]).model_dump() | {"model": None}
+    with pytest.raises(RequestError, match="crossfit"):
+        compose_config(["crossfit=1"])

@@ -34,10 +34,6 @@ class LinearModel:
         self.blocks: list[dict[str, Any]] = []
         self.arrays: dict[str, np.ndarray] = {}
 
-    def fit(self, data: TaskData, *, seed: int) -> None:
-        """Fit features and heads; see `Model`."""
-        raise NotImplementedError  # pragma: no cover - the members define it
-
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """(n, n_heads)."""
         return self._reader().logits(texts)
