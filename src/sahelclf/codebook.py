@@ -20,12 +20,12 @@ class _Frozen(BaseModel):
 
 
 class Topic(_Frozen):
-    """One topic: when it holds, and what a stance on it is about."""
+    """One topic: when it holds, what a stance on it is about, and, under the stances' names, what each means for it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     holds: str
     target: str = ""
-    favor: str = ""
-    against: str = ""
     parties: str = ""
 
 
@@ -56,6 +56,10 @@ class Codebook(_Frozen):
             unknown = [s for s in basis.stances if s not in self.stances]
             if unknown:
                 raise ValueError(f"basis {name!r} goes with stances {unknown}, which are not among {[*self.stances]}")
+        for name, topic in self.topics.items():
+            strangers = [k for k, v in (topic.model_extra or {}).items() if k not in self.stances or not isinstance(v, str)]
+            if strangers:
+                raise ValueError(f"topics.{name}: {strangers}; expected holds, target, parties, or a text under the name of a stance")
         taken = [s for s in self.stances if s in RESERVED]
         if taken:
             raise ValueError(f"stances {taken}: these words have a meaning of their own in tables; choose others")

@@ -175,7 +175,7 @@ def _show(trained: Any, target: Path, run_id: str) -> None:
     names = trained.passages.predictions.names
     reports = {"passages": trained.passages.report} | ({"documents": trained.documents.report} if trained.documents else {})
     r = trained.passages.report
-    say(f"{trained.fitted.model.name}: {r.n_units:,} passages of {r.n_documents} documents, {trained.seconds:.1f} s. ")
+    say(f"{trained.fitted.model.name}: {r.n_units:,} passages of {r.n_documents} documents, {trained.seconds:.1f} s.")
     say("Development scores, cross-fitted, with 95% intervals resampled by document; 'annotators' is their F1 against each other (passages):\n")
     say(table(score_table(reports, trained.agreement.get("passage", {}), names)))
     say()
@@ -187,5 +187,5 @@ def _show(trained: Any, target: Path, run_id: str) -> None:
         say(f"note: {note}")
     say(f"\nrun {run_id}. Next:")
     say(f"  python -m sahelclf predict {target} YOUR.csv --text COLUMN -o labels.csv")
-    say(f"  python -m sahelclf evaluate {target} --split test")
+    say(f"  python -m sahelclf evaluate {target} --split test    (once, when every choice is made)")
     say("  mlflow ui")

@@ -156,7 +156,7 @@ class _Csv:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return "TRUE" if value else "FALSE"  # R and pandas both read these as logical
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value
 
 
