@@ -124,10 +124,10 @@ def train(raw: dict[str, Any], check: Any) -> Path:
     from sahelclf.training.run import check as check_request
     from sahelclf.training.run import run as train_run
 
-    check_request(config)  # before a run is opened, so that a refused request leaves none
+    checked = check_request(config)  # before a run is opened, so that a refused request leaves none
     with runs.open_run(_run_name(config), config.parent_run_id, {"sahelclf.kind": "train"}) as run_id:
         with _progress() as on_step:
-            trained = train_run(config, on_step)
+            trained = train_run(config, on_step, checked)
         target = out or Path("bundles") / f"{config.model.kind}-{run_id}"
         from sahelclf.cli.record import training_record
         from sahelclf.export.bundle import write_bundle

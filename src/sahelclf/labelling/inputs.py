@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from sahelclf.errors import RequestError
@@ -44,6 +45,7 @@ class Source:
         name = path.relative_to(self.base) if self.base in path.parents else path
         return os.fsencode(name.as_posix()).decode("utf-8", "backslashreplace")
 
+    @cached_property
     def count(self) -> int | None:
         """Rows to come where that is cheap to know."""
         if len(self.paths) > 1 and all(suffix_of(p) in PAGES for p in self.paths):

@@ -163,11 +163,11 @@ def _count(summary: Summary, rows: list[Row], batch: list[Found]) -> None:
 
 
 def _progress(source: Source) -> "tqdm[Any]":
-    return tqdm(total=source.count(), unit=" rows", disable=not sys.stderr.isatty(), leave=False, file=sys.stderr)
+    return tqdm(total=source.count, unit=" rows", disable=not sys.stderr.isatty(), leave=False, file=sys.stderr)
 
 
 def _estimate(source: Source, done: int, seconds: float) -> None:
-    total = source.count()
+    total = source.count
     if total is not None and total >= BIG_JOB:
         rate = done / max(seconds, 1e-9)
         _say(f"{total:,} rows at about {rate:,.0f} rows a second: about {_duration(total / rate)}")

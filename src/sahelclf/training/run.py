@@ -27,6 +27,7 @@ from sahelclf.tasks.labeller import document_targets, passage_data
 from sahelclf.training.seeds import derive_seed
 
 OnStep = Callable[[str, int, int], None]
+Checked = tuple[Corpus, Split, list[str]]
 FEW_PASSAGES = 100
 
 
@@ -72,13 +73,13 @@ def corpus_root(name: str | None) -> Path:
     return Path(name) if name else data_root() / "annotations"
 
 
-def run(config: TrainConfig, on_step: OnStep = lambda *_: None) -> Result:
+def run(config: TrainConfig, on_step: OnStep = lambda *_: None, checked: Checked | None = None) -> Result:
     """Train a labeller; test documents are neither read for fitting nor scored.
 
-    `on_step(what, done, of)` is told of every fit.
+    `on_step(what, done, of)` is told of every fit; `checked` is what `check(config)` gave, where it was asked before.
     """
     started = time.perf_counter()
-    corpus, split, development = check(config)
+    corpus, split, development = checked or check(config)
     build = _builder(config, corpus)
     fitted = fit_labeller(corpus, development, build, config, on_step)
     cv = cross_validate(corpus, development, build, config, on_step) if config.cv else {}
@@ -105,7 +106,7 @@ def run(config: TrainConfig, on_step: OnStep = lambda *_: None) -> Result:
     )
 
 
-def check(config: TrainConfig) -> tuple[Corpus, Split, list[str]]:
+def check(config: TrainConfig) -> Checked:
     """The corpus, the split and the ids of its development documents; raise where the request cannot be done."""
     corpus = read_corpus(corpus_root(config.corpus))
     split = read_split(corpus, config.split)
