@@ -28,10 +28,10 @@ def counts_by_document(predicted: Predictions, gold: Gold) -> tuple[list[str], d
     gold_cells = (gold.stance[:, :, None] == np.arange(s)) & gold.topics[:, :, None]
     said_cells = said[:, :, None] == np.arange(s)
     on_gold = said_cells & gold.topics[:, :, None]
-    topic_stance = _confusion(on_gold, gold_cells)
-    joint_cell = _confusion(said_cells & predicted.holds[:, :, None], gold_cells)
+    topic_stance = confusion(on_gold, gold_cells)
+    joint_cell = confusion(said_cells & predicted.holds[:, :, None], gold_cells)
     per_row = {
-        "topic": _confusion(predicted.holds, gold.topics),
+        "topic": confusion(predicted.holds, gold.topics),
         "topic_stance": topic_stance,
         "stance": topic_stance.sum(axis=1),
         "joint_cell": joint_cell,
@@ -45,26 +45,28 @@ def counts_by_document(predicted: Predictions, gold: Gold) -> tuple[list[str], d
     return [str(d) for d in documents], summed
 
 
-def _confusion(said: np.ndarray, gold: np.ndarray) -> np.ndarray:
+def confusion(said: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    """(…, 3) true positives, false positives and false negatives of boolean (…) decisions."""
     return np.stack([said & gold, said & ~gold, ~said & gold], axis=-1).astype(float)
 
 
 def f1(counts: np.ndarray) -> np.ndarray:
     """F1 of (..., 3) counts; 0 where there is nothing to find and nothing found."""
-    return _ratio(2 * counts[..., TP], 2 * counts[..., TP] + counts[..., FP] + counts[..., FN])
+    return ratio(2 * counts[..., TP], 2 * counts[..., TP] + counts[..., FP] + counts[..., FN])
 
 
 def precision(counts: np.ndarray) -> np.ndarray:
     """Precision of (..., 3) counts; 0 where nothing was found."""
-    return _ratio(counts[..., TP], counts[..., TP] + counts[..., FP])
+    return ratio(counts[..., TP], counts[..., TP] + counts[..., FP])
 
 
 def recall(counts: np.ndarray) -> np.ndarray:
     """Recall of (..., 3) counts; 0 where there is nothing to find."""
-    return _ratio(counts[..., TP], counts[..., TP] + counts[..., FN])
+    return ratio(counts[..., TP], counts[..., TP] + counts[..., FN])
 
 
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """`above / below`, and 0 where `below` is."""
     return np.asarray(np.divide(above, below, out=np.zeros_like(below), where=below > 0))
 
 

@@ -51,6 +51,7 @@ class TaskData:
 
     `y` is (n, n_heads) of 0 and 1; `mask` is (n, n_heads), False where a head has no answer for that text.
     `groups` are the documents: rows of one are never parted, and intervals resample them.
+    `targets` is what each text is read against, in words, where the task uses a target.
     """
 
     layout: HeadLayout
@@ -59,12 +60,15 @@ class TaskData:
     texts: tuple[str, ...]
     y: np.ndarray
     mask: np.ndarray
+    targets: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         n, h = len(self.ids), len(self.layout)
         shapes = {len(self.groups), len(self.texts)}
         if shapes != {n} or self.y.shape != (n, h) or self.mask.shape != (n, h):
             raise ValueError(f"task data: {n} ids, {len(self.texts)} texts, y {self.y.shape}, mask {self.mask.shape}; expected ({n}, {h})")
+        if self.targets is not None and len(self.targets) != n:
+            raise ValueError(f"task data: {n} ids, {len(self.targets)} targets; expected one each")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -73,4 +77,5 @@ class TaskData:
         """The same with these rows only, in this order."""
         rows = np.asarray(rows, dtype=int)
         ids, groups, texts = (tuple(values[i] for i in rows) for values in (self.ids, self.groups, self.texts))
-        return TaskData(self.layout, ids, groups, texts, self.y[rows], self.mask[rows])
+        targets = None if self.targets is None else tuple(self.targets[i] for i in rows)
+        return TaskData(self.layout, ids, groups, texts, self.y[rows], self.mask[rows], targets)
