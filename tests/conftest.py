@@ -121,6 +121,6 @@ def tfidf_config(**changes):
     ]
     raw = {
         "seed": 0, "model": {"kind": "tfidf", "features": features, "C": 4.0, "class_weight": "balanced"}, "corpus": None,
-        "split": "grouped", "crossfit": 3, "cv": None, "out": None, "parent_run_id": None,
+        "split": "grouped", "crossfit": 3, "cv": None, "out": None, "resume": None, "parent_run_id": None,
     }
     return train_config(raw | changes)

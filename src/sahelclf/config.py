@@ -45,7 +45,41 @@ class KeywordsConfig(_Strict):
     dictionary: str | None
 
 
-ModelConfig = Annotated[TfidfConfig | KeywordsConfig, Field(discriminator="kind")]
+class EmbeddingConfig(_Strict):
+    """`model=embedding`: a frozen encoder's vectors beside TF-IDF terms."""
+
+    kind: Literal["embedding"]
+    encoder: str | None
+    window: Annotated[int, Field(ge=16, le=8192)]
+    overlap: Annotated[int, Field(ge=0)]
+    features: Annotated[list[FeatureBlock], Field(min_length=1)]
+    vector_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    C: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    class_weight: Literal["balanced"] | None
+    threads: Annotated[int, Field(ge=1)] | None
+
+
+class TransformerConfig(_Strict):
+    """`model=transformer`: an encoder, fine-tuned with one head of sigmoids."""
+
+    kind: Literal["transformer"]
+    encoder: str | None
+    window: Annotated[int, Field(ge=16, le=8192)]
+    overlap: Annotated[int, Field(ge=0)]
+    epochs: Annotated[int, Field(ge=1, le=100)]
+    batch_size: Annotated[int, Field(ge=1, le=1024)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    head_learning_rate: Annotated[float, Field(gt=0, le=1)]
+    frozen_layers: Annotated[int, Field(ge=0)]
+    pooling: Literal["auto", "mean", "first"]
+    weight_decay: Annotated[float, Field(ge=0, le=1)]
+    warmup: Annotated[float, Field(ge=0, lt=1)]
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None
+    precision: Literal["auto", "float32", "bfloat16"]
+    threads: Annotated[int, Field(ge=1)] | None
+
+
+ModelConfig = Annotated[TfidfConfig | KeywordsConfig | EmbeddingConfig | TransformerConfig, Field(discriminator="kind")]
 
 
 class TrainConfig(_Strict):
@@ -58,6 +92,7 @@ class TrainConfig(_Strict):
     crossfit: Annotated[int, Field(ge=2, le=20)]
     cv: Annotated[int, Field(ge=2, le=20)] | None
     out: str | None
+    resume: str | None
     parent_run_id: str | None
 
 

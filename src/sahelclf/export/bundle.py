@@ -10,29 +10,28 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
-import yaml
 
-from sahelclf import __version__
 from sahelclf.aside import aside_of
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.evaluation import decide
 from sahelclf.export.card import model_card
-from sahelclf.export.golden import GOLDEN_TEXTS
+from sahelclf.export.golden import GOLDEN_TEXTS, check_same
 from sahelclf.export.load import FORMAT, sha256
-from sahelclf.models.plain import PlainLabeller
-from sahelclf.tasks.labeller import labeller_layout, task_specs
+from sahelclf.export.pyfunc import write_pyfunc
+from sahelclf.export.transformer_forms import transformer_forms
+from sahelclf.export.versions import installed_versions
+from sahelclf.models.onnx_graph import write_head_graph
+from sahelclf.models.registry import read_labeller
+from sahelclf.tasks.labeller import labeller_layout, passage_data, task_specs
 from sahelclf.training.run import Result
 
-GOLDEN_TOLERANCE = 1e-6
-VERSIONS = ("numpy", "scipy", "scikit-learn", "mlflow", "hydra-core", "sahelclf")
-PYFUNC_REQUIREMENTS = ("mlflow", "numpy", "pandas")
+TOLERANCE = {"linear": 1e-6, "embedding": 1e-4, "transformer": 1e-4}
+DTYPE = {"linear": "float64", "embedding": "float32 vectors, float64 head", "transformer": "float32"}
 
 
 @contextmanager
@@ -62,9 +61,13 @@ def write_bundle(result: Result, target: Path, run_id: str) -> dict[str, Any]:
         result.fitted.model.save(folder)
         manifest = _manifest(result, run_id)
         _write_json(folder / "manifest.json", manifest)
-        manifest["golden"] = _golden(folder, result)
+        if manifest["kind"] == "transformer":
+            write_head_graph(folder, folder / "model.onnx")
+        manifest["golden"] = _golden(folder, result, manifest["kind"])
+        if manifest["kind"] == "transformer":
+            manifest["forms"] = transformer_forms(folder, manifest, passage_data(result.corpus, result.parts["train"]).texts)
         (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
-        _write_pyfunc(folder, manifest)
+        write_pyfunc(folder, manifest)
         manifest["files"] = {
             p.relative_to(folder).as_posix(): sha256(p) for p in sorted(folder.rglob("*")) if p.is_file() and p.name != "manifest.json"
         }
@@ -72,17 +75,6 @@ def write_bundle(result: Result, target: Path, run_id: str) -> dict[str, Any]:
         line = f"{sha256(folder / 'manifest.json')}  manifest.json\n"
         (folder / "manifest.sha256").write_text(line, encoding="utf-8")
     return manifest
-
-
-def installed_versions(names: tuple[str, ...] = VERSIONS) -> dict[str, str]:
-    """Versions of these packages, where they are installed."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 def _manifest(result: Result, run_id: str) -> dict[str, Any]:
@@ -94,7 +86,7 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
 
     return {
         "format": FORMAT,
-        "kind": "linear",
+        "kind": result.fitted.model.kind,
         "model": result.fitted.model.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "run_id": run_id,
@@ -114,7 +106,7 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
             "thresholds": by_topic(decision.document_thresholds),
         },
         "features": result.fitted.model.describe(),
-        "dtype": "float64",
+        "dtype": DTYPE[result.fitted.model.kind],
         "threads": psutil.cpu_count(logical=True),
         "versions": installed_versions() | {"python": platform.python_version()},
         "config": result.config.model_dump(mode="json"),
@@ -134,49 +126,12 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
     }
 
 
-def _golden(folder: Path, result: Result) -> list[dict[str, Any]]:
-    """Golden outputs: what the fitted model says; the written files must say the same."""
+def _golden(folder: Path, result: Result, kind: str) -> list[dict[str, Any]]:
+    """Golden outputs: what the fitted model says; what reads the written files must say the same."""
     said = result.fitted.model.logits(GOLDEN_TEXTS)
-    read = PlainLabeller.load(folder).logits(GOLDEN_TEXTS)
-    worst = float(np.abs(said - read).max())
-    if not worst <= GOLDEN_TOLERANCE:
-        raise SahelclfError(f"the written weights differ from the fitted model by {worst:.2g} on the golden texts; not exported")
+    read = read_labeller(kind, folder).logits(GOLDEN_TEXTS)
+    check_same(said, read, TOLERANCE[kind], "the written weights")
     return [{"text": t, "logits": [float(x) for x in row]} for t, row in zip(GOLDEN_TEXTS, said, strict=True)]
-
-
-def _write_pyfunc(folder: Path, manifest: dict[str, Any]) -> None:
-    reader = resources("sahelclf.models").joinpath("plain.py").read_text(encoding="utf-8")
-    tail = resources("sahelclf.export").joinpath("pyfunc_linear.py.in").read_text(encoding="utf-8")
-    (folder / "pyfunc_model.py").write_text(reader + tail, encoding="utf-8")
-    requirements = [f"{name}=={v}" for name, v in installed_versions(PYFUNC_REQUIREMENTS).items()]
-    (folder / "requirements.txt").write_text("\n".join(requirements) + "\n", encoding="utf-8")
-    environment = {"python": platform.python_version(), "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
-    (folder / "python_env.yaml").write_text(yaml.safe_dump(environment, sort_keys=False), encoding="utf-8")
-    columns: list[dict[str, Any]] = [{"type": "string", "name": n} for n in ("id", "unit")]
-    columns += [{"type": "long", "name": "passage", "required": False}, {"type": "string", "name": "language", "required": False}]
-    for topic in manifest["topics"]:
-        columns += [{"type": "double", "name": f"{topic}_probability"}, {"type": "boolean", "name": f"{topic}_holds"}]
-        columns += [{"type": "string", "name": f"{topic}_stance", "required": False}]
-        columns += [{"type": "double", "name": f"{topic}_{s}"} for s in manifest["stances"]]
-    inputs: list[dict[str, Any]] = [{"type": "string", "name": "text", "required": True}, {"type": "string", "name": "id", "required": False}]
-    model = {
-        "flavors": {
-            "python_function": {
-                "loader_module": "mlflow.pyfunc.loaders.code_model",
-                "model_code_path": "pyfunc_model.py",
-                "artifacts": {"bundle": {"path": ".", "uri": "."}},
-                "env": {"virtualenv": "python_env.yaml"},
-                "python_version": platform.python_version(),
-                "streamable": False,
-            }
-        },
-        "mlflow_version": installed_versions(("mlflow",))["mlflow"],
-        "run_id": manifest["run_id"],
-        "utc_time_created": manifest["created"],
-        "signature": {"inputs": json.dumps(inputs), "outputs": json.dumps(columns), "params": None},
-        "metadata": {"sahelclf": __version__, "format": FORMAT},
-    }
-    (folder / "MLmodel").write_text(yaml.safe_dump(model, sort_keys=False), encoding="utf-8")
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -1,5 +1,9 @@
 """Golden inputs: texts that every form of a bundle must score alike, among them those that have broken exports."""
 
+import numpy as np
+
+from sahelclf.errors import SahelclfError
+
 GOLDEN_TEXTS: tuple[str, ...] = (
     "Gunmen on motorbikes killed eleven soldiers near the border on Friday, the defence ministry said.",
     "The bloc lifted its sanctions and reopened the borders; traders in Malanville welcomed the decision.",
@@ -18,3 +22,10 @@ GOLDEN_TEXTS: tuple[str, ...] = (
         for i in range(1, 25)
     ),
 )
+
+
+def check_same(expected: np.ndarray, found: np.ndarray, tolerance: float, what: str) -> None:
+    """Refuse a form whose logits on the golden texts differ by more than the tolerance."""
+    worst = float(np.abs(expected - found).max())
+    if not worst <= tolerance:
+        raise SahelclfError(f"{what} differ from the fitted model by {worst:.2g} on the golden texts; at most {tolerance:g} is allowed; not exported")

@@ -12,7 +12,9 @@ from sahelclf.errors import BundleError, RequestError
 from sahelclf.evaluation import decide
 from sahelclf.export.load import open_bundle
 from sahelclf.labelling.language import recognise
-from sahelclf.models.plain import WORDS, PlainLabeller, sigmoid, split_heads
+from sahelclf.models.onnx_reader import EmbeddingLabeller
+from sahelclf.models.plain import WORDS, PlainLabeller, Reader, sigmoid, split_heads
+from sahelclf.models.registry import read_labeller
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +26,7 @@ LONGEST_NGRAM = 8
 class Labeller:
     """A bundle, loaded. Rows are the design's JSON objects; `frame` gives the flat table."""
 
-    def __init__(self, manifest: dict[str, Any], runtime: PlainLabeller) -> None:
+    def __init__(self, manifest: dict[str, Any], runtime: Reader) -> None:
         self.manifest = manifest
         self.runtime = runtime
         self.topics: tuple[str, ...] = tuple(manifest["topics"])
@@ -40,11 +42,13 @@ class Labeller:
         manifest = open_bundle(Path(folder))
         try:
             _check_manifest(manifest)
-            runtime = PlainLabeller.load(folder)
+            runtime = read_labeller(manifest["kind"], Path(folder))
             labeller = cls(manifest, runtime)
             _check_runtime(runtime)
-        except Exception as error:  # whatever a hostile file makes numpy, zipfile or json raise
-            raise BundleError(f"{folder}: not readable as a linear labeller: {error!r}") from error
+        except ModuleNotFoundError:
+            raise
+        except Exception as error:  # whatever a hostile file makes numpy, zipfile, json or onnxruntime raise
+            raise BundleError(f"{folder}: not readable as a labeller: {error!r}") from error
         return labeller
 
     def predict(self, texts: Sequence[str], ids: Sequence[str] | None = None) -> list[Row]:
@@ -120,23 +124,36 @@ def _check_manifest(manifest: dict[str, Any]) -> None:
         raise TypeError("languages, topics, stances or training_texts that are no text")
 
 
-def _check_runtime(runtime: PlainLabeller) -> None:
+def _check_runtime(runtime: Reader) -> None:
     """Shapes fit together, numbers are finite, and the token pattern is ours: a pattern can be made to run for ever."""
     expected = [*runtime.topics, *(f"{t}={s}" for t in runtime.topics for s in runtime.stances)]
     if runtime.heads != expected:
         raise ValueError(f"heads {runtime.heads[:6]}…; expected the topics, then topic=stance")
+    if runtime.thresholds.shape != (len(runtime.topics),) or not np.isfinite(runtime.thresholds).all():
+        raise ValueError(f"thresholds {runtime.thresholds}; expected a finite one for each topic")
+    if isinstance(runtime, PlainLabeller):
+        _check_plain(runtime, len(expected))
+    if isinstance(runtime, EmbeddingLabeller):
+        _check_plain(runtime.terms, len(expected))
+        if runtime.vectors.ndim != 2 or runtime.vectors.shape[1] != len(expected) or not np.isfinite(runtime.vectors).all():
+            raise ValueError(f"vectors' weights of shape {runtime.vectors.shape}; expected finite ones for {len(expected)} heads")
+    logits = runtime.logits(["a golden text of five words"])
+    if logits.shape != (1, len(expected)) or not np.isfinite(logits).all():
+        raise ValueError(f"logits {logits} for one text; expected {len(expected)} finite numbers")
+
+
+def _check_plain(runtime: PlainLabeller, n_heads: int) -> None:
     n_terms = sum(len(block["terms"]) for _, block, _ in runtime.blocks)
-    shapes = (runtime.coef.shape, runtime.intercept.shape, runtime.thresholds.shape)
-    if shapes != ((n_terms, len(expected)), (len(expected),), (len(runtime.topics),)):
-        raise ValueError(f"weights of shapes {shapes}; expected {n_terms} terms by {len(expected)} heads")
+    shapes = (runtime.coef.shape, runtime.intercept.shape)
+    if shapes != ((n_terms, n_heads), (n_heads,)):
+        raise ValueError(f"weights of shapes {shapes}; expected {n_terms} terms by {n_heads} heads")
     for _, block, idf in runtime.blocks:
         if idf.shape != (len(block["terms"]),) or not np.isfinite(idf).all():
             raise ValueError(f"block {block['name']!r}: idf of shape {idf.shape}; expected {len(block['terms'])} finite numbers")
         if block["token_pattern"] not in {WORDS, None} or max(block["ngram_range"]) > LONGEST_NGRAM:
             raise ValueError(f"block {block['name']!r}: token pattern or ngram_range that no sahelclf writes")
-    if not (np.isfinite(runtime.coef).all() and np.isfinite(runtime.intercept).all() and np.isfinite(runtime.thresholds).all()):
-        raise ValueError("weights or thresholds that are not finite")
-    runtime.logits(["a golden text of five words"])
+    if not (np.isfinite(runtime.coef).all() and np.isfinite(runtime.intercept).all()):
+        raise ValueError("weights that are not finite")
 
 
 def page_of(text: str, title: str | None) -> Page:

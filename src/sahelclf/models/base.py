@@ -1,6 +1,7 @@
 """The Model protocol: fit on binary heads, give logits, fold calibration into the head, save plain files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,12 +10,28 @@ import numpy as np
 from sahelclf.tasks.base import TaskData
 
 
+def _nobody(_done: int, _of: int, _numbers: Mapping[str, float]) -> None:
+    """Told of every step, and says nothing."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who follows a long fit: `on_step(done, of, numbers)`, and the file that a killed fit goes on from."""
+
+    on_step: Callable[[int, int, Mapping[str, float]], None] = _nobody
+    checkpoint: Path | None = None
+
+
+NO_WATCH = Watch()
+
+
 class Model(Protocol):
-    """What training asks of a model; `sahelclf.models.registry` builds one from its configuration."""
+    """What training asks of a model; `sahelclf.models.registry` builds one from its configuration. `kind` names the reader of its files."""
 
     name: str
+    kind: str
 
-    def fit(self, data: TaskData, *, seed: int) -> None:
+    def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:
         """Fit every head on the rows where it has an answer. A head without both answers says the prior."""
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sahelclf.config import FeatureBlock, KeywordsConfig, TfidfConfig
 from sahelclf.errors import RequestError
+from sahelclf.models.base import NO_WATCH, Watch
 from sahelclf.models.plain import WORDS, PlainLabeller
 from sahelclf.tasks.base import HeadLayout, TaskData
 
@@ -28,6 +29,7 @@ class LinearModel:
     """What the linear members share: heads over feature blocks, kept as plain numbers."""
 
     name = "linear"
+    kind = "linear"
 
     def __init__(self) -> None:
         self.layout = HeadLayout(())
@@ -82,29 +84,37 @@ class Tfidf(LinearModel):
         super().__init__()
         self.config = config
 
-    def fit(self, data: TaskData, *, seed: int) -> None:
+    def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:  # noqa: ARG002 - takes seconds
         """Fit the vectorizers on all texts, and each head on the texts where it has an answer."""
-        from scipy.sparse import hstack
-
         self.layout = data.layout
-        vectorizers = [(block, _vectorizer(block)) for block in self.config.features]
-        x = hstack([_fit_transform(block, v, data.texts) for block, v in vectorizers]).tocsr()
-        self.blocks = [_block(block, v) for block, v in vectorizers]
-        self.arrays = {f"idf{i}": v.idf_ for i, (_, v) in enumerate(vectorizers)}
-        coef = np.zeros((x.shape[1], len(data.layout)))
-        intercept = np.zeros(len(data.layout))
-        for head in range(len(data.layout)):
-            rows = np.flatnonzero(data.mask[:, head])
-            y = data.y[rows, head]
-            if len(np.unique(y)) < 2:
-                intercept[head] = _prior_logit(y)
-                continue
-            regression = LogisticRegression(
-                C=self.config.C, class_weight=self.config.class_weight, solver="liblinear", tol=1e-6, max_iter=1000, random_state=seed
-            )
-            regression.fit(x[rows], y)
-            coef[:, head], intercept[head] = regression.coef_[0], regression.intercept_[0]
+        x, self.blocks, self.arrays = fit_terms(self.config.features, data.texts)
+        coef, intercept = fit_heads(x, data, self.config.C, self.config.class_weight, seed)
         self.arrays |= {"coef": coef, "intercept": intercept}
+
+
+def fit_terms(features: Sequence[FeatureBlock], texts: Sequence[str]) -> tuple[Any, list[dict[str, Any]], dict[str, np.ndarray]]:
+    """Sparse TF-IDF features (n, n_terms) of these texts, and their blocks and idf as plain values."""
+    from scipy.sparse import hstack
+
+    vectorizers = [(block, _vectorizer(block)) for block in features]
+    x = hstack([_fit_transform(block, v, texts) for block, v in vectorizers]).tocsr()
+    return x, [_block(block, v) for block, v in vectorizers], {f"idf{i}": v.idf_ for i, (_, v) in enumerate(vectorizers)}
+
+
+def fit_heads(x: Any, data: TaskData, C: float, class_weight: str | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (n_features, n_heads) and intercepts (n_heads,) of one logistic regression a head."""
+    coef = np.zeros((x.shape[1], len(data.layout)))
+    intercept = np.zeros(len(data.layout))
+    for head in range(len(data.layout)):
+        rows = np.flatnonzero(data.mask[:, head])
+        y = data.y[rows, head]
+        if len(np.unique(y)) < 2:
+            intercept[head] = _prior_logit(y)
+            continue
+        regression = LogisticRegression(C=C, class_weight=class_weight, solver="liblinear", tol=1e-6, max_iter=1000, random_state=seed)
+        regression.fit(x[rows], y)
+        coef[:, head], intercept[head] = regression.coef_[0], regression.intercept_[0]
+    return coef, intercept
 
 
 class Keywords(LinearModel):
@@ -117,7 +127,7 @@ class Keywords(LinearModel):
         self.config = config
         self.terms = terms
 
-    def fit(self, data: TaskData, *, seed: int) -> None:  # noqa: ARG002 - nothing random here
+    def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:  # noqa: ARG002 - nothing random here
         """Take the dictionary; only the prior of heads without terms comes from the data."""
         self.layout = data.layout
         reader = TfidfVectorizer(strip_accents="unicode", token_pattern=WORDS)

@@ -85,14 +85,34 @@ class CharTerms:
 TERMS: dict[str, Any] = {"word": WordTerms, "char_wb": CharTerms}
 
 
-class PlainLabeller:
-    """A linear labeller read from a bundle's `manifest.json`, `features.json` and `weights.npz`."""
+class Reader:
+    """What the readers of every kind of labeller share: names, thresholds, and the way from logits to rows."""
 
-    def __init__(self, manifest: dict[str, Any], blocks: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> None:
+    def __init__(self, manifest: dict[str, Any]) -> None:
         self.heads = list(manifest["heads"])
         self.topics = list(manifest["topics"])
         self.stances = list(manifest["stances"])
         self.thresholds = np.array([manifest["thresholds"][t] for t in self.topics])
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, n_heads) calibrated logits."""
+        raise NotImplementedError
+
+    def probabilities(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """(n, n_topics) and (n, n_topics, n_stances)."""
+        return split_heads(sigmoid(self.logits(texts)), len(self.topics), len(self.stances))
+
+    def rows(self, ids: Sequence[str], texts: Sequence[str]) -> list[dict[str, Any]]:
+        """The flat table: one dict a text."""
+        holds, stance = self.probabilities(texts)
+        return [flat_row(self, i, p, s) for i, p, s in zip(ids, holds, stance, strict=True)]
+
+
+class PlainLabeller(Reader):
+    """A linear labeller read from a bundle's `manifest.json`, `features.json` and `weights.npz`."""
+
+    def __init__(self, manifest: dict[str, Any], blocks: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> None:
+        super().__init__(manifest)
         self.blocks = [(TERMS[b["analyzer"]](b), b, arrays[f"idf{i}"]) for i, b in enumerate(blocks)]
         self.coef = arrays["coef"]
         self.intercept = arrays["intercept"]
@@ -124,17 +144,6 @@ class PlainLabeller:
                 out[row] += values[a:b] @ coef[ids[a:b]]  # a row at a time stays in the processor's cache
             start += len(idf)
         return out
-
-    def probabilities(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(n, n_topics) and (n, n_topics, n_stances)."""
-        return split_heads(sigmoid(self.logits(texts)), len(self.topics), len(self.stances))
-
-    def rows(self, ids: Sequence[str], texts: Sequence[str]) -> list[dict[str, Any]]:
-        """The flat table: one dict a text."""
-        holds, stance = self.probabilities(texts)
-        return [
-            flat_row(self, i, p, s) for i, p, s in zip(ids, holds, stance, strict=True)
-        ]
 
 
 def _weights(
@@ -169,7 +178,7 @@ def split_heads(p: np.ndarray, n_topics: int, n_stances: int) -> tuple[np.ndarra
     return p[:, :n_topics], np.asarray(np.divide(stance, total, out=even, where=total > 0))
 
 
-def flat_row(labeller: PlainLabeller, id_: str, holds: np.ndarray, stance: np.ndarray) -> dict[str, Any]:
+def flat_row(labeller: Reader, id_: str, holds: np.ndarray, stance: np.ndarray) -> dict[str, Any]:
     """One row of the flat table; this reader does not recognise languages."""
     row: dict[str, Any] = {"id": id_, "unit": "passage", "passage": None, "language": None}
     for k, topic in enumerate(labeller.topics):

@@ -6,18 +6,39 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from sahelclf.codebook import Codebook, validation_problems
-from sahelclf.config import KeywordsConfig, ModelConfig, TfidfConfig
-from sahelclf.errors import RequestError
+from sahelclf.config import EmbeddingConfig, KeywordsConfig, ModelConfig, TfidfConfig, TransformerConfig
+from sahelclf.errors import BundleError, RequestError
 from sahelclf.models.base import Model
+from sahelclf.models.plain import PlainLabeller, Reader
 
 
 def build_model(config: ModelConfig, codebook: Codebook, corpus_root: Path) -> Model:
     """A model that has seen no data yet."""
     from sahelclf.models.linear import Keywords, Tfidf
 
+    if isinstance(config, EmbeddingConfig):
+        from sahelclf.models.embedding import Embedding
+
+        return Embedding(config)
+    if isinstance(config, TransformerConfig):
+        from sahelclf.models.transformer import Transformer
+
+        return Transformer(config)
     if isinstance(config, TfidfConfig):
         return Tfidf(config)
     return Keywords(config, read_dictionary(config, codebook, corpus_root))
+
+
+def read_labeller(kind: str, folder: Path) -> Reader:
+    """The reader of a bundle of this kind, without torch."""
+    if kind == "linear":
+        return PlainLabeller.load(folder)
+    from sahelclf.models.onnx_reader import EmbeddingLabeller, OnnxLabeller
+
+    readers: dict[str, type[EmbeddingLabeller] | type[OnnxLabeller]] = {"embedding": EmbeddingLabeller, "transformer": OnnxLabeller}
+    if kind not in readers:
+        raise BundleError(f"{folder}/manifest.json: kind {kind!r}; this sahelclf reads 'linear', {', '.join(map(repr, readers))}")
+    return readers[kind].load(folder)
 
 
 def read_dictionary(config: KeywordsConfig, codebook: Codebook, corpus_root: Path) -> dict[str, list[str]]:

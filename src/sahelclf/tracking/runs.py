@@ -5,7 +5,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 import pandas as pd
 import psutil
 
-from sahelclf.errors import BundleError
+from sahelclf.errors import BundleError, RequestError
 from sahelclf.tracking.store import experiment_id, mlflow, store_errors, store_exists, tracking_uri
 
 P = ParamSpec("P")
@@ -47,10 +47,12 @@ class Record:
 
 
 @contextmanager
-def open_run(name: str, parent_run_id: str | None = None, tags: dict[str, str] | None = None) -> Iterator[str]:
+def open_run(
+    name: str, parent_run_id: str | None = None, tags: dict[str, str] | None = None, resume: str | None = None
+) -> Iterator[str]:
     """A run that ends as FINISHED, KILLED (Ctrl-C) or FAILED, whatever happens inside; yields its id.
 
-    The client is used, not MLflow's active-run stack: MLFLOW_RUN_ID left in the environment would capture the run.
+    `resume` is the id of a run that goes on instead of a new one. The client is used, not MLflow's active-run stack: MLFLOW_RUN_ID left in the environment would capture the run.
     """
     client, experiment = mlflow().MlflowClient, experiment_id()
     me = {"sahelclf.host": platform.node(), "sahelclf.pid": str(os.getpid())}
@@ -59,7 +61,7 @@ def open_run(name: str, parent_run_id: str | None = None, tags: dict[str, str] |
         all_tags["mlflow.parentRunId"] = parent_run_id
     with store_errors():
         _close_dead_runs(experiment)
-        run_id = str(client().create_run(experiment, tags=all_tags, run_name=name).info.run_id)
+        run_id = _reopened(resume, me) if resume else str(client().create_run(experiment, tags=all_tags, run_name=name).info.run_id)
     status = "FAILED"
     try:
         yield run_id
@@ -70,6 +72,19 @@ def open_run(name: str, parent_run_id: str | None = None, tags: dict[str, str] |
     finally:
         with store_errors():
             client().set_terminated(run_id, status)
+
+
+def _reopened(run_id: str, tags: dict[str, str]) -> str:
+    """A run that was cut short, running again."""
+    client = mlflow().MlflowClient()
+    try:
+        client.get_run(run_id)
+    except mlflow().exceptions.MlflowException:
+        raise RequestError(f"resume={run_id}: the MLflow store {tracking_uri()} has no such run; cd to where mlflow.db lies") from None
+    client.update_run(run_id, status="RUNNING")
+    for name, value in tags.items():
+        client.set_tag(run_id, name, value)
+    return run_id
 
 
 def _close_dead_runs(experiment: str) -> None:
@@ -110,6 +125,14 @@ def log_record(run_id: str, record: Record) -> None:
         client.log_text(run_id, frame.to_csv(index=False), path)
     for path, figure in record.figures.items():
         client.log_figure(run_id, figure, path)
+
+
+@_in_store
+def log_points(run_id: str, points: Sequence[tuple[str, float, int]]) -> None:
+    """Points of curves: name, value, step."""
+    module = mlflow()
+    stamp = int(time.time() * 1000)
+    module.MlflowClient().log_batch(run_id, metrics=[module.entities.Metric(n, float(v), stamp, step) for n, v, step in points])
 
 
 @_in_store

@@ -1,0 +1,70 @@
+"""The bundle as an MLflow model: models from code, which imports numpy, pandas and what the reader needs, never sahelclf."""
+
+import json
+import platform
+import re
+from importlib.resources import files as resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sahelclf import __version__
+from sahelclf.export.load import FORMAT
+from sahelclf.export.versions import installed_versions
+
+READERS = {"linear": ("plain",), "embedding": ("plain", "windows", "onnx_reader"), "transformer": ("plain", "windows", "onnx_reader")}
+CLASSES = {"linear": "PlainLabeller", "embedding": "EmbeddingLabeller", "transformer": "OnnxLabeller"}
+REQUIREMENTS = {
+    "linear": ("mlflow", "numpy", "pandas"),
+    "embedding": ("mlflow", "numpy", "pandas", "onnxruntime", "tokenizers"),
+    "transformer": ("mlflow", "numpy", "pandas", "onnxruntime", "tokenizers"),
+}
+
+
+def write_pyfunc(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write `pyfunc_model.py`, its requirements, and `MLmodel`."""
+    kind = manifest["kind"]
+    (folder / "pyfunc_model.py").write_text(_code(kind), encoding="utf-8")
+    requirements = [f"{name}=={v}" for name, v in installed_versions(REQUIREMENTS[kind]).items()]
+    (folder / "requirements.txt").write_text("\n".join(requirements) + "\n", encoding="utf-8")
+    environment = {"python": platform.python_version(), "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
+    (folder / "python_env.yaml").write_text(yaml.safe_dump(environment, sort_keys=False), encoding="utf-8")
+    inputs: list[dict[str, Any]] = [{"type": "string", "name": "text", "required": True}, {"type": "string", "name": "id", "required": False}]
+    model = {
+        "flavors": {
+            "python_function": {
+                "loader_module": "mlflow.pyfunc.loaders.code_model",
+                "model_code_path": "pyfunc_model.py",
+                "artifacts": {"bundle": {"path": ".", "uri": "."}},
+                "env": {"virtualenv": "python_env.yaml"},
+                "python_version": platform.python_version(),
+                "streamable": False,
+            }
+        },
+        "mlflow_version": installed_versions(("mlflow",))["mlflow"],
+        "run_id": manifest["run_id"],
+        "utc_time_created": manifest["created"],
+        "signature": {"inputs": json.dumps(inputs), "outputs": json.dumps(_columns(manifest)), "params": None},
+        "metadata": {"sahelclf": __version__, "format": FORMAT},
+    }
+    (folder / "MLmodel").write_text(yaml.safe_dump(model, sort_keys=False), encoding="utf-8")
+
+
+def _code(kind: str) -> str:
+    """Our readers one after another, without their imports of each other, and the pyfunc class."""
+    parts = [resources("sahelclf.models").joinpath(f"{name}.py").read_text(encoding="utf-8") for name in READERS[kind]]
+    joined = parts[0] + "".join("\n\n" + re.sub(r'\A""".*?"""\n', "", part, flags=re.DOTALL) for part in parts[1:])
+    joined = re.sub(r"^from sahelclf\..*\n", "", joined, flags=re.MULTILINE)
+    tail = resources("sahelclf.export").joinpath("pyfunc.py.in").read_text(encoding="utf-8")
+    return joined + tail.replace("@READER@", CLASSES[kind])
+
+
+def _columns(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    columns: list[dict[str, Any]] = [{"type": "string", "name": n} for n in ("id", "unit")]
+    columns += [{"type": "long", "name": "passage", "required": False}, {"type": "string", "name": "language", "required": False}]
+    for topic in manifest["topics"]:
+        columns += [{"type": "double", "name": f"{topic}_probability"}, {"type": "boolean", "name": f"{topic}_holds"}]
+        columns += [{"type": "string", "name": f"{topic}_stance", "required": False}]
+        columns += [{"type": "double", "name": f"{topic}_{s}"} for s in manifest["stances"]]
+    return columns

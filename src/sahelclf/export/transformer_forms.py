@@ -1,0 +1,61 @@
+"""What is written beside a transformer's weights, each checked against the golden outputs and left out where it differs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sahelclf.export.golden import GOLDEN_TEXTS, check_same
+from sahelclf.models.onnx_graph import write_int8_graph
+from sahelclf.models.onnx_reader import OnnxLabeller
+
+FLIPS_ALLOWED = 0.02
+SAMPLE = 200
+LOGITS_TOLERANCE = 1e-4
+
+
+def transformer_forms(folder: Path, manifest: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """Check Transformers' own layout, write the eight-bit graph; returns what the manifest says of each form."""
+    short = _check_transformers(folder, manifest)
+    plain, small = OnnxLabeller.load(folder), folder / "model.int8.onnx"
+    write_int8_graph(folder / "model.onnx", small)
+    sample = [*GOLDEN_TEXTS, *list(texts)[:: max(len(texts) // SAMPLE, 1)]]
+    flipped = decisions_flipped(plain, OnnxLabeller.load(folder, small.name), sample)
+    forms: dict[str, Any] = {
+        "model.safetensors": {"loads_with": "transformers, AutoModelForSequenceClassification", "golden_texts_within_one_window": short},
+        "model.onnx": {"loads_with": "onnxruntime; its weights are those of model.safetensors", "tolerance": LOGITS_TOLERANCE},
+    }
+    if max(flipped.values()) > FLIPS_ALLOWED:
+        small.unlink()
+        return forms | {"left_out": {"model.int8.onnx": flipped}}
+    return forms | {small.name: {"loads_with": "onnxruntime", "texts": len(sample)} | flipped}
+
+
+def decisions_flipped(one: OnnxLabeller, other: OnnxLabeller, texts: Sequence[str]) -> dict[str, float]:
+    """Share of topic decisions that differ, and of stances where the first says that the topic holds."""
+    (p, stance), (q, other_stance) = one.probabilities(texts), other.probabilities(texts)
+    holds = p >= one.thresholds
+    changed = stance.argmax(axis=2) != other_stance.argmax(axis=2)
+    return {
+        "topics_flipped": round(float((holds != (q >= one.thresholds)).mean()), 5),
+        "stances_flipped": round(float(changed[holds].mean()) if holds.any() else 0.0, 5),
+    }
+
+
+def _check_transformers(folder: Path, manifest: dict[str, Any]) -> int:
+    """The classifier as Transformers loads it says the golden logits, on the texts that fit one window; returns how many."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    net = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    expected, found = [], []
+    for golden in manifest["golden"]:
+        given = tokenizer(golden["text"], return_tensors="pt")
+        if given["input_ids"].shape[1] <= manifest["features"]["window"]:
+            with torch.inference_mode():
+                found.append(net(**given).logits[0].numpy())
+            expected.append(golden["logits"])
+    check_same(np.array(expected), np.array(found), LOGITS_TOLERANCE, "Transformers' own layout's logits")
+    return len(expected)

@@ -1,0 +1,68 @@
+"""The embedding labeller: a frozen encoder's vectors beside TF-IDF terms, under one linear head."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sahelclf.config import EmbeddingConfig
+from sahelclf.models.base import NO_WATCH, Watch
+from sahelclf.models.encoder import check_window, find_encoder
+from sahelclf.models.linear import LinearModel, fit_heads, fit_terms
+from sahelclf.models.vectors import Vectors
+from sahelclf.tasks.base import TaskData
+
+
+class Embedding(LinearModel):
+    """Logistic regressions over TF-IDF terms and unit-length vectors times `vector_weight`."""
+
+    name = "embedding"
+    kind = "embedding"
+
+    def __init__(self, config: EmbeddingConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.files = find_encoder(config.encoder)
+        check_window(self.files, config.window, config.overlap)
+        self.vectors = Vectors(self.files, config.window, config.overlap, config.threads)
+
+    def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:  # noqa: ARG002 - takes seconds
+        """Fit the vectorizers on all texts, and each head on the texts where it has an answer."""
+        from scipy.sparse import csr_matrix, hstack
+
+        self.layout = data.layout
+        x, self.blocks, self.arrays = fit_terms(self.config.features, data.texts)
+        vectors = self.vectors(data.texts) * self.config.vector_weight
+        coef, intercept = fit_heads(hstack([x, csr_matrix(vectors)]).tocsr(), data, self.config.C, self.config.class_weight, seed)
+        self.arrays |= {"coef": coef[: x.shape[1]], "vectors": coef[x.shape[1] :] * self.config.vector_weight, "intercept": intercept}
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, n_heads)."""
+        return np.asarray(super().logits(texts) + self.vectors(texts) @ self.arrays["vectors"])
+
+    def calibrate(self, scale: np.ndarray, offset: np.ndarray) -> None:
+        """Fold Platt's scale and offset into the weights."""
+        super().calibrate(scale, offset)
+        self.arrays["vectors"] = self.arrays["vectors"] * scale
+
+    def save(self, folder: Path) -> None:
+        """The plain files, and the encoder as ONNX with its tokenizer."""
+        super().save(folder)
+        assert self.vectors.encoder
+        shutil.copyfile(self.vectors.graph, folder / "encoder.onnx")
+        shutil.copyfile(self.vectors.tokenizer, folder / "tokenizer.json")
+
+    def describe(self) -> dict[str, Any]:
+        """Terms as for every linear labeller, and how the encoder reads."""
+        return super().describe() | {
+            "vectors": {
+                "encoder": self.files.name,
+                "encoder_sha256": self.files.sha256,
+                "window": self.config.window,
+                "overlap": self.config.overlap,
+                "pad_token_id": self.files.pad,
+                "pooling": "mean over a window's tokens; mean over windows, weighted by the tokens that a window does not share with the one before; length 1",
+            }
+        }

@@ -1,0 +1,163 @@
+"""Fine-tuning: one loop for every encoder and task, with length buckets, mixed precision, and checkpoints to go on from.
+
+What makes it quick on a processor: batches of like length, so that little is padding; bfloat16 where there are units
+for it; lower layers that stay as they are; no dropout, whose random numbers cost more there than they gain.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sahelclf.aside import aside_of
+from sahelclf.config import TransformerConfig
+from sahelclf.errors import SahelclfError
+from sahelclf.models.base import Watch
+from sahelclf.models.classifier import freeze_lower_layers, head_names
+from sahelclf.models.windows import Cut, padded
+
+BUCKET = 50  # batches whose windows are sorted by length together
+CHECKPOINT_SECONDS = 60.0
+DIVERGED = 5.0  # times the loss of knowing nothing, or of the first steps where that is higher
+
+
+def best_dtype(precision: str, device: str) -> Any:
+    """The arithmetic of the forward pass: what was asked, or bfloat16 where the hardware has units for it."""
+    import torch
+
+    if precision != "auto":
+        return getattr(torch, precision)
+    if device == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    has_units = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if has_units else torch.float32
+
+
+class FineTuning:
+    """A training that is under way: the model, its optimizer, and how far it is."""
+
+    def __init__(self, model: Any, cut: Cut, y: np.ndarray, mask: np.ndarray, config: TransformerConfig, seed: int, pad: int) -> None:
+        import torch
+
+        self.model, self.cut, self.config, self.seed, self.pad = model, cut, config, seed, pad
+        self.device = next(model.parameters()).device
+        self.dtype = best_dtype(config.precision, self.device.type)
+        weight = cut.weight[:, None] * mask[cut.text]
+        self.y = torch.tensor(y[cut.text], dtype=torch.float32)
+        self.weight = torch.tensor(weight, dtype=torch.float32)
+        new = head_names(model)
+        freeze_lower_layers(model, config.frozen_layers)
+        self.trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        self.rates = (config.learning_rate, config.head_learning_rate)
+        groups = [{"params": [p for n, p in self.trained if (n in new) == head]} for head in (False, True)]
+        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+        self.per_epoch = math.ceil(len(cut) / config.batch_size)
+        self.total = self.per_epoch * config.epochs
+        self.done = 0
+        self.first: list[float] = []
+
+    def run(self, watch: Watch) -> None:
+        """Train to the end, from the checkpoint where there is one."""
+        import time
+
+        import torch
+
+        torch.manual_seed(self.seed)
+        if watch.checkpoint is not None and watch.checkpoint.is_file():
+            self.restore(watch.checkpoint)
+        self.model.train()
+        saved = time.monotonic()
+        for step, rows in self._batches():
+            numbers = self._step(step, rows)
+            self.done = step + 1
+            watch.on_step(self.done, self.total, numbers)
+            if watch.checkpoint is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                self.store(watch.checkpoint)
+                saved = time.monotonic()
+        self.model.eval()
+
+    def _batches(self) -> Iterator[tuple[int, np.ndarray]]:
+        """What is left of the steps: the order depends on seed and epoch alone."""
+        for epoch in range(self.done // self.per_epoch, self.config.epochs):
+            order = length_buckets(self.cut.lengths, self.config.batch_size, np.random.default_rng([self.seed, epoch]))
+            for k, rows in enumerate(order):
+                step = epoch * self.per_epoch + k
+                if step >= self.done:
+                    yield step, rows
+
+    def _step(self, step: int, rows: np.ndarray) -> dict[str, float]:
+        import torch
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        share = schedule(step, self.total, self.config.warmup)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * share
+        batch = {k: torch.from_numpy(v).to(self.device) for k, v in padded(self.cut, rows, self.pad).items() if k in self.model.inputs}
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
+            logits = self.model(**batch).logits
+        y, weight = self.y[rows].to(self.device), self.weight[rows].to(self.device)
+        loss = binary_cross_entropy_with_logits(logits.float(), y, weight=weight, reduction="sum") / len(rows)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([p for _, p in self.trained], 1.0)
+        self.optimizer.step()
+        value = float(loss.detach())
+        self._refuse_divergence(value)
+        return {"loss": value, "learning_rate": self.rates[0] * share}
+
+    def _refuse_divergence(self, loss: float) -> None:
+        if len(self.first) < 10:
+            self.first.append(loss)
+        knowing_nothing = math.log(2) * float(self.weight.sum(axis=1).mean())
+        if not math.isfinite(loss) or loss > DIVERGED * max(float(np.mean(self.first)), knowing_nothing):
+            raise SahelclfError(
+                f"the loss diverged at step {self.done + 1} of {self.total} (it is {loss:.3g}, after {np.mean(self.first[:10]):.3g} at first); "
+                f"lower model.learning_rate={self.config.learning_rate:g} (a third of it, say), or model.precision=float32"
+            )
+
+    def store(self, path: Path) -> None:
+        """Everything that the rest of the training depends on, written aside: one file, no pickle."""
+        import torch
+        from safetensors.torch import save_file
+
+        tensors = {f"model.{n}": p.detach() for n, p in self.trained}
+        for n, p in self.trained:
+            tensors |= {f"optimizer.{k}.{n}": v for k, v in self.optimizer.state[p].items()}
+        tensors["random"] = torch.get_rng_state()
+        aside = aside_of(path)
+        save_file({k: v.contiguous() for k, v in tensors.items()}, aside, {"state": json.dumps({"done": self.done, "first": self.first})})
+        aside.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Go on from what `store` wrote."""
+        import torch
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as stored:
+            state = json.loads(stored.metadata()["state"])
+            with torch.no_grad():
+                for n, p in self.trained:
+                    p.copy_(stored.get_tensor(f"model.{n}"))
+                    self.optimizer.state[p] = {k: stored.get_tensor(f"optimizer.{k}.{n}") for k in ("step", "exp_avg", "exp_avg_sq")}
+            torch.set_rng_state(stored.get_tensor("random"))
+        self.done, self.first = state["done"], state["first"]
+
+
+def schedule(step: int, total: int, warmup: float) -> float:
+    """Share of the learning rate at a step: up over the first `warmup` of the steps, then down to zero in a line."""
+    ramp = max(round(warmup * total), 1)
+    return (step + 1) / ramp if step < ramp else max((total - step) / max(total - ramp, 1), 0.0)
+
+
+def length_buckets(lengths: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Rows in batches of `size`: shuffled, then sorted by length within buckets of 50 batches, batches shuffled again."""
+    order = rng.permutation(len(lengths))
+    batches: list[np.ndarray] = []
+    for start in range(0, len(order), size * BUCKET):
+        bucket = order[start : start + size * BUCKET]
+        bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
+        batches += [bucket[k : k + size] for k in range(0, len(bucket), size)]
+    return [batches[k] for k in rng.permutation(len(batches))]

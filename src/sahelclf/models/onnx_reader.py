@@ -1,0 +1,98 @@
+"""Reader of labellers with an encoder: onnxruntime and tokenizers in, labels out, without torch.
+
+The package's own runtime for `embedding` and `transformer`; it travels, behind the plain reader, inside every bundle.
+A transformer's graph gives calibrated logits. An embedding's gives the mean vector of a window: a text's vector is the
+mean over its windows, weighted by tokens, brought to length 1, and stands beside the TF-IDF terms under one linear head.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sahelclf.models.plain import PlainLabeller, Reader
+from sahelclf.models.windows import Windows, like_length, padded
+
+
+class OnnxEncoder:
+    """A graph over token windows, and its tokenizer; `outputs` gives one row a text."""
+
+    def __init__(self, graph: str | Path, tokenizer: str | Path, about: dict[str, Any], threads: int | None = None) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or _cores()
+        options.log_severity_level = 3
+        self.session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+        self.takes = [i.name for i in self.session.get_inputs()]
+        self.windows = Windows(Tokenizer.from_file(str(tokenizer)), int(about["window"]), int(about["overlap"]))
+        self.pad = int(about["pad_token_id"])
+
+    def outputs(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> np.ndarray:
+        """(n, k) of float64; windows of like length are read together, whatever the order of the texts."""
+        cut = self.windows(list(texts), targets)
+        if not len(cut):
+            return np.zeros((0, self.session.get_outputs()[0].shape[1]))
+        out: list[np.ndarray] = [np.zeros(0)] * len(cut)
+        for rows in like_length(cut.lengths):
+            batch = padded(cut, rows, self.pad)
+            found = self.session.run(None, {name: batch[name] for name in self.takes})[0]
+            for row, values in zip(rows, found, strict=True):
+                out[row] = values
+        return cut.pooled(np.array(out, dtype=np.float64), len(texts))
+
+
+class OnnxLabeller(Reader):
+    """A fine-tuned transformer: the graph ends in the heads."""
+
+    def __init__(self, manifest: dict[str, Any], encoder: OnnxEncoder) -> None:
+        super().__init__(manifest)
+        self.encoder = encoder
+
+    @classmethod
+    def load(cls, folder: str | Path, graph: str = "model.onnx") -> "OnnxLabeller":
+        """Read `manifest.json`, the graph with its weights, and `tokenizer.json`; no code is run."""
+        folder = Path(folder)
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return cls(manifest, OnnxEncoder(folder / graph, folder / "tokenizer.json", manifest["features"]))
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, n_heads) calibrated logits."""
+        return self.encoder.outputs([str(t) for t in texts])
+
+
+class EmbeddingLabeller(Reader):
+    """TF-IDF terms and an encoder's vectors under one linear head."""
+
+    def __init__(self, manifest: dict[str, Any], terms: PlainLabeller, vectors: np.ndarray, encoder: OnnxEncoder) -> None:
+        super().__init__(manifest)
+        self.terms, self.vectors, self.encoder = terms, vectors, encoder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "EmbeddingLabeller":
+        """Read the plain files, the encoder's graph and its tokenizer; no code is run."""
+        folder = Path(folder)
+        terms = PlainLabeller.load(folder)
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
+            vectors = arrays["vectors"]
+        return cls(manifest, terms, vectors, OnnxEncoder(folder / "encoder.onnx", folder / "tokenizer.json", manifest["features"]["vectors"]))
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, n_heads) calibrated logits."""
+        texts = [str(t) for t in texts]
+        return np.asarray(self.terms.logits(texts) + unit_length(self.encoder.outputs(texts)) @ self.vectors)
+
+
+def unit_length(vectors: np.ndarray) -> np.ndarray:
+    """Rows divided by their Euclidean norm; a row of zeros stays."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,148 @@
+"""The fine-tuned transformer: one linear head of sigmoids on an encoder, in Transformers' own layout."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sahelclf.config import TransformerConfig
+from sahelclf.errors import SahelclfError
+from sahelclf.models.base import NO_WATCH, Watch
+from sahelclf.models.classifier import build_classifier, last_linear, set_head
+from sahelclf.models.encoder import check_window, find_encoder, load_tokenizer
+from sahelclf.models.finetune import FineTuning, best_dtype
+from sahelclf.models.linear import fit_heads
+from sahelclf.models.windows import Cut, Windows, like_length, padded
+from sahelclf.tasks.base import HeadLayout, TaskData
+
+PROBE_C = 0.1
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+class Transformer:
+    """`AutoModelForSequenceClassification` of any encoder, every head a sigmoid; masked binary cross-entropy.
+
+    The settings are those of experiments/07-fine-tuning: the last layer starts as the mean of the tokens, the head as a
+    logistic regression on it, and the lower layers stay as they are.
+    """
+
+    name = "transformer"
+    kind = "transformer"
+
+    def __init__(self, config: TransformerConfig) -> None:
+        self.config = config
+        self.files = find_encoder(config.encoder)
+        check_window(self.files, config.window, config.overlap)
+        self.layout = HeadLayout(())
+        self.net: Any = None
+        self.read: dict[str, int] = {}
+
+    def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:
+        """Fine-tune every weight on the windows of these texts; a text's windows share its labels and its weight."""
+        import torch
+
+        self.layout = data.layout
+        torch.set_num_threads(self.threads)
+        self.tokenizer = load_tokenizer(self.files)
+        self.windows = Windows(self.tokenizer, self.config.window, self.config.overlap)
+        cut = self.windows(data.texts)
+        self.read = _what_was_read(cut, len(data))
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.net = build_classifier(self.files, self.layout.names, self.config)
+            try:
+                training = FineTuning(self.net, cut, data.y, data.mask, self.config, seed, self.files.pad)
+                if watch.checkpoint is None or not watch.checkpoint.is_file():
+                    self._start_head(cut, data, seed)
+                training.run(watch)
+            except (RuntimeError, MemoryError) as error:
+                if not any(sign in str(error).lower() for sign in OUT_OF_MEMORY) and not isinstance(error, MemoryError):
+                    raise
+                raise SahelclfError(
+                    f"out of memory in fine-tuning; halve model.batch_size={self.config.batch_size}, or model.window={self.config.window}"
+                ) from error
+
+    @property
+    def threads(self) -> int:
+        """Cores that the arithmetic uses: what the configuration says, else the physical ones."""
+        import psutil
+
+        return self.config.threads or psutil.cpu_count(logical=False) or 1
+
+    def _start_head(self, cut: Cut, data: TaskData, seed: int) -> None:
+        """Let the last layer begin as a logistic regression on what it is given (Kumar et al. 2022: probe, then fine-tune)."""
+        given: list[np.ndarray] = []
+        head = last_linear(self.net, len(self.layout))
+        hook = head.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].float().cpu().numpy()))
+        dtype = best_dtype(self.config.precision, next(self.net.parameters()).device.type)
+        order = np.concatenate([rows for rows, _ in self._outputs(cut, dtype)])
+        hook.remove()
+        features = np.zeros((len(cut), given[0].shape[1]))
+        features[order] = np.concatenate(given)
+        set_head(self.net, *fit_heads(cut.pooled(features, len(data)), data, PROBE_C, "balanced", seed))
+
+    def _outputs(self, cut: Cut, dtype: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rows of windows, of like length together, and their logits."""
+        import torch
+
+        device = next(self.net.parameters()).device
+        self.net.eval()
+        for rows in like_length(cut.lengths):
+            batch = padded(cut, rows, self.files.pad)
+            given = {k: torch.from_numpy(batch[k]).to(device) for k in self.net.inputs}
+            with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
+                yield rows, self.net(**given).logits.float().cpu().numpy()
+
+    def logits(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> np.ndarray:
+        """(n, n_heads), in float32; the windows of a text are pooled by their mean, weighted by their tokens."""
+        import torch
+
+        cut = self.windows(list(texts), targets)
+        out = np.zeros((len(cut), len(self.layout)))
+        for rows, logits in self._outputs(cut, torch.float32):
+            out[rows] = logits
+        return cut.pooled(out, len(texts))
+
+    def calibrate(self, scale: np.ndarray, offset: np.ndarray) -> None:
+        """Fold Platt's scale and offset into the last linear layer; pooling windows is linear, so the order is free."""
+        import torch
+
+        head = last_linear(self.net, len(self.layout))
+        with torch.no_grad():
+            by = torch.tensor(scale, dtype=torch.float32, device=head.weight.device)
+            head.weight.mul_(by[:, None])
+            head.bias.mul_(by).add_(torch.tensor(offset, dtype=torch.float32, device=head.bias.device))
+
+    def save(self, folder: Path) -> None:
+        """Transformers' own layout: config.json, model.safetensors, and the tokenizer without cutting or padding."""
+        from transformers import AutoTokenizer
+
+        self.net.config.dtype = "float32"
+        self.net.save_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(self.files.folder, local_files_only=True)
+        tokenizer.model_max_length = self.config.window
+        tokenizer.save_pretrained(folder)
+        plain = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+        plain |= {"truncation": None, "padding": None}
+        (folder / "tokenizer.json").write_text(json.dumps(plain, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def describe(self) -> dict[str, Any]:
+        """The encoder, its window, and what was read of the training texts."""
+        return {
+            "encoder": self.files.name,
+            "encoder_sha256": self.files.sha256,
+            "window": self.config.window,
+            "overlap": self.config.overlap,
+            "pad_token_id": self.files.pad,
+            "inputs": list(self.net.inputs),
+            "window_pooling": "mean of the logits, weighted by the tokens that a window does not share with the one before",
+            "training_texts_read": self.read,
+        }
+
+
+def _what_was_read(cut: Cut, n_texts: int) -> dict[str, int]:
+    """Texts, tokens, texts longer than a window, and tokens that the encoder's vocabulary does not know."""
+    windows = np.bincount(cut.text, minlength=n_texts)
+    return {"texts": n_texts, "tokens": int(cut.lengths.sum()), "windows": len(cut), "longer_than_window": int((windows > 1).sum()), "unknown_tokens": cut.unknown}
