@@ -56,6 +56,12 @@ def quays(tmp_path_factory):
 # --- swaps ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def store_of_the_working_folder(monkeypatch):
+    """MLflow puts the last store's address into the environment, where the next test would find it."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+
+
 def kind(*pairs, keep=()):
     return swapper("k", Kind(pairs=[Pair(**p) for p in pairs], keep=list(keep)))
 

@@ -26,6 +26,9 @@ Only development documents take part: the test part of 'grouped' is left alone. 
 The table goes to standard error, the folder is the last line of standard output; an MLflow run of kind 'robustness' holds both.
 """
 HEADER = ["test", "held out", "passages", "documents", "trained on", "score", "value", "reference", "difference"]
+COUNTS = ["passages", "documents", "trained_on", "reference_trained_on", "changed", "of"]
+NUMBERS = ["value", "low", "high", "reference", "difference", "difference_low", "difference_high"]
+COLUMNS = ["test", "held_out", *COUNTS[:4], "score", *NUMBERS, *COUNTS[4:]]
 
 
 def run(args: list[str]) -> int:
@@ -111,14 +114,19 @@ def shown_rows(found: "Robustness") -> list[list[str]]:
     return shown
 
 
-def _write(found: "Robustness", target: Path) -> None:
+def as_frame(found: "Robustness") -> Any:
+    """The rows as a frame, always of the same columns; counts stay whole numbers where a row has none."""
     import pandas as pd
 
+    return pd.DataFrame(table_rows(found), columns=COLUMNS).astype(dict.fromkeys(COUNTS, "Int64"))
+
+
+def _write(found: "Robustness", target: Path) -> None:
     from sahelclf.export.bundle import written_aside
     from sahelclf.training.robustness import as_dict
 
     with written_aside(target) as folder:
-        pd.DataFrame(table_rows(found)).to_csv(folder / "robustness.csv", index=False)
+        as_frame(found).to_csv(folder / "robustness.csv", index=False)
         (folder / "robustness.json").write_text(json.dumps(as_dict(found), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         notes = "".join(f"- {n}\n" for n in found.plan.notes)
         (folder / "robustness.md").write_text(f"{table([HEADER, *shown_rows(found)], 'github')}\n\n{notes}", encoding="utf-8")
@@ -126,8 +134,6 @@ def _write(found: "Robustness", target: Path) -> None:
 
 def _record(found: "Robustness", target: Path) -> Any:
     import re
-
-    import pandas as pd
 
     from sahelclf.export.bundle import installed_versions
     from sahelclf.tracking.runs import Record
@@ -154,6 +160,6 @@ def _record(found: "Robustness", target: Path) -> Any:
             "versions.json": json.dumps(installed_versions(), indent=1) + "\n",
             "notes.txt": "\n".join(plan.notes) + "\n",
         },
-        tables={"robustness.csv": pd.DataFrame(table_rows(found))},
+        tables={"robustness.csv": as_frame(found)},
         figures={},
     )
