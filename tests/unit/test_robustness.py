@@ -132,7 +132,7 @@ def test_the_swaps_of_the_corpus_touch_its_texts():
     assert {*swaps} == {"army", "country", "government", "outlet"}
     for swap in swaps.values():
         assert sum(swap(t)[1] > 0 for t in texts) >= 50
-    assert swaps["army"]("Malian soldiers and Malian traders") == ("Nigerien soldiers and Malian traders", 1)
+    assert swaps["army"]("French soldiers and French traders") == ("Russian soldiers and French traders", 1)
     assert swaps["government"]("heads of state and government met the junta") == ("heads of state and government met the government", 1)
 
 
