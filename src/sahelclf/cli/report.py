@@ -1,0 +1,228 @@
+"""`report RUN|BUNDLE … -o FOLDER`: figures, tables, the methods paragraph and its BibTeX, rebuilt from what runs and bundles hold."""
+
+import io
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sahelclf.cli.terminal import parser, result, say, table
+from sahelclf.errors import RequestError, SahelclfError
+
+if TYPE_CHECKING:
+    from sahelclf.evaluation.account import Subject, Table
+    from sahelclf.tracking.artifacts_of import StoredRun
+
+EPILOG = """examples:
+  python -m sahelclf report bundles/first -o paper
+  python -m sahelclf report runs:/<run id> runs:/<run id> runs:/<robustness run id> -o paper
+
+RUN is a run of train, of robustness, or the parent of a sweep (its finished children are taken): runs:/<id> or the bare id.
+BUNDLE is a bundle folder; where the MLflow store knows its run, scores are rebuilt from the run's predictions and the figures
+drawn, else the tables are those of the manifest. All of one corpus and split.
+
+FOLDER gets report.md, methods.tex, references.bib, tables/*.csv and *.tex, figures/*.png and *.pdf.
+"""
+RUN_ID = re.compile(r"(?:runs:/)?([0-9a-f]{32})/?")
+
+
+def run(args: list[str]) -> int:
+    """Read, rebuild, check against what was recorded, write."""
+    p = parser("report", "Rebuild figures and tables of runs or bundles, and write the methods paragraph with its BibTeX.", EPILOG)
+    p.add_argument("what", nargs="+", metavar="RUN|BUNDLE")
+    p.add_argument("-o", "--out", required=True, metavar="FOLDER")
+    options = p.parse_args(args)
+    target = Path(options.out)
+    if target.exists():
+        raise RequestError(f"{target}: exists already; choose another folder, or move it away")
+
+    from sahelclf.evaluation.account import tables
+
+    subjects, robust, notes = _read(options.what)
+    _same_corpus(subjects, robust)
+    found = [*tables(subjects), *(_robustness_table(r) for r in robust)]
+    paragraph, references = _methods(subjects, robust)
+    _write(target, subjects, found, paragraph, references, notes)
+    for note in notes:
+        say(f"note: {note}")
+    result(str(target))
+    return 0
+
+
+def _read(what: Sequence[str]) -> "tuple[list[Subject], list[StoredRun], list[str]]":
+    from sahelclf.cli.predict import local_bundle
+    from sahelclf.export.load import open_bundle
+    from sahelclf.tracking.artifacts_of import finished_children, read_run
+    from sahelclf.tracking.store import tracking_uri
+
+    subjects: list[Subject] = []
+    robust: list[StoredRun] = []
+    notes: list[str] = []
+    todo = list(what)
+    while todo:
+        word = todo.pop(0)
+        named = RUN_ID.fullmatch(word)
+        if named is None and not Path(word).is_dir():
+            raise RequestError(f"{word}: neither a bundle folder nor a run; expected runs:/<32 hexadecimal digits>, or a folder that train wrote")
+        stored = read_run(named[1]) if named else None
+        if named and stored is None:
+            raise RequestError(f"{word}: no such run in {tracking_uri()}; cd to where mlflow.db lies, set MLFLOW_TRACKING_URI, or name the bundle's folder")
+        if stored is not None and stored.kind == "sweep":
+            todo = [*finished_children(stored.run_id), *todo]
+        elif stored is not None and stored.kind == "robustness":
+            robust.append(_finished(stored))
+        else:
+            with local_bundle(f"runs:/{stored.run_id}" if stored else word) as folder:
+                manifest = open_bundle(folder)
+            subjects.append(_subject(manifest, stored or read_run(manifest["run_id"]), {s.name for s in subjects}, notes))
+    if not subjects:
+        raise RequestError("report: only runs of robustness; expected a trained run or bundle besides, which says what the model is")
+    return subjects, robust, notes
+
+
+def _finished(stored: "StoredRun") -> "StoredRun":
+    if "robustness.json" not in stored.texts:
+        raise RequestError(f"run {stored.run_id}: a robustness run without its table (status {stored.status}); expected one that finished")
+    return stored
+
+
+def _subject(manifest: dict[str, Any], stored: "StoredRun | None", taken: set[str], notes: list[str]) -> "Subject":
+    from sahelclf.evaluation.account import Subject, differences, read_predictions, stored_report
+    from sahelclf.evaluation.predictions import Names
+    from sahelclf.evaluation.report import report
+    from sahelclf.training.seeds import derive_seed
+
+    seed = manifest["config"]["seed"]
+    name = f"{manifest['model']}, seed {seed}"
+    name = f"{name} ({manifest['run_id'][:8]})" if name in taken else name
+    names = Names(tuple(manifest["topics"]), tuple(manifest["stances"]))
+    found = {}
+    for level in ("passages", "documents"):
+        text = stored.texts.get(f"predictions/{level}.csv") if stored else None
+        if text is not None:
+            found[level] = read_predictions(_rows(text), names, f"run {manifest['run_id']}, predictions/{level}.csv")
+    if "passages" not in found:
+        notes.append(f"{name}: no predictions of run {manifest['run_id']} in the MLflow store; its tables are those of the bundle's manifest, and figures cannot be drawn")
+        reports = {level: stored_report(manifest["scores"][level.removesuffix("s")]) for level in ("passages", "documents") if level.removesuffix("s") in manifest["scores"]}
+        return Subject(name, manifest, reports, stored.metrics if stored else {}, {})
+    reports = {level: report(p, gold, derive_seed(seed, "bootstrap")) for level, (p, gold) in found.items()}
+    subject = Subject(name, manifest, reports, stored.metrics if stored else {}, found)
+    differing = differences(subject)
+    if differing:
+        raise SahelclfError(f"run {manifest['run_id']}: scores rebuilt from its predictions are not those recorded: {'; '.join(differing[:3])}")
+    return subject
+
+
+def _rows(text: str) -> list[dict[str, Any]]:
+    import pandas as pd
+
+    frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    return [{str(k): (None if v == "" else v) for k, v in row.items()} for row in frame.to_dict("records")]
+
+
+def _same_corpus(subjects: "Sequence[Subject]", robust: "Sequence[StoredRun]") -> None:
+    """One report is about one corpus, codebook and split; what differs is named."""
+    first = subjects[0]
+    problems = []
+    for s in subjects[1:]:
+        if s.manifest["codebook"] != first.manifest["codebook"]:
+            problems.append(f"report: {first.name} and {s.name} were trained by different codebooks; report on each apart")
+        for what in ("sha256", "split"):
+            one, other = first.manifest["corpus"][what], s.manifest["corpus"][what]
+            if one != other:
+                problems.append(f"report: {first.name} and {s.name} differ in corpus {what}: {one[:16]!r} and {other[:16]!r}; report on each apart")
+    for r in robust:
+        one, other = first.manifest["corpus"]["sha256"], json.loads(r.texts["robustness.json"])["corpus_sha256"]
+        if one != other:
+            problems.append(f"report: {first.name} and robustness run {r.run_id} differ in corpus sha256: {one[:16]!r} and {other[:16]!r}; report on each apart")
+    if problems:
+        raise RequestError(problems)
+
+
+def _robustness_table(stored: "StoredRun") -> "Table":
+    from sahelclf.evaluation.account import Table
+
+    records = _rows(stored.texts["robustness.csv"])
+    shown = [["test", "held out", "score", "value", "reference", "difference"]]
+    for r in records:
+        if str(r["score"]).startswith("topic/") and str(r["score"]).endswith("/f1"):
+            continue
+        value, low, high = (float(r[k]) for k in ("value", "low", "high"))
+        moved = [f"{float(r[k]):+.3f}" for k in ("difference", "difference_low", "difference_high") if r[k]]
+        beside = f"{float(r['reference']):.3f}" if r["reference"] else ""
+        shown.append([r["test"], r["held_out"], r["score"], f"{value:.3f} [{low:.3f}, {high:.3f}]", beside, f"{moved[0]} [{moved[1]}, {moved[2]}]" if moved else ""])
+    about = json.loads(stored.texts["robustness.json"])
+    name = f"robustness_{about['model']}_seed{about['seed']}"
+    return Table(name, f"Robustness of {about['model']}, seed {about['seed']}", records, shown)
+
+
+def _methods(subjects: "Sequence[Subject]", robust: "Sequence[StoredRun]") -> tuple[str, str]:
+    """The paragraph, and the BibTeX of what it cites."""
+    from sahelclf.evaluation.methods import CORPUS, PACKAGE, methods_paragraph
+    from sahelclf.evaluation.references import bibliography, cff_entry, cited_keys, read_cff
+    from sahelclf.paths import data_root
+    from sahelclf.training.run import corpus_root
+
+    package = read_cff(data_root() / "CITATION.cff")
+    own = {PACKAGE: cff_entry(PACKAGE, package)}
+    named = subjects[0].manifest["config"]["corpus"]
+    root = corpus_root(named)
+    of_corpus = [r for r in package.get("references", []) if r.get("type") == "dataset"] if named is None else []
+    if (root / "CITATION.cff").exists():
+        of_corpus = [read_cff(root / "CITATION.cff")]
+    if of_corpus:
+        inherited = {"date-released": package.get("date-released")} if named is None else {}
+        own[CORPUS] = cff_entry(CORPUS, {"type": "dataset"} | inherited | of_corpus[0])
+    records = [json.loads(r.texts["robustness.json"]) for r in robust]
+    paragraph = methods_paragraph(subjects, _agreement(root, subjects[0].manifest["corpus"]["sha256"]), records, corpus_cited=CORPUS in own)
+    return paragraph, bibliography(cited_keys(paragraph), own)
+
+
+def _agreement(root: Path, sha256: str) -> list[dict[str, Any]]:
+    """The card's agreement, where the card at hand is of the very corpus that was trained on."""
+    path = root / "card.json"
+    card = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return list(card.get("agreement", [])) if card.get("corpus_sha256") == sha256 else []
+
+
+def _write(target: Path, subjects: "Sequence[Subject]", found: "Sequence[Table]", paragraph: str, references: str, notes: Sequence[str]) -> None:
+    import pandas as pd
+
+    from sahelclf.evaluation.methods import as_latex
+    from sahelclf.export.bundle import written_aside
+
+    with written_aside(target) as folder:
+        lines = ["# Report", "", "## Methods", "", paragraph, "", "The same for LaTeX: methods.tex, with references.bib.", ""]
+        (folder / "tables").mkdir()
+        for t in found:
+            pd.DataFrame(t.records).to_csv(folder / "tables" / f"{t.name}.csv", index=False)
+            (folder / "tables" / f"{t.name}.tex").write_text(table(t.shown, "latex_booktabs") + "\n", encoding="utf-8")
+            lines += [f"## {t.title}", "", table(t.shown, "github"), "", f"tables/{t.name}.csv, tables/{t.name}.tex", ""]
+        for s in subjects:
+            lines += _figures(folder, s)
+        remarks = [*notes, *(f"{s.name}: {n}" for s in subjects for n in s.manifest["notes"])]
+        lines += ["## Notes", "", *(f"- {n}" for n in remarks), ""] if remarks else []
+        (folder / "report.md").write_text("\n".join(lines), encoding="utf-8")
+        (folder / "methods.tex").write_text(as_latex(paragraph), encoding="utf-8")
+        (folder / "references.bib").write_text(references, encoding="utf-8")
+
+
+def _figures(folder: Path, subject: "Subject") -> list[str]:
+    """Draw what the predictions allow, as PNG and PDF; the lines that show it."""
+    import numpy as np
+
+    from sahelclf.evaluation.figures import figures
+
+    if "passages" not in subject.tables:
+        return []
+    slug = re.sub(r"\W+", "-", subject.name).strip("-")
+    (folder / "figures" / slug).mkdir(parents=True)
+    thresholds = np.array([subject.manifest["thresholds"][t] for t in subject.names.topics])
+    lines = [f"## Figures: {subject.name}", ""]
+    for path, figure in figures(*subject.tables["passages"], thresholds).items():
+        stem = f"figures/{slug}/{Path(path).stem}"
+        figure.savefig(folder / f"{stem}.png", dpi=200)
+        figure.savefig(folder / f"{stem}.pdf")
+        lines += [f"![{Path(path).stem.replace('_', ' ')}]({stem}.png)", ""]
+    return lines
