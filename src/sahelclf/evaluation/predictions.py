@@ -114,6 +114,49 @@ def from_flat_rows(rows: Sequence[dict[str, Any]], names: Names, document_of: di
     return Predictions(names, ids, tuple(document_of[i] for i in ids), probability, stance, holds)
 
 
+def carries_gold(rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether a flat table brings its own documents and gold, as those in MLflow do."""
+    return "document_id" in rows[0] and any(column.endswith("_gold") for column in rows[0])
+
+
+def from_gold_rows(rows: Sequence[dict[str, Any]], where: str) -> tuple[Predictions, Gold]:
+    """Predictions and gold from a flat table that carries both; names and their order are those of its columns."""
+    names = _names_of(list(rows[0]), where)
+    doubled = _doubled([str(r["id"]) for r in rows])
+    if doubled:
+        raise RequestError(f"{where}: {len(doubled)} ids stand twice: {', '.join(doubled[:5])}; expected one row a unit")
+    predicted = from_flat_rows(rows, names, {str(r["id"]): str(r["document_id"]) for r in rows}, where)
+    stance = np.full((len(rows), len(names.topics)), -1)
+    problems = []
+    for i, row in enumerate(rows):
+        for k, topic in enumerate(names.topics):
+            try:
+                if _boolean(row[f"{topic}_gold"]):
+                    stance[i, k] = names.stances.index(row[f"{topic}_gold_stance"])
+            except (KeyError, ValueError) as error:
+                problems.append(f"{where}: row {i + 1} (id {row['id']!r}): {topic}_gold: {error}")
+    if problems:
+        raise RequestError(problems[:20])
+    return predicted, Gold(stance >= 0, stance)
+
+
+def _names_of(columns: list[str], where: str) -> Names:
+    """Topics from `<topic>_gold`, stances from what stands between `<topic>_stance` and it."""
+    topics = tuple(c.removesuffix("_gold") for c in columns if c.endswith("_gold") and f"{c}_stance" in columns)
+    first = f"{topics[0]}_" if topics else ""
+    known = {"probability", "holds", "stance", "gold", "gold_stance"}
+    endings = [c.removeprefix(first) for c in columns if topics and c.startswith(first)]
+    stances = tuple(e for e in endings if e not in known and all(f"{t}_{e}" in columns for t in topics))
+    if not topics or len(stances) < 2:
+        raise RequestError(f"{where}: no gold to score against; expected columns <topic>_gold, <topic>_gold_stance and <topic>_<stance> as `evaluate` writes")
+    return Names(topics, stances)
+
+
+def _doubled(ids: Sequence[str]) -> list[str]:
+    seen: set[str] = set()
+    return [i for i in ids if i in seen or seen.add(i)]  # type: ignore[func-returns-value]
+
+
 def _stance(row: dict[str, Any], topic: str, stances: tuple[str, ...], *, holds: bool) -> list[float]:
     given = [_number(row.get(f"{topic}_{name}"), None) for name in stances]
     named = row.get(f"{topic}_stance")
