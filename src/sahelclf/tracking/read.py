@@ -1,6 +1,8 @@
 """Reading runs back: what a comparison takes from them, as plain values."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,15 +50,15 @@ def finished_children(run: Run) -> list[Run]:
     return [_run(r) for r in found]
 
 
-def read_artifact(run: Run, path: str) -> bytes | None:
-    """A file of a run; None where the run has no such file."""
-    with store_errors():
-        client = _client()
-        folder = path.rpartition("/")[0]
-        if path not in {a.path for a in client.list_artifacts(run.id, folder)}:
-            return None
-        with tempfile.TemporaryDirectory(prefix="sahelclf-") as scratch:
-            return Path(client.download_artifacts(run.id, path, scratch)).read_bytes()
+@contextmanager
+def fetched_artifact(run: Run, path: str) -> Iterator[Path | None]:
+    """A local copy of a run's file for the time of the block; None where the run has no such file."""
+    with tempfile.TemporaryDirectory(prefix="sahelclf-") as scratch:
+        with store_errors():
+            client = _client()
+            known = {a.path for a in client.list_artifacts(run.id, path.rpartition("/")[0])}
+            copy = Path(client.download_artifacts(run.id, path, scratch)) if path in known else None
+        yield copy
 
 
 def bundle_bytes(run: Run) -> int | None:
