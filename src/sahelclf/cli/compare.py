@@ -70,8 +70,17 @@ def _page(found: Sequence[Entry], options: Any) -> "Page":
         compared=compared,
         parameters=_parameters(found),
         cost=_folds(found, options.level) + _cost(found),
-        warnings=tuple(f"{letter(k)}: {w}" for k, ws in enumerate(compared.warnings) for w in ws),
+        warnings=_warnings(compared.warnings),
     )
+
+
+def _warnings(found: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Each warning once, after the systems that it is about."""
+    about: dict[str, list[str]] = {}
+    for k, warnings in enumerate(found):
+        for warning in warnings:
+            about.setdefault(warning, []).append(letter(k))
+    return tuple(f"{', '.join(letters)}: {warning}" for warning, letters in about.items())
 
 
 def _parameters(found: Sequence[Entry]) -> list[list[str]]:

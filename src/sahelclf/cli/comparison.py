@@ -55,7 +55,8 @@ def _cells(line: "Line") -> list[str]:
     d = line.difference
     if d is None or line.p_holm is None:
         return [value, "", "", "", ""]
-    return [value, f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}]", _p(d.p), _p(line.p_holm), line.verdict]
+    gap, low, high = (f"{round(x, 3) + 0.0:+.3f}" for x in (d.value, d.low, d.high))  # + 0.0, else there is a -0.000
+    return [value, f"{gap} [{low}, {high}]", _p(d.p), _p(line.p_holm), line.verdict]
 
 
 def _p(p: float) -> str:

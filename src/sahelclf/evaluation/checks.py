@@ -11,6 +11,7 @@ CODES = {
     "W4": "never-predicted: units carry the label, the system never says it; precision and F1 are 0",
     "W5": "constant-probability: one probability for every unit; average precision is the label's share",
     "W6": "labels-only: no probabilities between 0 and 1; average precision and calibration error are those of the labels",
+    "W7": "no-stance: pairs of a unit and a gold topic on which the system says no stance; they count as misses in stance scores",
 }
 FEW_POSITIVES, FEW_DOCUMENTS = 30, 100
 
@@ -30,6 +31,9 @@ def warnings(predicted: Predictions, gold: Gold) -> list[str]:
             found.append(f"W2 few-positives: {label}: {n}")
         if n and not said.any():
             found.append(f"W4 never-predicted: {label}: {n} units carry it")
+    unsaid = int((gold.topics & (predicted.stance < 0)).sum())
+    if unsaid:
+        found.append(f"W7 no-stance: {unsaid} of {int(gold.topics.sum())} pairs")
     n_documents = len(set(predicted.documents))
     if n_documents < FEW_DOCUMENTS:
         found.append(f"W3 few-documents: {n_documents}")

@@ -101,7 +101,7 @@ def difference(score: Score, other: Score, draws: np.ndarray) -> Difference:
     1% are of that kind the interval is that of the percentiles. Two systems that nowhere differ have p = 1.
     """
     both = minus(score, other)
-    value, (error,) = both.value, resample(both, np.ones((1, draws.shape[1])))[1]
+    value, (error,) = score.value - other.value, resample(both, np.ones((1, draws.shape[1])))[1]
     values, errors = resample(both, draws)
     if error <= NO_ERROR:
         return Difference(value, *_percentiles(values), p=1.0)

@@ -46,8 +46,9 @@ class Predictions:
 
     @property
     def stance(self) -> np.ndarray:
-        """(n, t) number of the likeliest stance, whether or not the topic holds."""
-        return np.asarray(self.stance_probability.argmax(axis=2))
+        """(n, t) number of the likeliest stance, whether or not the topic holds; -1 where the system said none."""
+        said = self.stance_probability.any(axis=2)
+        return np.where(said, self.stance_probability.argmax(axis=2), -1)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Predictions":
         """The same with these rows only, in this order."""
@@ -83,11 +84,12 @@ def from_flat_rows(rows: Sequence[dict[str, Any]], names: Names, document_of: di
     """Predictions from a flat table, of any system.
 
     A row needs `id` and for each topic `<topic>_holds`, and `<topic>_stance` where it holds; probabilities are
-    taken where there are any, and are 0 or 1 elsewhere. Units that the corpus does not have are refused.
+    taken where there are any, and are 0 or 1 elsewhere; a stance that is not said has probability 0, as all others of that topic.
+    Units that the corpus does not have are refused.
     """
     problems: list[str] = []
     t, s = len(names.topics), len(names.stances)
-    probability, stance = np.zeros((len(rows), t)), np.full((len(rows), t, s), 1 / s)
+    probability, stance = np.zeros((len(rows), t)), np.zeros((len(rows), t, s))
     holds = np.zeros((len(rows), t), dtype=bool)
     seen: set[str] = set()
     for i, row in enumerate(rows):
@@ -124,7 +126,7 @@ def from_gold_rows(rows: Sequence[dict[str, Any]], where: str) -> tuple[Predicti
     names = _names_of(list(rows[0]), where)
     doubled = _doubled([str(r["id"]) for r in rows])
     if doubled:
-        raise RequestError(f"{where}: {len(doubled)} ids stand twice: {', '.join(doubled[:5])}; expected one row a unit")
+        raise RequestError(f"{where}: {len(doubled)} rows too many: {', '.join(doubled[:5])} stand twice; expected one row a unit")
     predicted = from_flat_rows(rows, names, {str(r["id"]): str(r["document_id"]) for r in rows}, where)
     stance = np.full((len(rows), len(names.topics)), -1)
     problems = []
@@ -169,7 +171,7 @@ def _stance(row: dict[str, Any], topic: str, stances: tuple[str, ...], *, holds:
         return [float(name == named) for name in stances]
     if holds:
         raise ValueError(f"found stance {named!r}, expected one of {list(stances)}")
-    return [1 / len(stances)] * len(stances)
+    return [0.0] * len(stances)
 
 
 def _boolean(value: Any) -> bool:
