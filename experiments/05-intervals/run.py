@@ -222,20 +222,29 @@ def write(args, per_score, per_difference, per_test):
     )
     error = np.sqrt(0.05 * 0.95 / args.sets)
     tables = " --tables tfidf.csv keywords.csv" if args.tables else ""
-    common = ["population", "documents", "score", "method"]
     lines = [
         "# Which interval covers, and which paired test keeps its error rate?",
         f"`python experiments/05-intervals/run.py --sets {args.sets} --resamples {args.resamples}{tables}`",
         answer,
         f"Figures: {args.sets:,} sets of documents a population, {args.resamples:,} resamples each; a share of 95% has a standard error of {error:.1%}.",
         "## Coverage of one score's 95% interval (A's), and the truth below or above it",
-        tabulate(per_score, [*common, "covers", "truth below", "truth above"], "github", disable_numparse=True),
+        "Each cell: covers (truth below the interval / above it).",
+        wide([[*r[:4], f"{r[4]} ({r[5]} / {r[6]})"] for r in per_score]),
         "## Coverage of the difference's 95% interval",
-        tabulate(per_difference, [*common, "covers"], "github", disable_numparse=True),
+        wide(per_difference),
         "## p at or below 5% where A and B are equal",
-        tabulate(per_test, [*common, "false positives"], "github", disable_numparse=True),
+        wide(per_test),
     ]
     (args.out / "results.md").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+
+
+def wide(rows):
+    """A table with a column for each score."""
+    cells = {}
+    for title, documents, score, method, cell in rows:
+        cells.setdefault((title, str(documents), method), {})[score] = cell
+    body = [[*key, *(found.get(name, "") for name in SCORES)] for key, found in cells.items()]
+    return tabulate(body, ["population", "documents", "method", *SCORES], "github", disable_numparse=True)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def html(page: Page) -> str:
     """One self-contained page; a bar shows each difference with its interval, the dashed line is no difference."""
     legend = "".join(f"<li><strong>{letter}</strong> {escape(name)} <code>{escape(source)}</code></li>" for letter, name, source in page.systems)
     scores = page.scores()
-    head = "".join(f"<th>{escape(c)}</th>" for c in [*scores[0], "difference"])
+    head = "".join(f"<th>{escape(c)}</th>" for c in [*scores[0], "interval"])
     reach = max((abs(x) for line in page.compared.lines if line.difference for x in (line.difference.low, line.difference.high)), default=0.0)
     body = "".join(_row(line, row, reach) for line, row in zip(page.compared.lines, scores[1:], strict=True))
     others = "".join(f"<h2>{caption}</h2><div class=wide>{table(rows, 'html')}</div>" for caption, rows in page.others())
