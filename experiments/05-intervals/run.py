@@ -35,17 +35,23 @@ def passages_of(rng, documents):
     return 1 + np.minimum(rng.negative_binomial(2.5, 2.5 / (2.5 + 4.4), size=documents), 24)
 
 
+def annotated(rng, documents):
+    """Document of each passage (n,), whether each topic holds (n, topics), and the stance on it."""
+    owner = np.repeat(np.arange(documents), passages_of(rng, documents))
+    n, t = len(owner), len(PREVALENCE)
+    gold = PREVALENCE + 1.8 * rng.normal(size=(documents, t))[owner] + rng.logistic(size=(n, t)) > 0
+    wanted = rng.choice(3, size=(documents, t), p=STANCES)[owner]
+    return owner, gold, np.where(rng.random((n, t)) < 0.6, wanted, rng.choice(3, size=(n, t), p=STANCES))
+
+
 def made(rng, documents, kind="alike", shift=0.0):
     """(2, documents, 8 cells, 2): numerators and denominators of F1 by document, of two systems on the same units.
 
     Cells are 4 topics, 3 stances, and the pairs of both. `shift` moves B's threshold ('tilt').
     """
-    owner = np.repeat(np.arange(documents), passages_of(rng, documents))
-    n, t = len(owner), len(PREVALENCE)
+    owner, gold, stance = annotated(rng, documents)
+    n, t = gold.shape
     of_document = lambda scale: scale * rng.normal(size=(documents, t))[owner]
-    gold = PREVALENCE + of_document(1.8) + rng.logistic(size=(n, t)) > 0
-    wanted = rng.choice(3, size=(documents, t), p=STANCES)[owner]
-    stance = np.where(rng.random((n, t)) < 0.6, wanted, rng.choice(3, size=(n, t), p=STANCES))
     common, common_stance = of_document(0.6) + 0.6 * rng.normal(size=(n, t)), of_document(0.6) + 0.6 * rng.normal(size=(n, t))
     out = np.zeros((2, documents, 8, 2))
     for system in range(2):

@@ -1,4 +1,5 @@
 import json
+import time
 
 import numpy as np
 import pandas as pd
@@ -65,6 +66,23 @@ def test_a_mean_over_seeds_is_the_mean_of_their_scores():
     assert line.value == pytest.approx(np.mean(single), abs=1e-12)
     assert line.sd == pytest.approx(np.std(single, ddof=1), abs=1e-12)
     assert found.line("joint/f1", 1).sd is None
+
+
+def test_2500_passages_and_2000_resamples_take_seconds():
+    rng = np.random.default_rng(0)
+
+    def one():
+        n, held = 2500, gold.topics
+        holds = held ^ (rng.random(held.shape) < 0.2)
+        stance = rng.dirichlet(np.ones(2), size=held.shape)
+        return Predictions(NAMES, tuple(map(str, range(n))), tuple(f"d{i // 5}" for i in range(n)), rng.random(held.shape), stance, holds), gold
+
+    held = rng.random((2500, 2)) < 0.2
+    gold = Gold(held, np.where(held, rng.integers(0, 2, size=held.shape), -1))
+    systems = [system("a", one()), system("b", one())]
+    started = time.process_time()
+    assert compare(systems).n_documents == 500
+    assert time.process_time() - started < 3
 
 
 def test_what_cannot_be_compared_is_refused_with_the_difference():

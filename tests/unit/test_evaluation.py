@@ -38,6 +38,13 @@ def test_scores_are_scikit_learns(seed):
     held = gold.topics
     expected = f1_score(gold.stance[held], predicted.stance[held], labels=[0, 1, 2], average="macro", zero_division=0)
     assert scores["stance/macro_f1"] == pytest.approx(expected, abs=1e-12)
+    for j, stance in enumerate(NAMES.stances):
+        expected = f1_score(gold.stance[held] == j, predicted.stance[held] == j, zero_division=0)
+        assert scores[f"stance/{stance}/f1"] == pytest.approx(expected, abs=1e-12)
+    for k, topic in enumerate(NAMES.topics):
+        on = held[:, k]
+        expected = f1_score(gold.stance[on, k], predicted.stance[on, k], labels=[0, 1, 2], average="macro", zero_division=0)
+        assert scores[f"stance/{topic}/macro_f1"] == pytest.approx(expected, abs=1e-12)
     cells = lambda stance, on: (stance[:, :, None] == np.arange(3)) & on[:, :, None]
     joint = f1_score(cells(gold.stance, gold.topics).reshape(40, 6), cells(predicted.stance, predicted.holds).reshape(40, 6), average="micro", zero_division=0)
     assert scores["joint/f1"] == pytest.approx(joint, abs=1e-12)
