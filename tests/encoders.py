@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-WORDS = "the boat crews landed a catch of herring and cod at quay dredger dug mud from channel for harbour works residents welcomed it praised plan warmly protested against denounced choir sang in church while rain fell on market square item".split()
+WORDS = ["the", "boat", "crews", "landed", "a", "catch", "of", "herring", "and", "cod", "at", "quay", "dredger", "dug", "mud", "from", "channel", "for", "harbour", "works", "residents", "welcomed", "it", "praised", "plan", "warmly", "protested", "against", "denounced", "choir", "sang", "in", "church", "while", "rain", "fell", "on", "market", "square", "item"]
 
 
 def write_tokenizer(folder: Path) -> None:

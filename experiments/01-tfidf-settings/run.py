@@ -16,7 +16,8 @@ from sahelclf.config import TfidfConfig
 from sahelclf.evaluation.report import HEADLINE, report
 from sahelclf.models.registry import build_model
 from sahelclf.training.compose import compose_config
-from sahelclf.training.run import check, fit_labeller
+from sahelclf.training.crossfit import fit_labeller
+from sahelclf.training.run import check
 
 HERE = Path(__file__).parent
 WORD1 = {"name": "word", "analyzer": "word", "ngram_range": [1, 1], "min_df": 1, "max_features": None}

@@ -19,7 +19,8 @@ from sahelclf.evaluation.predictions import Predictions
 from sahelclf.evaluation.report import report
 from sahelclf.models.registry import build_model
 from sahelclf.training.compose import compose_config
-from sahelclf.training.run import check, fit_labeller
+from sahelclf.training.crossfit import fit_labeller
+from sahelclf.training.run import check
 from sahelclf.training.seeds import derive_seed
 
 HERE = Path(__file__).parent

@@ -22,7 +22,8 @@ from sahelclf.evaluation.report import report
 from sahelclf.models.registry import build_model
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.training.compose import compose_config
-from sahelclf.training.run import check, fit_labeller, labeller_names
+from sahelclf.training.crossfit import fit_labeller, labeller_names
+from sahelclf.training.run import check
 from sahelclf.training.seeds import derive_seed
 
 HERE = Path(__file__).parent

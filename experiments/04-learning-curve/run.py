@@ -19,7 +19,8 @@ from sahelclf.evaluation.report import HEADLINE, report
 from sahelclf.models.registry import build_model
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.training.compose import compose_config
-from sahelclf.training.run import apply_decision, check, fit_labeller, labeller_names
+from sahelclf.training.crossfit import apply_decision, fit_labeller, labeller_names
+from sahelclf.training.run import check
 from sahelclf.training.seeds import derive_seed
 
 HERE = Path(__file__).parent

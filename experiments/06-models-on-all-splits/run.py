@@ -23,8 +23,8 @@ from sahelclf.models.registry import build_model
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.training.apart import rotation
 from sahelclf.training.compose import compose_config
+from sahelclf.training.crossfit import labelled_documents
 from sahelclf.training.robustness import forward, make_plan, rotate
-from sahelclf.training.run import labelled_documents
 from sahelclf.training.seeds import derive_seed
 
 HERE = Path(__file__).parent

@@ -17,7 +17,7 @@ import pytest
 
 from conftest import CODEBOOK, sahelclf, write_corpus
 
-COMMANDS = ["train", "predict", "evaluate", "corpus", "export", "doctor"]
+COMMANDS = ["train", "predict", "evaluate", "compare", "corpus", "export", "doctor"]
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,35 @@ def test_evaluate_scores_the_test_part_once_in_run_and_ledger(work, harbour):
     run_id = bundle_of(done).rpartition("-")[2]
     metrics = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").get_run(run_id).data.metrics
     assert metrics["test/topic/macro_f1"] == pytest.approx(found["reports"]["passages"]["scores"]["topic/macro_f1"], abs=1e-6)
+
+
+def test_evaluate_keeps_its_predictions_and_compare_reads_them(work, harbour):
+    folder, done = work
+    assert sahelclf("evaluate", bundle_of(done), "--corpus", str(harbour), cwd=folder).returncode == 0
+    run_id = bundle_of(done).rpartition("-")[2]
+    compared = sahelclf("compare", bundle_of(done), f"runs:/{run_id}", "--split", "test", cwd=folder)
+    assert compared.returncode == 0, compared.stderr
+    assert compared.stdout.count("not distinguishable") == 3
+    alone = sahelclf("compare", str(folder / bundle_of(done)), run_id, cwd=harbour.parent)
+    assert alone.returncode == 2
+    assert "there is no MLflow store" in alone.stderr
+    assert not (harbour.parent / "mlflow.db").exists()
+
+
+def test_evaluate_takes_a_file_of_passages_and_several_bundles(work, harbour, tmp_path):
+    folder, done = work
+    other = write_corpus(tmp_path / "other", 12, seed=9)
+    models = [bundle_of(done), bundle_of(done)]
+    scored = sahelclf("evaluate", *models, "--corpus", str(other / "passages.jsonl"), cwd=folder)
+    assert scored.returncode == 0, scored.stderr
+    one, two, mean = (json.loads(line) for line in scored.stdout.splitlines())
+    assert (one["part"], one["documents"], one["reports"]["passages"]["n_units"]) == ("all", 12, 36)
+    assert "documents" not in one["reports"]  # passages alone are labelled in such a file
+    assert mean["mean"] == one["headline"] == two["headline"]
+    assert set(mean["sd"]["passages"].values()) == {0.0}
+    refused = sahelclf("evaluate", bundle_of(done), "--corpus", str(other / "passages.jsonl"), "--split", "test", cwd=folder)
+    assert refused.returncode == 2
+    assert "a file of passages has no splits" in refused.stderr
 
 
 def test_evaluate_refuses_what_the_bundle_was_trained_on_and_says_how_many(work, harbour):

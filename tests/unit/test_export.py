@@ -108,7 +108,7 @@ def test_a_pickle_in_the_weights_is_refused(bundle, tmp_path):
     np.savez(folder / "weights.npz", coef=np.array([{"a": 1}], dtype=object), allow_pickle=True)
     files = json.loads((folder / "manifest.json").read_text())["files"]
     resign(folder, files=files | {"weights.npz": sha256(folder / "weights.npz")})
-    with pytest.raises(BundleError, match="not readable as a linear labeller"):
+    with pytest.raises(BundleError, match="not readable as a labeller"):
         Labeller.load(folder)
 
 

@@ -64,7 +64,7 @@ def test_the_same_seed_gives_the_same_logits_to_the_bit_and_another_does_not(enc
     assert not np.array_equal(one, other)
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -77,9 +77,9 @@ def test_a_killed_fit_goes_on_and_ends_with_the_same_bits(encoder, tmp_path, mon
 
     def kill(done: int, _of: int, _numbers: object) -> None:
         if done == after + 1:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fitted(config, watch=Watch(kill, path))
     steps = []
     again = fitted(config, watch=Watch(lambda done, *_: steps.append(done), path))

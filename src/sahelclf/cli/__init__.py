@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "train": "train a labeller, track it in MLflow, write its bundle (Hydra overrides: model=keywords seed=3 cv=5 -m)",
     "predict": "label a file, a folder or standard input with a bundle",
     "evaluate": "score a bundle or a predictions table on a part of a corpus that it was not trained on",
+    "compare": "hold runs, bundles or predictions tables against each other on the same units: differences, intervals, verdicts",
     "robustness": "score a model on unseen countries, times and outlets, and exchange names in its texts (Hydra overrides, as train)",
     "report": "rebuild figures and tables of runs or bundles, and write the methods paragraph with its BibTeX",
     "corpus": "validate, describe, measure agreement in, or split a corpus",

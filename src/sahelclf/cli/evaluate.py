@@ -1,73 +1,98 @@
-"""`evaluate MODEL|PREDICTIONS [--corpus] [--split]`: scores on texts that the model has not seen."""
+"""`evaluate MODEL|PREDICTIONS … [--corpus] [--split]`: scores on texts that the model has not seen."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sahelclf.cli.predict import load_labeller
+from sahelclf.cli.tables import labelled_corpus, labelled_rows, part_of
 from sahelclf.cli.terminal import parser, result, say, table
 from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
+    from sahelclf.cli.tables import Levels
     from sahelclf.corpus.read import Corpus
-    from sahelclf.evaluation.predictions import Gold, Predictions
     from sahelclf.evaluation.report import Report
     from sahelclf.labelling.labeller import Labeller
 
 LEDGER = Path("experiments") / "ledger.jsonl"
+NO_SETTING = {"seed", "out", "parent_run_id"}
 EPILOG = """MODEL is a bundle folder, runs:/… or models:/…; PREDICTIONS is a flat table (.csv, .parquet, .jsonl) of any system,
 with a column id of the corpus's units and <topic>_holds, <topic>_stance (and probabilities where there are any).
+--corpus takes a corpus folder, or one .jsonl file of labelled passages (id, document_id, index, text, topics).
 
-Scores go to standard output as JSON; the table goes to standard error. A bundle's test scores are added to its own MLflow
+Scores go to standard output as JSON, one line a model; tables go to standard error. Of bundles that differ in seed alone, the
+mean and standard deviation follow as a last line. A bundle's test scores and its predictions table are added to its own MLflow
 run as test/…, and every evaluation is noted in experiments/ledger.jsonl of the working folder.
 """
 
 
 def run(args: list[str]) -> int:
-    """Score MODEL or PREDICTIONS."""
-    p = parser("evaluate", "Score a bundle, or any system's predictions, against a corpus.", EPILOG)
-    p.add_argument("model", metavar="MODEL|PREDICTIONS")
-    p.add_argument("--corpus", metavar="FOLDER", help="default: the packaged corpus")
-    p.add_argument("--split", default="test", metavar="PART", help="a part of the split (default: test), or 'all'")
+    """Score each MODEL or PREDICTIONS."""
+    p = parser("evaluate", "Score bundles, or any system's predictions, against a corpus.", EPILOG)
+    p.add_argument("models", nargs="+", metavar="MODEL|PREDICTIONS")
+    p.add_argument("--corpus", metavar="FOLDER|FILE", help="default: the packaged corpus")
+    p.add_argument("--split", default=None, metavar="PART", help="a part of the split (default: test; for a file: all), or 'all'")
     p.add_argument("--of", default=None, metavar="SPLIT", help="the split whose part it is (default: the bundle's own, else grouped)")
     options = p.parse_args(args)
-
-    from sahelclf.corpus.read import read_corpus
-    from sahelclf.training.run import agreement_scores, corpus_root
-
-    corpus = read_corpus(corpus_root(options.corpus))
-    is_table = Path(options.model).is_file()
-    labeller = None if is_table else load_labeller(options.model)
-    split_name = options.of or (labeller.manifest["config"]["split"] if labeller else "grouped")
-    ids = _documents(corpus, split_name, options.split)
-    levels = _from_table(Path(options.model), corpus, ids) if labeller is None else _from_labeller(labeller, corpus, ids)
-    from sahelclf.evaluation.report import report
-
-    reports = {level: report(predicted, gold) for level, (predicted, gold) in levels.items()}
-    human = agreement_scores(corpus, set(ids)).get("passage" if "passages" in reports else "document", {})
-    _show(reports, human, next(iter(levels.values()))[0].names)
-    entry = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": options.model,
-        "run_id": labeller.manifest["run_id"] if labeller else None,
-        "corpus_sha256": corpus.sha256,
-        "split": split_name,
-        "part": options.split,
-        "documents": len(ids),
-        "headline": {level: {k: round(r.scores[k], 4) for k in ("topic/macro_f1", "stance/macro_f1", "joint/f1")} for level, r in reports.items()},
-    }
-    _note(entry)
-    if labeller is not None:
-        _track(labeller, corpus.sha256, split_name, options.split, reports)
-    result(json.dumps(entry | {"reports": {level: r.as_dict() for level, r in reports.items()}}, ensure_ascii=False))
+    entries, settings = [], []
+    for model in options.models:
+        labeller = None if Path(model).is_file() else load_labeller(model)
+        entries.append(_evaluate(model, labeller, options))
+        config = labeller.manifest["config"] if labeller else {"table": model}
+        settings.append({k: v for k, v in config.items() if k not in NO_SETTING})
+    if len(entries) > 1 and all(s == settings[0] for s in settings):
+        _show_mean(entries)
     return 0
 
 
-def _documents(corpus: "Corpus", split_name: str, part: str) -> list[str]:
+def _evaluate(model: str, labeller: "Labeller | None", options: Any) -> dict[str, Any]:
+    from sahelclf.evaluation.report import HEADLINE, report
+    from sahelclf.labelling.tables import read_table
+    from sahelclf.training.run import agreement_scores
+
+    corpus = labelled_corpus(options.corpus, labeller.manifest["codebook"] if labeller else None)
+    split_name, part = _part(corpus, labeller, options)
+    ids = _documents(corpus, split_name, part)
+    if labeller is None:
+        levels = part_of(labelled_rows(read_table(Path(model)), corpus, model), corpus, ids, model)
+    else:
+        levels = _from_labeller(labeller, corpus, ids)
+    reports = {level: report(predicted, gold) for level, (predicted, gold) in levels.items()}
+    human = agreement_scores(corpus, set(ids)).get("passage" if "passages" in reports else "document", {})
+    _show(model, reports, human, next(iter(levels.values()))[0].names)
+    entry = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": model,
+        "run_id": labeller.manifest["run_id"] if labeller else None,
+        "corpus_sha256": corpus.sha256,
+        "split": split_name,
+        "part": part,
+        "documents": len(ids),
+        "headline": {level: {k: round(r.scores[k], 4) for k in HEADLINE} for level, r in reports.items()},
+    }
+    _note(entry)
+    if labeller is not None:
+        _track(labeller, corpus.sha256, split_name, part, reports, levels)
+    result(json.dumps(entry | {"reports": {level: r.as_dict() for level, r in reports.items()}}, ensure_ascii=False))
+    return entry
+
+
+def _part(corpus: "Corpus", labeller: "Labeller | None", options: Any) -> tuple[str | None, str]:
+    """The split and its part that are asked for; a file of passages is scored whole."""
+    if corpus.root.is_file():
+        if options.of or options.split not in {None, "all"}:
+            raise RequestError(f"--corpus {corpus.root}: a file of passages has no splits; leave out --split and --of")
+        return None, "all"
+    return options.of or (labeller.manifest["config"]["split"] if labeller else "grouped"), options.split or "test"
+
+
+def _documents(corpus: "Corpus", split_name: str | None, part: str) -> list[str]:
     from sahelclf.corpus.splits import read_split
 
-    if part == "all":
+    if part == "all" or split_name is None:
         return [d.id for d in corpus.documents]
     split = read_split(corpus, split_name)
     if part not in split.parts:
@@ -76,13 +101,14 @@ def _documents(corpus: "Corpus", split_name: str, part: str) -> list[str]:
     return [d.id for d in corpus.documents if d.id in wanted]
 
 
-def _from_labeller(labeller: "Labeller", corpus: "Corpus", ids: list[str]) -> "dict[str, tuple[Predictions, Gold]]":
+def _from_labeller(labeller: "Labeller", corpus: "Corpus", ids: Sequence[str]) -> "Levels":
     import numpy as np
 
     from sahelclf.evaluation.decide import Calibration, Decision
     from sahelclf.evaluation.predictions import Gold
     from sahelclf.tasks.labeller import passage_data
-    from sahelclf.training.run import apply_decision, labelled_documents, labeller_names, text_sha256
+    from sahelclf.training.crossfit import apply_decision, labelled_documents, labeller_names
+    from sahelclf.training.run import text_sha256
 
     names = labeller_names(corpus.codebook)
     if (labeller.topics, labeller.stances) != (names.topics, names.stances):
@@ -115,42 +141,33 @@ def _from_labeller(labeller: "Labeller", corpus: "Corpus", ids: list[str]) -> "d
     return {name: level for name, level in levels.items() if level[0].ids}
 
 
-def _from_table(path: Path, corpus: "Corpus", ids: list[str]) -> "dict[str, tuple[Predictions, Gold]]":
-    from sahelclf.evaluation.predictions import Gold, from_flat_rows
-    from sahelclf.labelling.tables import read_table
-    from sahelclf.tasks.labeller import encode_topics
-    from sahelclf.training.run import labeller_names
-
-    names = labeller_names(corpus.codebook)
-    wanted = set(ids)
-    owner = {d.id: d.id for d in corpus.documents} | {p.id: p.document_id for p in corpus.passages}
-    table = from_flat_rows(read_table(path), names, owner, str(path))
-    labels = {d.id: d.topics for d in corpus.documents if d.topics is not None} | {p.id: p.topics for p in corpus.passages}
-    levels = {}
-    for level, whole in (("passages", False), ("documents", True)):
-        expected = [i for i in labels if owner[i] in wanted and (i in corpus.document) == whole]
-        known = set(expected)
-        rows = [k for k, i in enumerate(table.ids) if i in known]
-        if not rows:
-            continue
-        missing = sorted(known - {table.ids[k] for k in rows})
-        if missing:
-            raise RequestError(f"{path}: {len(missing)} of {len(expected)} {level} have no prediction: {missing[:5]}, …")
-        y, _ = encode_topics([labels[table.ids[k]] for k in rows], corpus.codebook)
-        levels[level] = (table.take(rows), Gold.from_heads(y, names))
-    if not levels:
-        raise RequestError(f"{path}: no row is of a unit of that part of {corpus.root}")
-    return levels
-
-
-def _show(reports: "dict[str, Report]", human: dict[str, float], names: Any) -> None:
+def _show(model: str, reports: "dict[str, Report]", human: dict[str, float], names: Any) -> None:
     from sahelclf.evaluation.report import label_table, score_table
 
+    say(model)
     for level, r in reports.items():
         say(f"{r.n_units:,} {level} of {r.n_documents} documents")
     say(table(score_table(reports, human, names)))
     say()
     say(table(label_table(next(iter(reports.values())), names)))
+    for level, r in reports.items():
+        for warning in r.warnings:
+            say(f"warning ({level}): {warning}")
+
+
+def _show_mean(entries: Sequence[dict[str, Any]]) -> None:
+    """Mean and standard deviation of the headline scores over seeds."""
+    import numpy as np
+
+    mean: dict[str, dict[str, float]] = {}
+    sd: dict[str, dict[str, float]] = {}
+    for level, scores in entries[0]["headline"].items():
+        values = {name: [e["headline"][level][name] for e in entries] for name in scores}
+        mean[level] = {name: round(float(np.mean(v)), 4) for name, v in values.items()}
+        sd[level] = {name: round(float(np.std(v, ddof=1)), 4) for name, v in values.items()}
+        figures = ", ".join(f"{name} {mean[level][name]:.3f} ± {sd[level][name]:.3f}" for name in scores)
+        say(f"{level}, mean ± sd over {len(entries)} seeds: {figures}")
+    result(json.dumps({"models": [e["model"] for e in entries], "mean": mean, "sd": sd}, ensure_ascii=False))
 
 
 def _note(entry: dict[str, Any]) -> None:
@@ -159,8 +176,13 @@ def _note(entry: dict[str, Any]) -> None:
         stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
 
-def _track(labeller: "Labeller", corpus_sha256: str, split: str, part: str, reports: "dict[str, Report]") -> None:
-    from sahelclf.tracking.runs import log_scores
+def _track(
+    labeller: "Labeller", corpus_sha256: str, split: str | None, part: str, reports: "dict[str, Report]", levels: "Levels"
+) -> None:
+    """Scores as metrics and the predictions as tables, `predictions/<part>_passages.csv`, in the bundle's own run."""
+    import pandas as pd
+
+    from sahelclf.tracking.runs import Record, log_record, log_scores
 
     run_id, own = labeller.manifest["run_id"], labeller.manifest["corpus"]
     if (corpus_sha256, split) != (own["sha256"], own["split"]):
@@ -169,7 +191,9 @@ def _track(labeller: "Labeller", corpus_sha256: str, split: str, part: str, repo
     metrics: dict[str, float] = {}
     for level, r in reports.items():
         metrics |= r.metrics(f"{part}/") if level == "passages" else r.headline(f"{part}/document/")
-    if log_scores(run_id, metrics):
-        say(f"\nadded to run {run_id} as {part}/…")
-    else:
+    if not log_scores(run_id, metrics):
         say(f"\nrun {run_id} is not in this MLflow store; the scores were not added to it")
+        return
+    tables = {f"predictions/{part}_{level}.csv": pd.DataFrame(p.flat_rows(gold)) for level, (p, gold) in levels.items()}
+    log_record(run_id, Record(params={}, tags={}, metrics={}, inputs=[], texts={}, tables=tables, figures={}))
+    say(f"\nadded to run {run_id} as {part}/…, with {', '.join(tables)}")

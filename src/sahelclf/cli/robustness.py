@@ -40,7 +40,7 @@ def run(args: list[str]) -> int:
     out = Path(config.out) if config.out else None
     if out is not None and out.exists():
         raise RequestError(f"out={out}: exists already; choose another folder, or move it away")
-    from sahelclf.cli.train import _progress
+    from sahelclf.cli.progress import followed
     from sahelclf.tracking import runs
     from sahelclf.training import robustness
 
@@ -49,7 +49,7 @@ def run(args: list[str]) -> int:
         say(f"note: {note}")
     say(f"{sum(plan.fits.values())} fits of {config.model.kind}: " + ", ".join(f"{name} {n}" for name, n in plan.fits.items()) + "; swaps need none of their own\n")
     with runs.open_run(f"robustness {config.model.kind}, seed {config.seed}", tags={"sahelclf.kind": "robustness"}) as run_id:
-        with _progress() as on_step:
+        with followed(run_id) as on_step:
             found = robustness.run(plan, on_step)
         target = out or Path("robustness") / f"{config.model.kind}-{run_id}"
         _write(found, target)
@@ -64,7 +64,7 @@ def _composed(args: list[str]) -> "TrainConfig":
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    from sahelclf.cli.train import _one_line
+    from sahelclf.cli.train import one_line
     from sahelclf.training.compose import compose_config
 
     strangers = [a for a in args if a.startswith("-")]
@@ -73,7 +73,7 @@ def _composed(args: list[str]) -> "TrainConfig":
     try:
         return compose_config(args)
     except (HydraException, OmegaConfBaseException) as error:
-        raise RequestError("robustness" + _one_line(error).removeprefix("train")) from error
+        raise RequestError("robustness" + one_line(error).removeprefix("train")) from error
 
 
 def table_rows(found: "Robustness") -> list[dict[str, Any]]:
@@ -135,7 +135,7 @@ def _write(found: "Robustness", target: Path) -> None:
 def _record(found: "Robustness", target: Path) -> Any:
     import re
 
-    from sahelclf.export.bundle import installed_versions
+    from sahelclf.export.versions import installed_versions
     from sahelclf.tracking.runs import Record
     from sahelclf.training.robustness import as_dict
 

@@ -91,7 +91,7 @@ def _with_hydra(args: list[str]) -> None:
     try:
         decorated()
     except (HydraException, OmegaConfBaseException) as error:
-        raise RequestError(_one_line(error)) from error
+        raise RequestError(one_line(error)) from error
     finally:
         sys.argv = argv
         os.environ.pop("HYDRA_FULL_ERROR") if full is None else os.environ.__setitem__("HYDRA_FULL_ERROR", full)
@@ -99,7 +99,7 @@ def _with_hydra(args: list[str]) -> None:
         say(f"sahelclf: {other}")
     if failures:
         if isinstance(failures[0], HydraException | OmegaConfBaseException):
-            raise RequestError(_one_line(failures[0])) from failures[0]
+            raise RequestError(one_line(failures[0])) from failures[0]
         raise failures[0]
 
 
@@ -117,7 +117,8 @@ def _options_first(args: list[str]) -> list[str]:
     return [*options, *overrides]
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """Hydra's complaint with its causes, as one line."""
     causes = [str(error.__cause__)] if error.__cause__ and str(error.__cause__) not in str(error) else []
     text = "; ".join(line.strip() for part in (str(error), *causes) for line in part.splitlines() if line.strip())
     return f"train: {text[:600]}; see python -m sahelclf train --help"
@@ -207,7 +208,7 @@ def _show(trained: Any, target: Path, run_id: str) -> None:
     if trained.cv:
         folds = ", ".join(f"{n} {trained.cv[f'cv/{n}']:.3f} ± {trained.cv[f'cv/{n}/sd']:.3f}" for n in ("topic/macro_f1", "stance/macro_f1", "joint/f1"))
         say(f"\ncross-validated, mean ± sd over folds: {folds}")
-    for note in trained.notes:
+    for note in (*trained.notes, *r.warnings):
         say(f"note: {note}")
     say(f"\nrun {run_id}. Next:")
     say(f"  python -m sahelclf predict {target} YOUR.csv --text COLUMN -o labels.csv")

@@ -66,6 +66,16 @@ def read_corpus(root: Path) -> Corpus:
     )
 
 
+def read_labelled(path: Path, codebook: Codebook) -> Corpus:
+    """One file of labelled passages, in the form of `passages.jsonl`, as a corpus; its documents have no labels of their own."""
+    problems: list[str] = []
+    passages = _read(Path(path), Passage, problems)
+    documents = [(where, Document(id=name)) for name, where in {p.document_id: where for where, p in passages}.items()]
+    problems += _check_passages(passages, documents, codebook)
+    _raise_all(problems)
+    return Corpus(Path(path), codebook, tuple(d for _, d in documents), tuple(p for _, p in passages), _hash([Path(path)]))
+
+
 def read_annotations(corpus: Corpus) -> dict[str, list[Annotation]]:
     """First-hand labels by annotator, from `raw/*.jsonl`; empty where the corpus has none."""
     problems: list[str] = []

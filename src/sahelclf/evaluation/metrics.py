@@ -70,22 +70,35 @@ def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(above, below, out=np.zeros_like(below), where=below > 0))
 
 
-def scores_from_counts(counts: Counts, names: Names) -> dict[str, np.ndarray]:
-    """Every score that follows from counts; leading axes (resamples) are kept."""
-    scores = {
-        "topic/macro_f1": f1(counts["topic"]).mean(axis=-1),
-        "stance/macro_f1": f1(counts["stance"]).mean(axis=-1),
-        "joint/f1": f1(counts["joint"]),
+def ratios(counts: Counts, names: Names) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Every score that follows from counts, as what its cells' ratios stand over: two (..., n_cells) arrays.
+
+    A score is the mean over its cells of `above / below`, 0 where `below` is; leading axes are kept.
+    """
+    found = {
+        "topic/macro_f1": _f1_parts(counts["topic"]),
+        "stance/macro_f1": _f1_parts(counts["stance"]),
+        "joint/f1": _f1_parts(counts["joint"][..., None, :]),
     }
     for k, topic in enumerate(names.topics):
-        of_topic = counts["topic"][..., k, :]
-        scores[f"topic/{topic}/f1"] = f1(of_topic)
-        scores[f"topic/{topic}/precision"] = precision(of_topic)
-        scores[f"topic/{topic}/recall"] = recall(of_topic)
-        scores[f"stance/{topic}/macro_f1"] = f1(counts["topic_stance"][..., k, :, :]).mean(axis=-1)
+        of_topic = counts["topic"][..., k : k + 1, :]
+        hits = of_topic[..., TP]
+        found[f"topic/{topic}/f1"] = _f1_parts(of_topic)
+        found[f"topic/{topic}/precision"] = (hits, hits + of_topic[..., FP])
+        found[f"topic/{topic}/recall"] = (hits, hits + of_topic[..., FN])
+        found[f"stance/{topic}/macro_f1"] = _f1_parts(counts["topic_stance"][..., k, :, :])
     for j, stance in enumerate(names.stances):
-        scores[f"stance/{stance}/f1"] = f1(counts["stance"][..., j, :])
-    return scores
+        found[f"stance/{stance}/f1"] = _f1_parts(counts["stance"][..., j : j + 1, :])
+    return found
+
+
+def _f1_parts(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return 2 * counts[..., TP], 2 * counts[..., TP] + counts[..., FP] + counts[..., FN]
+
+
+def scores_from_counts(counts: Counts, names: Names) -> dict[str, np.ndarray]:
+    """Every score that follows from counts; leading axes (resamples) are kept."""
+    return {name: ratio(above, below).mean(axis=-1) for name, (above, below) in ratios(counts, names).items()}
 
 
 def scores_from_probabilities(predicted: Predictions, gold: Gold) -> dict[str, float]:

@@ -46,8 +46,9 @@ class Predictions:
 
     @property
     def stance(self) -> np.ndarray:
-        """(n, t) number of the likeliest stance, whether or not the topic holds."""
-        return np.asarray(self.stance_probability.argmax(axis=2))
+        """(n, t) number of the likeliest stance, whether or not the topic holds; -1 where the system said none."""
+        said = self.stance_probability.any(axis=2)
+        return np.where(said, self.stance_probability.argmax(axis=2), -1)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Predictions":
         """The same with these rows only, in this order."""
@@ -83,11 +84,12 @@ def from_flat_rows(rows: Sequence[dict[str, Any]], names: Names, document_of: di
     """Predictions from a flat table, of any system.
 
     A row needs `id` and for each topic `<topic>_holds`, and `<topic>_stance` where it holds; probabilities are
-    taken where there are any, and are 0 or 1 elsewhere. Units that the corpus does not have are refused.
+    taken where there are any, and are 0 or 1 elsewhere; a stance that is not said has probability 0, as all others of that topic.
+    Units that the corpus does not have are refused.
     """
     problems: list[str] = []
     t, s = len(names.topics), len(names.stances)
-    probability, stance = np.zeros((len(rows), t)), np.full((len(rows), t, s), 1 / s)
+    probability, stance = np.zeros((len(rows), t)), np.zeros((len(rows), t, s))
     holds = np.zeros((len(rows), t), dtype=bool)
     seen: set[str] = set()
     for i, row in enumerate(rows):
@@ -114,6 +116,49 @@ def from_flat_rows(rows: Sequence[dict[str, Any]], names: Names, document_of: di
     return Predictions(names, ids, tuple(document_of[i] for i in ids), probability, stance, holds)
 
 
+def carries_gold(rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether a flat table brings its own documents and gold, as those in MLflow do."""
+    return "document_id" in rows[0] and any(column.endswith("_gold") for column in rows[0])
+
+
+def from_gold_rows(rows: Sequence[dict[str, Any]], where: str) -> tuple[Predictions, Gold]:
+    """Predictions and gold from a flat table that carries both; names and their order are those of its columns."""
+    names = _names_of(list(rows[0]), where)
+    doubled = _doubled([str(r["id"]) for r in rows])
+    if doubled:
+        raise RequestError(f"{where}: {len(doubled)} rows too many: {', '.join(doubled[:5])} stand twice; expected one row a unit")
+    predicted = from_flat_rows(rows, names, {str(r["id"]): str(r["document_id"]) for r in rows}, where)
+    stance = np.full((len(rows), len(names.topics)), -1)
+    problems = []
+    for i, row in enumerate(rows):
+        for k, topic in enumerate(names.topics):
+            try:
+                if _boolean(row[f"{topic}_gold"]):
+                    stance[i, k] = names.stances.index(row[f"{topic}_gold_stance"])
+            except (KeyError, ValueError) as error:
+                problems.append(f"{where}: row {i + 1} (id {row['id']!r}): {topic}_gold: {error}")
+    if problems:
+        raise RequestError(problems[:20])
+    return predicted, Gold(stance >= 0, stance)
+
+
+def _names_of(columns: list[str], where: str) -> Names:
+    """Topics from `<topic>_gold`, stances from what stands between `<topic>_stance` and it."""
+    topics = tuple(c.removesuffix("_gold") for c in columns if c.endswith("_gold") and f"{c}_stance" in columns)
+    first = f"{topics[0]}_" if topics else ""
+    known = {"probability", "holds", "stance", "gold", "gold_stance"}
+    endings = [c.removeprefix(first) for c in columns if topics and c.startswith(first)]
+    stances = tuple(e for e in endings if e not in known and all(f"{t}_{e}" in columns for t in topics))
+    if not topics or len(stances) < 2:
+        raise RequestError(f"{where}: no gold to score against; expected columns <topic>_gold, <topic>_gold_stance and <topic>_<stance> as `evaluate` writes")
+    return Names(topics, stances)
+
+
+def _doubled(ids: Sequence[str]) -> list[str]:
+    seen: set[str] = set()
+    return [i for i in ids if i in seen or seen.add(i)]  # type: ignore[func-returns-value]
+
+
 def _stance(row: dict[str, Any], topic: str, stances: tuple[str, ...], *, holds: bool) -> list[float]:
     given = [_number(row.get(f"{topic}_{name}"), None) for name in stances]
     named = row.get(f"{topic}_stance")
@@ -126,7 +171,7 @@ def _stance(row: dict[str, Any], topic: str, stances: tuple[str, ...], *, holds:
         return [float(name == named) for name in stances]
     if holds:
         raise ValueError(f"found stance {named!r}, expected one of {list(stances)}")
-    return [1 / len(stances)] * len(stances)
+    return [0.0] * len(stances)
 
 
 def _boolean(value: Any) -> bool:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sahelclf.evaluation import metrics
+from sahelclf.evaluation import intervals, metrics
+from sahelclf.evaluation.checks import warnings
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
 
 RESAMPLES = 2000
@@ -14,13 +15,14 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Report:
-    """Scores by name, intervals by name, and support."""
+    """Scores by name, intervals by name, support, and warnings with their codes."""
 
     n_units: int
     n_documents: int
     scores: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     support: dict[str, int]
+    warnings: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain form, for the manifest and the ledger."""
@@ -30,6 +32,7 @@ class Report:
             "scores": {k: round(v, 6) for k, v in self.scores.items()},
             "intervals": {k: [round(x, 6) for x in v] for k, v in self.intervals.items()},
             "support": self.support,
+            "warnings": list(self.warnings),
         }
 
     def metrics(self, prefix: str = "") -> dict[str, float]:
@@ -56,17 +59,14 @@ def report(predicted: Predictions, gold: Gold, seed: int = 0, weights: np.ndarra
     total = {k: v.sum(axis=0) for k, v in counts.items()}
     scores = {k: float(v) for k, v in metrics.scores_from_counts(total, names).items()}
     draws = document_draws(len(documents), seed) if weights is None else weights
-    resampled = {k: np.tensordot(draws, v, axes=1) for k, v in counts.items()}
-    intervals = {
-        k: (float(np.percentile(v, 2.5)), float(np.percentile(v, 97.5)))
-        for k, v in metrics.scores_from_counts(resampled, names).items()
-    }
+    cells = {k: intervals.mean_score([v]) for k, v in metrics.ratios(counts, names).items()}
     return Report(
         n_units=len(predicted.ids),
         n_documents=len(documents),
         scores=scores | metrics.scores_from_probabilities(predicted, gold),
-        intervals=intervals,
+        intervals={k: intervals.interval(v, draws) for k, v in cells.items()},
         support=metrics.support(gold, names),
+        warnings=tuple(warnings(predicted, gold)),
     )
 
 

@@ -28,11 +28,19 @@ from sahelclf.models.registry import build_model
 from sahelclf.tasks.labeller import document_targets, passage_data
 from sahelclf.tasks.swaps import Swapper, read_swaps
 from sahelclf.training.apart import Held, Trial, reference, trials
-from sahelclf.training.run import OnStep, apply_decision, check, fit_decision, fit_labeller, labeller_names
+from sahelclf.training.crossfit import (
+    OnStep,
+    Step,
+    apply_decision,
+    fit_decision,
+    fit_labeller,
+    labeller_names,
+)
+from sahelclf.training.run import check
 from sahelclf.training.seeds import derive_seed
 
 Build = Callable[[], Model]
-Step = Callable[[str], None]
+Tell = Callable[[str], None]
 Tables = tuple[Predictions, Predictions]
 SPLIT = "grouped"
 
@@ -108,15 +116,15 @@ def make_plan(config: TrainConfig) -> Plan:
     return Plan(config, corpus, development, reference(corpus, development, config), found, swaps, notes)
 
 
-def run(plan: Plan, on_step: OnStep = lambda *_: None) -> Robustness:
-    """Fit, score and swap. `on_step(what, done, of)` is told of every fit."""
+def run(plan: Plan, on_step: OnStep = lambda _: None) -> Robustness:
+    """Fit, score and swap; `on_step` is told of every fit."""
     corpus, config = plan.corpus, plan.config
     build: Build = lambda: build_model(config.model, corpus.codebook, corpus.root)  # noqa: E731
     total, done = sum(plan.fits.values()), 0
 
     def step(what: str) -> None:
         nonlocal done
-        on_step(what, done, total)
+        on_step(Step(what, what, done, total))
         done += 1
 
     data = passage_data(corpus, plan.development)
@@ -133,7 +141,7 @@ def run(plan: Plan, on_step: OnStep = lambda *_: None) -> Robustness:
 
 
 def rotate(
-    corpus: Corpus, trial: Trial, build: Build, config: TrainConfig, step: Step, others: Sequence[Mapping[str, str]] = ()
+    corpus: Corpus, trial: Trial, build: Build, config: TrainConfig, step: Tell, others: Sequence[Mapping[str, str]] = ()
 ) -> tuple[Tables, list[Predictions]]:
     """Predictions of every held-out passage and document by a model that did not see its part, decided by the other parts' logits.
 
@@ -167,10 +175,15 @@ def rotate(
     return (passages[0], _joined([d for _, d in found[0]], documents)), passages[1:]
 
 
-def forward(corpus: Corpus, held: Held, build: Build, config: TrainConfig, step: Step) -> Tables:
+def forward(corpus: Corpus, held: Held, build: Build, config: TrainConfig, step: Tell) -> Tables:
     """Predictions of held-out passages and documents by a labeller that was fitted, decisions and all, on the training part."""
     names = labeller_names(corpus.codebook)
-    fitted = fit_labeller(corpus, held.train, build, config, lambda *_: step(f"{held.name}: {len(held.train)} documents trained on"))
+
+    def told(inner: Step) -> None:
+        if inner.done == 0:  # a new fit, not a step of one
+            step(f"{held.name}: {len(held.train)} documents trained on")
+
+    fitted = fit_labeller(corpus, held.train, build, config, told)
     data = passage_data(corpus, held.documents)
     n = len(data.layout)
     whole = fitted.decision  # the model's head is calibrated already
