@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "train": "train a labeller, track it in MLflow, write its bundle (Hydra overrides: model=keywords seed=3 cv=5 -m)",
     "predict": "label a file, a folder or standard input with a bundle",
     "evaluate": "score a bundle or a predictions table on a part of a corpus that it was not trained on",
+    "errors": "write a page of a model's errors: filter, search, read, see which terms decided",
     "corpus": "validate, describe, measure agreement in, or split a corpus",
     "export": "write a bundle in another tool's form",
     "doctor": "what is installed, what is missing, and what to type to mend it",
