@@ -76,8 +76,8 @@ def _predictions(run_id: str, corpus: "Corpus") -> "tuple[Predictions, Gold]":
 
     names = labeller_names(corpus.codebook)
     owner = {p.id: p.document_id for p in corpus.passages}
-    with fetched_files(run_id, [TABLE]) as folder:
-        predicted = from_flat_rows(read_table(folder / TABLE), names, owner, f"run {run_id}: {TABLE}")
+    with fetched_files(run_id, [TABLE]) as (table,):
+        predicted = from_flat_rows(read_table(table), names, owner, f"run {run_id}: {TABLE}")
     topics = {p.id: p.topics for p in corpus.passages}
     y, _ = encode_topics([topics[i] for i in predicted.ids], corpus.codebook)
     return predicted, Gold.from_heads(y, names)

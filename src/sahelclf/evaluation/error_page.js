@@ -82,7 +82,7 @@ function writeAddress() {
   const given = new URLSearchParams();
   for (const f of FIELDS) if (form[f].value !== defaults[f]) given.set(f, form[f].value);
   if (current >= 0) given.set("at", shown[current].i);
-  if (location.protocol !== "about:") history.replaceState(null, "", `#${given}`);
+  if (/^(file|https?):/.test(location.protocol)) history.replaceState(null, "", `#${given}`);
 }
 
 /* The topics of a passage that a choice is about, and how sure the model was of them; null where the passage is not wanted. */

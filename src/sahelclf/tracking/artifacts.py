@@ -10,8 +10,8 @@ from sahelclf.tracking.store import mlflow, store_errors, store_exists, tracking
 
 
 @contextmanager
-def fetched_files(run_id: str, paths: Sequence[str]) -> Iterator[Path]:
-    """A folder with these artefacts of a run, for the time of the block."""
+def fetched_files(run_id: str, paths: Sequence[str]) -> Iterator[list[Path]]:
+    """Local copies of these artefacts of a run, in their order, for the time of the block."""
     where = f"run {run_id}"
     if not store_exists():
         raise RequestError(f"{where}: there is no MLflow store {tracking_uri()}; cd to where mlflow.db lies, or set MLFLOW_TRACKING_URI")
@@ -25,6 +25,8 @@ def fetched_files(run_id: str, paths: Sequence[str]) -> Iterator[Path]:
             text = " ".join(str(error).split())[:300]
             raise RequestError(f"{where}: not in the MLflow store {tracking_uri()}: {text}; cd to where its mlflow.db lies") from error
         with store_errors():
-            for path in paths:
-                client.download_artifacts(run_id, path, scratch)
-        yield Path(scratch)
+            folders = [Path(scratch) / str(k) for k, _ in enumerate(paths)]
+            for folder in folders:
+                folder.mkdir()
+            copies = [Path(client.download_artifacts(run_id, p, str(f))) for p, f in zip(paths, folders, strict=True)]
+        yield copies
