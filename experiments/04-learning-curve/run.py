@@ -3,7 +3,7 @@
 python experiments/04-learning-curve/run.py [--corpus FOLDER] [--seeds 3]
 
 For each of five grouped folds the labeller, thresholds and all, is fitted on a share of the other folds' documents and scored
-on the fold; predictions of the folds are pooled. Both strata are scored apart. Writes results.md and curve.png.
+on the fold; predictions of the folds are pooled. Both strata are scored apart. Writes results.md, curve.png and curve.pdf.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import numpy as np
 
 from sahelclf.corpus.splits import make_folds
 from sahelclf.evaluation.decide import Calibration, Decision
-from sahelclf.evaluation.figures import COLOURS, STYLE
+from sahelclf.evaluation.figures.curves import learning_curve
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import HEADLINE, report
 from sahelclf.models.registry import build_model
@@ -80,7 +80,7 @@ def main():
         for name in wanted:
             curves[name].append((np.mean(values[name]), np.std(values[name], ddof=args.seeds > 1)))
     write(args.out, corpus, len(development), curves, strata, args.seeds)
-    draw(args.out, len(development), curves, names)
+    draw(args.out, len(development), curves, names, args.seeds)
 
 
 def write(out, corpus, n, curves, strata, seeds):
@@ -96,24 +96,18 @@ def write(out, corpus, n, curves, strata, seeds):
     print("\n".join(lines))
 
 
-def draw(out, n, curves, names):
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def draw(out, n, curves, names, seeds):
+    def band(key):
+        mean, sd = np.array(curves[key]).T
+        return np.stack([mean, mean - sd, mean + sd], axis=1)
 
-    with rc_context(STYLE):
-        figure = Figure(figsize=(8.4, 3.6), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(1, 2, sharex=True)
-        x = [round(s * n * 0.8) for s in SHARES]
-        panels = (("F1 of the topic", [f"topic/{t}/f1" for t in names.topics]), ("macro-F1 of its stance", [f"stance/{t}/macro_f1" for t in names.topics]))
-        for ax, (title, keys) in zip(axes, panels, strict=True):
-            for k, key in enumerate(keys):
-                mean, sd = np.array(curves[key]).T
-                ax.errorbar(x, mean, sd, color=COLOURS[k], marker="o", markersize=3, capsize=2, label=key.split("/")[1])
-            ax.set(title=title, xlabel="documents trained on", ylim=(0.2, 0.9))
-        axes[1].legend()
-        figure.savefig(out / "curve.png", dpi=150)
+    panels = {
+        "F1 of the topic": {t: band(f"topic/{t}/f1") for t in names.topics},
+        "macro-F1 of its stance": {t: band(f"stance/{t}/macro_f1") for t in names.topics},
+    }
+    figure = learning_curve([round(s * n * 0.8) for s in SHARES], panels, f"mean ± sd over {seeds} seeds")
+    for form in ("png", "pdf"):
+        figure.savefig(out / f"curve.{form}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "compare": "hold runs, bundles or predictions tables against each other on the same units: differences, intervals, verdicts",
     "robustness": "score a model on unseen countries, times and outlets, and exchange names in its texts (Hydra overrides, as train)",
     "report": "rebuild figures and tables of runs or bundles, and write the methods paragraph with its BibTeX",
+    "errors": "write a page of a model's errors: filter, search, read, see which terms decided",
     "corpus": "validate, describe, measure agreement in, or split a corpus",
     "export": "write a bundle in another tool's form",
     "doctor": "what is installed, what is missing, and what to type to mend it",

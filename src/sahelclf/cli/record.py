@@ -1,16 +1,22 @@
 """From a training's result to what its run holds."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from sahelclf.cli.errors import run_page
 from sahelclf.evaluation.figures import figures
+from sahelclf.evaluation.groups import group_scores
+from sahelclf.evaluation.report import HEADLINE
 from sahelclf.export.versions import installed_versions
+from sahelclf.labelling.labeller import Labeller
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.tracking.runs import Record
 from sahelclf.training.run import Result, Scored
+from sahelclf.training.seeds import derive_seed
 
 
 def training_record(trained: Result, target: Path) -> Record:
@@ -19,6 +25,9 @@ def training_record(trained: Result, target: Path) -> Record:
     metrics = trained.passages.report.metrics() | (trained.documents.report.headline("document/") if trained.documents else {})
     metrics |= {f"agreement/{k}": v for k, v in trained.agreement.get("passage", {}).items()}
     metrics |= trained.cv | {"train/seconds": trained.seconds, "speed/passages_per_second": trained.passages_per_second}
+    predictions, gold = trained.passages.predictions, trained.passages.gold
+    groups = group_scores(predictions, gold, corpus, derive_seed(config.seed, "groups"))
+    reports = {"passage": trained.passages.report} | ({"document": trained.documents.report} if trained.documents else {})
     source = str(corpus.root)
     inputs = []
     for part, ids in trained.parts.items():
@@ -30,21 +39,39 @@ def training_record(trained: Result, target: Path) -> Record:
         inputs.append((part, frame, about))
     return Record(
         params=_params(trained),
-        tags={"corpus_sha256": corpus.sha256, "codebook": corpus.codebook.version, "bundle": str(target)},
+        tags={
+            "corpus_sha256": corpus.sha256,
+            "codebook": corpus.codebook.version,
+            "bundle": str(target),
+            "mlflow.note.content": _description(trained, target),
+        },
         metrics=metrics,
         inputs=inputs,
         texts={
             "config.json": json.dumps(config.model_dump(mode="json"), indent=1) + "\n",
             "versions.json": json.dumps(installed_versions(), indent=1) + "\n",
             "notes.txt": "\n".join(trained.notes) + "\n",
+            "errors.html": run_page(predictions, gold, corpus, Labeller.load(target)),
         },
         tables={
             f"predictions/{level}.csv": _table(scored)
             for level, scored in (("passages", trained.passages), ("documents", trained.documents))
             if scored
-        },
-        figures=figures(trained.passages.predictions, trained.passages.gold, trained.fitted.decision.thresholds),
+        }
+        | {"scores/groups.csv": pd.DataFrame([asdict(g) for g in groups])},
+        figures=figures(predictions, gold, trained.fitted.decision.thresholds, groups=groups, reports=reports, agreement=trained.agreement),
     )
+
+
+def _description(trained: Result, target: Path) -> str:
+    """What MLflow shows at the head of the run's page."""
+    config, report = trained.config, trained.passages.report
+    lines = [f"**{config.model.kind}**, split `{config.split}`, seed {config.seed}; {report.n_units:,} passages of {report.n_documents} documents.", ""]
+    for name in HEADLINE:
+        low, high = report.intervals[name]
+        lines.append(f"- {name}: {report.scores[name]:.3f} [{low:.3f}, {high:.3f}]")
+    lines += ["", *(f"- note: {note}" for note in trained.notes), "", f"Bundle: `{target}`. The artefact `errors.html` shows every passage with its mistakes."]
+    return "\n".join(lines)
 
 
 def _params(trained: Result) -> dict[str, Any]:

@@ -196,6 +196,7 @@ def _run_name(config: Any) -> str:
 def _show(trained: Any, target: Path, run_id: str) -> None:
     """The table of scores and the next three commands."""
     from sahelclf.evaluation.report import label_table, score_table
+    from sahelclf.tracking.store import experiment_id, runs_page
 
     names = trained.passages.predictions.names
     reports = {"passages": trained.passages.report} | ({"documents": trained.documents.report} if trained.documents else {})
@@ -213,4 +214,4 @@ def _show(trained: Any, target: Path, run_id: str) -> None:
     say(f"\nrun {run_id}. Next:")
     say(f"  python -m sahelclf predict {target} YOUR.csv --text COLUMN -o labels.csv")
     say(f"  python -m sahelclf evaluate {target} --split test    (once, when every choice is made)")
-    say("  mlflow ui")
+    say(f"  mlflow ui    then http://127.0.0.1:5000{runs_page(experiment_id())}")
