@@ -96,9 +96,21 @@ class TrainConfig(_Strict):
     parent_run_id: str | None
 
 
+CROSSFIT = {"transformer": 3}
+CROSSFIT_OF_OTHERS = 5
+
+
 def train_config(raw: Mapping[str, Any]) -> TrainConfig:
-    """Check a composed configuration; raise with every problem at once."""
+    """Check a composed configuration; raise with every problem at once.
+
+    `crossfit: null` becomes 3 folds for a transformer, whose every fit takes minutes, and 5 for the others.
+    """
+    settings = dict(raw)
+    if settings.get("crossfit", 0) is None:
+        model = settings.get("model")
+        kind = model.get("kind") if isinstance(model, Mapping) else None
+        settings["crossfit"] = CROSSFIT.get(str(kind), CROSSFIT_OF_OTHERS)
     try:
-        return TrainConfig.model_validate(dict(raw))
+        return TrainConfig.model_validate(settings)
     except ValidationError as error:
         raise RequestError(validation_problems(error, "train")) from None

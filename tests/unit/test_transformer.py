@@ -15,6 +15,7 @@ from sahelclf.models import finetune
 from sahelclf.models.base import Watch
 from sahelclf.models.encoder import find_encoder, load_tokenizer
 from sahelclf.models.finetune import length_buckets, schedule
+from sahelclf.models.linear import Tfidf
 from sahelclf.models.transformer import Transformer
 from sahelclf.models.windows import Windows, like_length, padded
 from sahelclf.tasks.base import HeadLayout, TaskData
@@ -199,6 +200,20 @@ def test_a_target_goes_whole_into_each_window(encoder):
         assert ids[-4:-1] == [windows.tokenizer.token_to_id(w) for w in ("the", "harbour", "works")]
         assert types[-4:] == [1] * 4
         assert set(types[:-4]) == {0}
+
+
+def test_a_free_target_is_read_with_the_text(encoder):
+    """The label is whether the text names the target: without the target it cannot be known."""
+    words = ("boat", "mud", "choir", "rain")
+    pairs = [(f"the {a} and the plan", b) for a in words for b in words for _ in range(3)]
+    y = np.array([[a.split()[1] == b, a.split()[1] != b] for a, b in pairs], dtype=np.int8)
+    ids = tuple(map(str, range(len(pairs))))
+    texts, targets = (tuple(p[k] for p in pairs) for k in (0, 1))
+    data = TaskData(LAYOUT, ids, ids, texts, y, np.ones(y.shape, dtype=bool), targets)
+    model = fitted(settings(encoder, epochs=60, frozen_layers=0, learning_rate=3e-3), data=data)
+    assert ((model.logits(texts, targets)[:, 0] > 0) == y[:, 0]).mean() > 0.9
+    with pytest.raises(RequestError, match="do not read the target"):
+        Tfidf(tfidf_config().model).fit(data, seed=0)
 
 
 def test_what_was_read_is_counted(encoder):

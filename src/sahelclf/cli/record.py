@@ -87,7 +87,7 @@ def _params(trained: Result) -> dict[str, Any]:
                 params[f"features.{block['name']}"] = f"{block['analyzer']} {low}-{high}, min_df {block['min_df']}"
         elif name != "kind" and value is not None:
             params[name] = value
-    return params
+    return params | trained.fitted.model.computed_with
 
 
 def _table(scored: Scored) -> pd.DataFrame:

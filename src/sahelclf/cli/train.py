@@ -28,7 +28,7 @@ The last line of standard output is the bundle's path.
   cv=5                   also cross-validate: means over five folds, as cv/…
   corpus=FOLDER          a corpus of the form of annotations/, with its own codebook.yaml
   split=grouped          a split of the corpus (default grouped; also temporal-2021, temporal-2023)
-  seed=0                 every random choice derives from it; crossfit=5 folds settle calibration and thresholds
+  seed=0                 every random choice derives from it; crossfit=5 (3 for a transformer) folds settle thresholds
   out=FOLDER             where the bundle goes (default bundles/<model>-<run id>)
   resume=RUN_ID          go on with a transformer's training that was cut short
   -m seed=0,1,2          a sweep: one parent run in MLflow, one child for each combination

@@ -107,6 +107,7 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
         },
         "features": result.fitted.model.describe(),
         "dtype": DTYPE[result.fitted.model.kind],
+        "computed_with": result.fitted.model.computed_with,
         "threads": psutil.cpu_count(logical=True),
         "versions": installed_versions() | {"python": platform.python_version()},
         "config": result.config.model_dump(mode="json"),

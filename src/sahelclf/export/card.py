@@ -4,6 +4,20 @@ from typing import Any
 
 from tabulate import tabulate
 
+TRANSFORMERS_LINES = (
+    (),
+    (
+        "",
+        "from transformers import pipeline  # texts within one window; probabilities, not decisions: the thresholds are in manifest.json",
+        'pipeline("text-classification", "this/folder", top_k=None)(["Niger recalled its ambassador."])',
+    ),
+)
+FILES = {
+    "linear": "`features.json` and `weights.npz` are plain numbers.",
+    "embedding": "`features.json` and `weights.npz` are plain numbers, `encoder.onnx` and `tokenizer.json` give the vectors.",
+    "transformer": "`model.safetensors` holds each weight once; `model.onnx` reads them there, `model.int8.onnx` has its own in eight bits.",
+}
+
 
 def model_card(manifest: dict[str, Any]) -> str:
     """Markdown, for people; everything in it stands in the manifest too."""
@@ -42,10 +56,11 @@ def model_card(manifest: dict[str, Any]) -> str:
         "",
         "import mlflow, pandas as pd  # without sahelclf",
         'mlflow.pyfunc.load_model("this/folder").predict(pd.DataFrame({"text": ["Niger recalled its ambassador."]}))',
+        *TRANSFORMERS_LINES[manifest["kind"] == "transformer"],
         "```",
         "",
-        "`features.json` and `weights.npz` are plain numbers; `manifest.json` says how text becomes terms, in what order the heads "
-        "stand, the thresholds, and golden inputs with their outputs to check a reader of your own.",
+        FILES[manifest["kind"]] + " `manifest.json` says how text is read, in what order the heads stand, the thresholds, and golden "
+        "inputs with their outputs to check a reader of your own.",
         "",
     ]
     return "\n".join(front + lines)

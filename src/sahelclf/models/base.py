@@ -26,10 +26,14 @@ NO_WATCH = Watch()
 
 
 class Model(Protocol):
-    """What training asks of a model; `sahelclf.models.registry` builds one from its configuration. `kind` names the reader of its files."""
+    """What training asks of a model; `sahelclf.models.registry` builds one from its configuration.
+
+    `kind` names the reader of its files; `computed_with` is the arithmetic that fitted it, where that is no matter of course.
+    """
 
     name: str
     kind: str
+    computed_with: dict[str, Any]
 
     def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:
         """Fit every head on the rows where it has an answer. A head without both answers says the prior."""

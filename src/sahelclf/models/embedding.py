@@ -10,7 +10,7 @@ import numpy as np
 from sahelclf.config import EmbeddingConfig
 from sahelclf.models.base import NO_WATCH, Watch
 from sahelclf.models.encoder import check_window, find_encoder
-from sahelclf.models.linear import LinearModel, fit_heads, fit_terms
+from sahelclf.models.linear import LinearModel, fit_heads, fit_terms, refuse_targets
 from sahelclf.models.vectors import Vectors
 from sahelclf.tasks.base import TaskData
 
@@ -32,6 +32,7 @@ class Embedding(LinearModel):
         """Fit the vectorizers on all texts, and each head on the texts where it has an answer."""
         from scipy.sparse import csr_matrix, hstack
 
+        refuse_targets(data)
         self.layout = data.layout
         x, self.blocks, self.arrays = fit_terms(self.config.features, data.texts)
         vectors = self.vectors(data.texts) * self.config.vector_weight

@@ -35,6 +35,7 @@ class LinearModel:
         self.layout = HeadLayout(())
         self.blocks: list[dict[str, Any]] = []
         self.arrays: dict[str, np.ndarray] = {}
+        self.computed_with: dict[str, Any] = {}
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """(n, n_heads)."""
@@ -86,10 +87,17 @@ class Tfidf(LinearModel):
 
     def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:  # noqa: ARG002 - takes seconds
         """Fit the vectorizers on all texts, and each head on the texts where it has an answer."""
+        refuse_targets(data)
         self.layout = data.layout
         x, self.blocks, self.arrays = fit_terms(self.config.features, data.texts)
         coef, intercept = fit_heads(x, data, self.config.C, self.config.class_weight, seed)
         self.arrays |= {"coef": coef, "intercept": intercept}
+
+
+def refuse_targets(data: TaskData) -> None:
+    """Linear members read the text alone."""
+    if data.targets is not None:
+        raise RequestError("linear models do not read the target of a (text, target) task; choose model=transformer")
 
 
 def fit_terms(features: Sequence[FeatureBlock], texts: Sequence[str]) -> tuple[Any, list[dict[str, Any]], dict[str, np.ndarray]]:
@@ -129,6 +137,7 @@ class Keywords(LinearModel):
 
     def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:  # noqa: ARG002 - nothing random here
         """Take the dictionary; only the prior of heads without terms comes from the data."""
+        refuse_targets(data)
         self.layout = data.layout
         reader = TfidfVectorizer(strip_accents="unicode", token_pattern=WORDS)
         clean, words = reader.build_preprocessor(), reader.build_tokenizer()

@@ -38,6 +38,7 @@ class Transformer:
         self.layout = HeadLayout(())
         self.net: Any = None
         self.read: dict[str, int] = {}
+        self.computed_with: dict[str, Any] = {}
 
     def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:
         """Fine-tune every weight on the windows of these texts; a text's windows share its labels and its weight."""
@@ -47,11 +48,14 @@ class Transformer:
         torch.set_num_threads(self.threads)
         self.tokenizer = load_tokenizer(self.files)
         self.windows = Windows(self.tokenizer, self.config.window, self.config.overlap)
-        cut = self.windows(data.texts)
+        cut = self.windows(data.texts, data.targets)
         self.read = _what_was_read(cut, len(data))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.net = build_classifier(self.files, self.layout.names, self.config)
+            device = next(self.net.parameters()).device.type
+            precision = str(best_dtype(self.config.precision, device)).removeprefix("torch.")
+            self.computed_with = {"precision": precision, "threads": self.threads, "device": device}
             try:
                 training = FineTuning(self.net, cut, data.y, data.mask, self.config, seed, self.files.pad)
                 if watch.checkpoint is None or not watch.checkpoint.is_file():
