@@ -132,7 +132,7 @@ def test_the_last_layer_begins_as_the_mean_of_the_tokens(encoder):
     files = find_encoder(str(encoder))
     net = build_classifier(files, LAYOUT.names, settings(encoder)).eval()
     cut = Windows(load_tokenizer(files), 32, 8)(["the boat landed a catch of cod", "mud"])
-    batch = {k: torch.from_numpy(v) for k, v in padded(cut, [0, 1], 0).items()}
+    batch = {k: torch.from_numpy(v) for k, v in cut.batch([0, 1], 0).items()}
     bare = AutoModel.from_pretrained(encoder).eval()
     with torch.no_grad():
         states = bare(**batch, output_hidden_states=True).hidden_states[2]  # what the third layer is given
@@ -190,6 +190,13 @@ def test_windows_cover_every_token_once_beyond_their_overlap(encoder):
     assert max(map(len, cut.ids)) == 16
     assert np.allclose(np.bincount(cut.text, cut.weight), 1.0)
     assert np.allclose(cut.pooled(np.ones((len(cut), 3)), 2), np.ones((2, 3)))
+
+
+def test_padding_is_masked_and_goes_to_a_multiple(encoder):
+    batch = padded([[2, 9, 3], [2, 3]], [[0, 0, 1], [0, 0]], pad=7, multiple=4)
+    assert batch["input_ids"].tolist() == [[2, 9, 3, 7], [2, 3, 7, 7]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 1, 0, 0]]
+    assert batch["token_type_ids"].tolist() == [[0, 0, 1, 0], [0, 0, 0, 0]]
 
 
 def test_a_target_goes_whole_into_each_window(encoder):
@@ -285,3 +292,33 @@ def test_pickled_weights_are_refused_with_the_way_out(encoder, tmp_path):
 def test_the_configuration_is_strict():
     with pytest.raises(RequestError, match="epochs"):
         tfidf_config(model={"kind": "transformer", "epochs": 0})
+
+
+def test_folds_are_three_for_a_transformer_unless_told_otherwise():
+    from sahelclf.training.compose import compose_config
+
+    assert compose_config(["model=transformer"]).crossfit == 3
+    assert compose_config(["model=transformer", "crossfit=4"]).crossfit == 4
+    assert compose_config(["model=embedding"]).crossfit == 5
+
+
+@pytest.mark.slow
+def test_the_packaged_encoder_is_fine_tuned_on_real_passages():
+    """Two epochs on 240 passages of the corpus rank 60 others of other documents better than chance does."""
+    from sklearn.metrics import roc_auc_score
+
+    from sahelclf.tasks.labeller import passage_data
+    from sahelclf.training.compose import compose_config
+    from sahelclf.training.run import check
+
+    config = compose_config(["model=transformer", "model.epochs=2", "model.window=64", "model.overlap=16"])
+    corpus, _, development = check(config)
+    data = passage_data(corpus, development[:70])
+    documents = sorted(set(data.groups))
+    train = data.take([i for i, g in enumerate(data.groups) if g in documents[:50]][:240])
+    held = data.take([i for i, g in enumerate(data.groups) if g in documents[50:]][:60])
+    model = Transformer(config.model)
+    model.fit(train, seed=0)
+    assert model.read["longer_than_window"] > 0
+    p = model.logits(held.texts)
+    assert roc_auc_score(held.y[:, 0], p[:, 0]) > 0.7

@@ -25,6 +25,8 @@ def training_record(trained: Result, target: Path) -> Record:
     metrics = trained.passages.report.metrics() | (trained.documents.report.headline("document/") if trained.documents else {})
     metrics |= {f"agreement/{k}": v for k, v in trained.agreement.get("passage", {}).items()}
     metrics |= trained.cv | {"train/seconds": trained.seconds, "speed/passages_per_second": trained.passages_per_second}
+    if trained.peak_gib is not None:
+        metrics["memory/peak_gib"] = trained.peak_gib
     predictions, gold = trained.passages.predictions, trained.passages.gold
     groups = group_scores(predictions, gold, corpus, derive_seed(config.seed, "groups"))
     reports = {"passage": trained.passages.report} | ({"document": trained.documents.report} if trained.documents else {})

@@ -20,6 +20,7 @@ from sahelclf.models.classifier import freeze_lower_layers, head_names
 from sahelclf.models.windows import Cut, padded
 
 BUCKET = 50  # batches whose windows are sorted by length together
+MULTIPLE = 8  # tokens that a batch is padded to: the kernels keep memory for every length that they meet
 CHECKPOINT_SECONDS = 60.0
 DIVERGED = 5.0  # times the loss of knowing nothing, or of the first steps where that is higher
 
@@ -41,11 +42,14 @@ class FineTuning:
 
     def __init__(self, model: Any, cut: Cut, y: np.ndarray, mask: np.ndarray, config: TransformerConfig, seed: int, pad: int) -> None:
         import torch
+        from datasets import Dataset
 
-        self.model, self.cut, self.config, self.seed, self.pad = model, cut, config, seed, pad
+        self.model, self.config, self.seed, self.pad = model, config, seed, pad
         self.device = next(model.parameters()).device
         self.dtype = best_dtype(config.precision, self.device.type)
         weight = cut.weight[:, None] * mask[cut.text]
+        self.windows = Dataset.from_dict({"ids": cut.ids, "types": cut.types})
+        self.lengths = cut.lengths
         self.y = torch.tensor(y[cut.text], dtype=torch.float32)
         self.weight = torch.tensor(weight, dtype=torch.float32)
         new = head_names(model)
@@ -82,7 +86,7 @@ class FineTuning:
     def _batches(self) -> Iterator[tuple[int, np.ndarray]]:
         """What is left of the steps: the order depends on seed and epoch alone."""
         for epoch in range(self.done // self.per_epoch, self.config.epochs):
-            order = length_buckets(self.cut.lengths, self.config.batch_size, np.random.default_rng([self.seed, epoch]))
+            order = length_buckets(self.lengths, self.config.batch_size, np.random.default_rng([self.seed, epoch]))
             for k, rows in enumerate(order):
                 step = epoch * self.per_epoch + k
                 if step >= self.done:
@@ -95,7 +99,8 @@ class FineTuning:
         share = schedule(step, self.total, self.config.warmup)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * share
-        batch = {k: torch.from_numpy(v).to(self.device) for k, v in padded(self.cut, rows, self.pad).items() if k in self.model.inputs}
+        windows = padded(**self.windows[rows.tolist()], pad=self.pad, multiple=MULTIPLE)
+        batch = {k: torch.from_numpy(windows[k]).to(self.device) for k in self.model.inputs}
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
             logits = self.model(**batch).logits
         y, weight = self.y[rows].to(self.device), self.weight[rows].to(self.device)

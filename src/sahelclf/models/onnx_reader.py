@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sahelclf.models.plain import PlainLabeller, Reader
-from sahelclf.models.windows import Windows, like_length, padded
+from sahelclf.models.windows import Windows, like_length
 
 
 class OnnxEncoder:
@@ -39,7 +39,7 @@ class OnnxEncoder:
             return np.zeros((0, self.session.get_outputs()[0].shape[1]))
         out: list[np.ndarray] = [np.zeros(0)] * len(cut)
         for rows in like_length(cut.lengths):
-            batch = padded(cut, rows, self.pad)
+            batch = cut.batch(rows, self.pad)
             found = self.session.run(None, {name: batch[name] for name in self.takes})[0]
             for row, values in zip(rows, found, strict=True):
                 out[row] = values

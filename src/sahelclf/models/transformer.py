@@ -1,6 +1,8 @@
 """The fine-tuned transformer: one linear head of sigmoids on an encoder, in Transformers' own layout."""
 
+import ctypes
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,11 @@ from sahelclf.models.classifier import build_classifier, last_linear, set_head
 from sahelclf.models.encoder import check_window, find_encoder, load_tokenizer
 from sahelclf.models.finetune import FineTuning, best_dtype
 from sahelclf.models.linear import fit_heads
-from sahelclf.models.windows import Cut, Windows, like_length, padded
+from sahelclf.models.windows import Cut, Windows, like_length
 from sahelclf.tasks.base import HeadLayout, TaskData
 
 PROBE_C = 0.1
+M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 1 << 20
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -46,6 +49,7 @@ class Transformer:
 
         self.layout = data.layout
         torch.set_num_threads(self.threads)
+        _give_memory_back()
         self.tokenizer = load_tokenizer(self.files)
         self.windows = Windows(self.tokenizer, self.config.window, self.config.overlap)
         cut = self.windows(data.texts, data.targets)
@@ -94,7 +98,7 @@ class Transformer:
         device = next(self.net.parameters()).device
         self.net.eval()
         for rows in like_length(cut.lengths):
-            batch = padded(cut, rows, self.files.pad)
+            batch = cut.batch(rows, self.files.pad)
             given = {k: torch.from_numpy(batch[k]).to(device) for k in self.net.inputs}
             with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
                 yield rows, self.net(**given).logits.float().cpu().numpy()
@@ -144,6 +148,13 @@ class Transformer:
             "window_pooling": "mean of the logits, weighted by the tokens that a window does not share with the one before",
             "training_texts_read": self.read,
         }
+
+
+def _give_memory_back() -> None:
+    """Have glibc return every large block at once: batches of ever new lengths leave holes that add up to gigabytes."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def _what_was_read(cut: Cut, n_texts: int) -> dict[str, int]:

@@ -30,6 +30,10 @@ class Cut:
         """(n_windows,) tokens of each window."""
         return np.array([len(ids) for ids in self.ids], dtype=int)
 
+    def batch(self, rows: Sequence[int] | np.ndarray, pad: int) -> dict[str, np.ndarray]:
+        """These windows, padded to the longest of them."""
+        return padded([self.ids[r] for r in rows], [self.types[r] for r in rows], pad)
+
     def pooled(self, outputs: np.ndarray, n_texts: int) -> np.ndarray:
         """Outputs of windows (n_windows, k) to texts (n_texts, k): the mean, weighted by the tokens that are their own."""
         out = np.zeros((n_texts, outputs.shape[1]), dtype=outputs.dtype)
@@ -71,19 +75,17 @@ class Windows:
         return Cut(ids, types, np.array(owner, dtype=int), np.array(weight), unknown)
 
 
-def padded(cut: Cut, rows: Sequence[int] | np.ndarray, pad: int) -> dict[str, np.ndarray]:
-    """`input_ids`, `attention_mask` and `token_type_ids` of these windows, each (n, longest) of int64."""
-    longest = max(len(cut.ids[r]) for r in rows)
-    shape = (len(rows), longest)
+def padded(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]], pad: int, multiple: int = 1) -> dict[str, np.ndarray]:
+    """`input_ids`, `attention_mask` and `token_type_ids` of these windows, (n, longest) of int64, up to a multiple of tokens."""
+    shape = (len(ids), -(-max(map(len, ids)) // multiple) * multiple)
     batch = {
         "input_ids": np.full(shape, pad, dtype=np.int64),
         "attention_mask": np.zeros(shape, dtype=np.int64),
         "token_type_ids": np.zeros(shape, dtype=np.int64),
     }
-    for k, r in enumerate(rows):
-        n = len(cut.ids[r])
-        batch["input_ids"][k, :n], batch["attention_mask"][k, :n] = cut.ids[r], 1
-        batch["token_type_ids"][k, :n] = cut.types[r]
+    for k, (row_ids, row_types) in enumerate(zip(ids, types, strict=True)):
+        n = len(row_ids)
+        batch["input_ids"][k, :n], batch["attention_mask"][k, :n], batch["token_type_ids"][k, :n] = row_ids, 1, row_types
     return batch
 
 

@@ -1,6 +1,7 @@
 """run(cfg, on_step) -> Result: cross-fit decisions on the development data, then fit the labeller on all of it."""
 
 import hashlib
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from sahelclf.training.seeds import derive_seed
 
 Checked = tuple[Corpus, Split, list[str]]
 FEW_PASSAGES = 100
+UNKNOWN_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Result:
     texts_sha256: list[str]
     seconds: float
     passages_per_second: float
+    peak_gib: float | None
     notes: list[str] = field(default_factory=list)
 
 
@@ -89,6 +92,7 @@ def run(config: TrainConfig, on_step: OnStep = lambda _: None, checked: Checked 
         texts_sha256=sorted({text_sha256(t) for t in data.texts}),
         seconds=time.perf_counter() - started,
         passages_per_second=_speed(fitted.model, data.texts),
+        peak_gib=_peak_gib(),
         notes=_notes(data, fitted, len(development)),
     )
 
@@ -136,6 +140,16 @@ def _speed(model: Model, texts: Sequence[str]) -> float:
     return len(sample) / max(time.perf_counter() - started, 1e-9)
 
 
+def _peak_gib() -> float | None:
+    """Largest resident set of this process so far; None where the system does not say."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return None
+    unit = 2**30 if sys.platform == "darwin" else 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
 def _notes(data: TaskData, fitted: Fitted, n_documents: int) -> list[str]:
     """What a reader of the scores should know: heads without support, and heads that say nothing of the text."""
     notes = []
@@ -147,6 +161,11 @@ def _notes(data: TaskData, fitted: Fitted, n_documents: int) -> list[str]:
             notes.append(f"{name}: nothing was learnt of it from {held} passages; it says its share whatever the text")
     if len(data) < FEW_PASSAGES:
         notes.append(f"{len(data)} passages: scores from so few are rough; see their intervals")
+    read = fitted.model.describe().get("training_texts_read", {})
+    if read.get("longer_than_window"):
+        notes.append(f"{read['longer_than_window']} passages were longer than the window and read in windows that overlap; nothing was cut off")
+    if read.get("unknown_tokens", 0) > UNKNOWN_SHARE * read.get("tokens", 0):
+        notes.append(f"{read['unknown_tokens']:,} of {read['tokens']:,} tokens are unknown to the encoder's vocabulary; choose one for these languages")
     labelled = len(fitted.documents[0].ids)
     if labelled < n_documents:
         notes.append(f"{n_documents - labelled} of {n_documents} documents have no labels of their own; document scores leave them out")
