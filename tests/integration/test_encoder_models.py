@@ -162,6 +162,12 @@ def test_a_killed_training_goes_on_in_its_run_and_ends_with_the_same_figures(wor
     assert "nothing was kept of such a run" in missing.stderr
 
 
+def test_the_scikit_learn_form_is_refused_with_what_to_read_it_with(work, transformer):
+    done = sahelclf("export", "transformer", "--to", "sklearn", cwd=work)
+    assert done.returncode == 2
+    assert "only tfidf and keywords have this form" in done.stderr
+
+
 def test_vectors_are_kept_by_content(work, embedding):
     import sqlite3
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from sahelclf.codebook import Codebook
+from sahelclf.evaluation import intervals
 from sahelclf.evaluation.figures import figures
 from sahelclf.evaluation.groups import FEWEST_DOCUMENTS, KINDS, group_scores
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
-from sahelclf.evaluation.report import report
+from sahelclf.evaluation.report import document_draws, report
 from sahelclf.records import Document, Label, Passage
 
 NAMES = Names(("t", "u"), ("pro", "con"))
@@ -89,17 +90,15 @@ def many(n):
     return said(passages, holds, [[0, 0]] * n), gold, corpus_of(documents, passages)
 
 
-def test_intervals_are_those_of_a_plain_loop():
+def test_intervals_are_those_of_every_other_score():
+    """Of a share of ten documents' passages: the interval of that share as a score of its own."""
     predicted, gold, corpus = many(FEWEST_DOCUMENTS)
     found = by_key(group_scores(predicted, gold, corpus, seed=3))["basis", "said", "topic/recall"]
-    draws = np.random.default_rng(3).multinomial(10, [0.1] * 10, size=2000)
-    names = sorted(predicted.documents)
-    values = []
-    for draw in draws:
-        rows = [i for d, times in zip(names, draw, strict=True) for i in [predicted.documents.index(d)] * times]
-        values.append(np.mean(predicted.holds[rows, 0]))
     assert found.value == 0.5
-    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(values, [2.5, 97.5])), abs=1e-12)
+    hits = predicted.holds[np.argsort(predicted.documents), 0].astype(float)[:, None]
+    score = intervals.Score(hits, np.ones((10, 1)), np.ones(1))
+    assert (found.low, found.high) == intervals.interval(score, document_draws(10, 3))
+    assert found.low < 0.3 < 0.7 < found.high
     assert by_key(group_scores(*many(FEWEST_DOCUMENTS - 1)))["basis", "said", "topic/recall"].low is None
 
 

@@ -71,11 +71,26 @@ def test_the_paragraph_says_what_the_manifest_says(manifest):
 def test_only_what_is_used_is_cited(manifest):
     bare = methods_paragraph([subject(manifest)], [], [], corpus_cited=False)
     assert cited_keys(bare) == ["pedregosa2011", "sechidis2011", "platt1999", "lipton2014", "efron1993", "sahelclf", "zaharia2018"]
-    model = {"kind": "transformer", "learning_rate": 5e-5, "freeze": None}
+    model = {"kind": "another", "learning_rate": 5e-5, "freeze": None}
     other = methods_paragraph([subject(manifest, model=model, seed=3)], ALPHA, [], corpus_cited=True)
-    assert {"corpus", "krippendorff2019", "wolf2020"} <= set(cited_keys(other))
-    assert 'The labeller "transformer" [@wolf2020] was trained with learning_rate = 5e-05.' in other
+    assert {"corpus", "krippendorff2019"} <= set(cited_keys(other))
+    assert 'The labeller "another" was trained with learning_rate = 5e-05.' in other
     assert "pedregosa2011" not in cited_keys(other)
+
+
+def test_the_recipe_of_an_encoder_is_told(manifest):
+    from sahelclf.training.compose import compose_config
+
+    about = {"encoder": "all-MiniLM-L6-v2", "encoder_sha256": "53aa51172d142c89d990", "window": 256, "overlap": 64}
+    tuned = manifest | {"features": about, "computed_with": {"precision": "bfloat16"}}
+    text = methods_paragraph([subject(tuned, model=compose_config(["model=transformer"]).model.model_dump())], [], [], corpus_cited=False)
+    assert "fine-tunes the encoder all-MiniLM-L6-v2 (SHA-256 53aa51172d142c89), which reads 256 tokens at once" in text
+    assert "4 epochs, batches of 16, AdamW with learning rate 0.0002 (0.0005 for the head), warm-up over 10% of the steps" in text
+    assert "the lowest 2 layers held fixed" in text
+    assert "wolf2020" in cited_keys(text)
+    frozen = manifest | {"features": {"vectors": about}}
+    text = methods_paragraph([subject(frozen, model=compose_config(["model=embedding"]).model.model_dump())], [], [], corpus_cited=False)
+    assert "the unit-length mean vector of the frozen encoder all-MiniLM-L6-v2" in text
 
 
 def test_test_scores_and_robustness_are_told_where_there_are_any(manifest):

@@ -290,7 +290,7 @@ def counted(quays):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(robustness, "build_model", build)
         steps = []
-        found = robustness.run(plan, lambda *step: steps.append(step))
+        found = robustness.run(plan, steps.append)
     return found, len(fitted), steps
 
 
@@ -299,8 +299,8 @@ def test_it_fits_as_many_models_as_it_says(counted):
     # three folds, two countries, four each for two cuts, three folds of outlets
     assert found.plan.fits == {"reference": 3, "country": 2, "temporal-2021": 4, "temporal-2023": 4, "outlet": 3}
     assert fitted == 16
-    assert [done for _, done, _ in steps] == list(range(16))
-    assert {of for _, _, of in steps} == {16}
+    assert [s.fit for s in steps] == list(range(16))
+    assert {s.of for s in steps} == {16}
 
 
 def test_every_part_is_scored_beside_the_reference_on_its_own_passages(counted):

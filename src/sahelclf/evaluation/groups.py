@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sahelclf.corpus.read import Corpus
+from sahelclf.evaluation import intervals
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import document_draws
 
@@ -80,9 +81,7 @@ def _scored(kind: str, name: str, owners: np.ndarray, ratios: Mapping[str, Ratio
         value = float(top.sum() / bottom.sum()) if counted else None
         low = high = None
         if draws is not None and counted >= FEWEST_DOCUMENTS:
-            total = draws @ bottom
-            resampled = (draws @ top)[total > 0] / total[total > 0]
-            low, high = (float(x) for x in np.percentile(resampled, [2.5, 97.5]))
+            low, high = intervals.interval(intervals.Score(top[:, None], bottom[:, None], np.ones(1)), draws)
         yield GroupScore(kind, name, score, len(owners), len(documents), counted, value, low, high)
 
 

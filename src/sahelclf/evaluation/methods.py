@@ -10,7 +10,6 @@ from sahelclf.evaluation.report import RESAMPLES
 
 PACKAGE, CORPUS = "sahelclf", "corpus"
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "transformers", "onnxruntime")
-ENCODERS = {"embedding", "transformer"}
 
 
 def methods_paragraph(
@@ -33,7 +32,7 @@ def methods_paragraph(
         _split(first),
         *dict.fromkeys(_model(s.manifest) for s in subjects),
         _seeds(subjects),
-        _decision(first),
+        _decision(subjects),
         _scores(subjects, first),
         *([_robustness(robustness)] if robustness else []),
         _software(subjects),
@@ -95,9 +94,28 @@ def _model(manifest: Mapping[str, Any]) -> str:
         )
     if kind == "keywords":
         return f'The labeller "{kind}" counts the different terms of a dictionary that a passage holds, for each topic and each stance.'
+    if kind == "embedding":
+        return (
+            f"The labeller \"{kind}\" fits one L2-regularised logistic regression (C = {config['C']:g}) a label [@pedregosa2011] on TF-IDF weights and, "
+            f"times {config['vector_weight']:g}, the unit-length mean vector of the frozen encoder {_encoder(manifest['features']['vectors'])}."
+        )
+    if kind == "transformer":
+        frozen = f"the embeddings and the lowest {config['frozen_layers']} layers held fixed" if config["frozen_layers"] else "all layers trained"
+        return (
+            f'The labeller "{kind}" fine-tunes the encoder {_encoder(manifest["features"])} with one sigmoid a label by masked binary '
+            f"cross-entropy [@wolf2020]: {config['epochs']} epochs, batches of {config['batch_size']}, AdamW with learning rate {config['learning_rate']:g} "
+            f"({config['head_learning_rate']:g} for the head), warm-up over {config['warmup']:.0%} of the steps and linear decay, {frozen}; the head starts from a "
+            f"logistic regression on the encoder's output. It was trained in {manifest['computed_with'].get('precision', 'float32')}."
+        )
     settings = _listed([f"{k} = {v}" for k, v in config.items() if k != "kind" and v is not None])
-    cite = " [@wolf2020]" if kind in ENCODERS else ""
-    return f'The labeller "{kind}"{cite} was trained with {settings or "its default settings"}.'
+    return f'The labeller "{kind}" was trained with {settings or "its default settings"}.'
+
+
+def _encoder(about: Mapping[str, Any]) -> str:
+    return (
+        f"{about['encoder']} (SHA-256 {about['encoder_sha256'][:16]}), which reads {about['window']} tokens at once and longer texts in "
+        f"windows that share {about['overlap']}"
+    )
 
 
 def _unit(analyzer: str) -> str:
@@ -109,8 +127,9 @@ def _seeds(subjects: Sequence[Subject]) -> str:
     return f"Every random choice of a run derives from its seed ({_listed([str(s) for s in seeds])})."
 
 
-def _decision(manifest: Mapping[str, Any]) -> str:
-    k = manifest["config"]["crossfit"]
+def _decision(subjects: Sequence[Subject]) -> str:
+    folds = {s.manifest["config"]["model"]["kind"]: s.manifest["config"]["crossfit"] for s in subjects}
+    k = folds.popitem()[1] if len(set(folds.values())) == 1 else _listed([f"{n} ({kind})" for kind, n in folds.items()])
     return (
         f"Development scores are cross-fitted: over {k} folds of documents, which no event, page or near-duplicate crosses and which are "
         "stratified over all labels [@sechidis2011], each passage is predicted by a model fitted on the other folds. Each label's probability is "
@@ -124,7 +143,7 @@ def _scores(subjects: Sequence[Subject], manifest: Mapping[str, Any]) -> str:
     text = (
         f"Topics are scored by F1, averaged over the topics; stance by F1 averaged over the {len(manifest['stances'])} stances, pooled over "
         "passages and topics that hold in the annotation; both together by micro-averaged F1 over pairs of topic and stance; a score "
-        f"without support counts as 0. Intervals are 95% percentile intervals of {RESAMPLES:,} bootstrap resamples of documents [@efron1993]."
+        f"without support counts as 0. Intervals (95%) are of the studentized bootstrap over {RESAMPLES:,} resamples of documents, on log-odds [@efron1993]."
     )
     tested = [s.name for s in subjects if "test/topic/macro_f1" in s.metrics]
     if tested:

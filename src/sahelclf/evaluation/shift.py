@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sahelclf.evaluation import metrics
+from sahelclf.evaluation import intervals, metrics
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import document_draws
 
@@ -37,27 +37,15 @@ def beside_reference(found: Predictions, reference: Predictions, gold: Gold, sco
     """Scores of `found` beside those of `reference` on the same rows; both are resampled by the same draws of documents."""
     if found.ids != reference.ids:
         raise ValueError("the two tables do not hold the same units in the same order")
-    documents, _ = metrics.counts_by_document(found, gold)
+    (documents, own), (_, other) = (metrics.counts_by_document(table, gold) for table in (found, reference))
     draws = document_draws(len(documents), seed)
-    (own, own_draws), (other, other_draws) = (_scored(table, gold, draws) for table in (found, reference))
-    return [
-        Beside(
-            score=name,
-            value=float(own[name]),
-            interval=_interval(own_draws[name]),
-            reference=float(other[name]),
-            difference=float(own[name] - other[name]),
-            difference_interval=_interval(own_draws[name] - other_draws[name]),
-        )
-        for name in scores
-    ]
-
-
-def _scored(table: Predictions, gold: Gold, draws: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    _, counts = metrics.counts_by_document(table, gold)
-    total = {k: v.sum(axis=0) for k, v in counts.items()}
-    resampled = {k: np.tensordot(draws, v, axes=1) for k, v in counts.items()}
-    return metrics.scores_from_counts(total, table.names), metrics.scores_from_counts(resampled, table.names)
+    own_ratios, other_ratios = (metrics.ratios(counts, found.names) for counts in (own, other))
+    out = []
+    for name in scores:
+        score, usual = (intervals.mean_score([r[name]]) for r in (own_ratios, other_ratios))
+        apart = intervals.difference(score, usual, draws)
+        out.append(Beside(name, score.value, intervals.interval(score, draws), usual.value, apart.value, (apart.low, apart.high)))
+    return out
 
 
 PASSAGES, TOPICS, STANCES = "passages with other topics", "topic decisions", "stance decisions"
@@ -67,13 +55,12 @@ def changed_decisions(before: Predictions, after: Predictions, seed: int) -> lis
     """Shares of passages whose set of topics changed, of topic decisions that changed, and of stance decisions that changed.
 
     A topic decision is a passage and a topic; a stance decision is one where the topic holds both before and after. A
-    share of none is 0, with the interval [0, 0]. Resamples in which a share has no decisions are left out of its interval.
+    share of none is 0, with the interval [0, 0].
     """
     other = before.holds != after.holds
     both = before.holds & after.holds
     other_stance = (before.stance != after.stance) & both
     documents, owner = np.unique(np.asarray(before.documents), return_inverse=True)
-    draws = document_draws(len(documents), seed) if len(documents) else np.zeros((1, 0))
     found = []
     for what, changed, of in (
         (PASSAGES, other.any(axis=1), np.ones(len(other))),
@@ -81,13 +68,11 @@ def changed_decisions(before: Predictions, after: Predictions, seed: int) -> lis
         (STANCES, other_stance.sum(axis=1), both.sum(axis=1)),
     ):
         above, below = (np.bincount(owner, v.astype(float), minlength=len(documents)) for v in (changed, of))
-        drawn = draws @ below
-        shares = (draws @ above)[drawn > 0] / drawn[drawn > 0]
-        total = float(below.sum())
-        touched = len(np.unique(owner[of > 0]))
-        found.append(
-            Changed(what, float(above.sum() / total) if total else 0.0, _interval(shares), int(above.sum()), int(total), touched)
-        )
+        deciding = below > 0  # documents without a decision of this kind say nothing of its share
+        share = intervals.Score(above[deciding, None], below[deciding, None], np.ones(1))
+        n = int(deciding.sum())
+        bounds = intervals.interval(share, document_draws(n, seed)) if n else (0.0, 0.0)
+        found.append(Changed(what, share.value, bounds, int(above.sum()), int(below.sum()), n))
     return found
 
 
@@ -100,9 +85,3 @@ def direction_of_change(before: Predictions, after: Predictions) -> dict[str, di
         topic: {"gained": int(gained[k]), "lost": int(lost[k]), "mean_shift": round(float(moved[k]), 6)}
         for k, topic in enumerate(names.topics)
     }
-
-
-def _interval(values: np.ndarray) -> tuple[float, float]:
-    if not len(values):
-        return 0.0, 0.0
-    return float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5))

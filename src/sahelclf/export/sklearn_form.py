@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sahelclf.errors import SahelclfError
+from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.export.bundle import written_aside
 
 TRUSTED_TYPES: tuple[str, ...] = ()  # skops needs to trust nothing of ours; the list is kept here, never in an artefact
@@ -17,6 +17,11 @@ def write_sklearn(bundle: Path, manifest: dict[str, Any], target: Path) -> None:
     """Write `labeller.skops` and `heads.json`; its probabilities equal the bundle's golden ones, or nothing is written."""
     import skops.io
 
+    if manifest["kind"] != "linear":
+        raise RequestError(
+            f"export --to sklearn: {bundle} is a bundle of model={manifest['model']}, whose encoder scikit-learn has no place for; "
+            "only tfidf and keywords have this form. Read it with MLflow, Transformers or onnxruntime: its README.md has the lines"
+        )
     pipeline = build_pipeline(bundle)
     with written_aside(target) as folder:
         path = folder / "labeller.skops"
