@@ -67,7 +67,7 @@ def recall(counts: np.ndarray) -> np.ndarray:
 
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """`above / below`, and 0 where `below` is."""
-    return np.asarray(np.divide(above, below, out=np.zeros_like(below), where=below > 0))
+    return np.asarray(np.divide(above, below, out=np.zeros(np.shape(below)), where=below > 0))
 
 
 def ratios(counts: Counts, names: Names) -> dict[str, tuple[np.ndarray, np.ndarray]]:
