@@ -79,7 +79,16 @@ class TransformerConfig(_Strict):
     threads: Annotated[int, Field(ge=1)] | None
 
 
-ModelConfig = Annotated[TfidfConfig | KeywordsConfig | EmbeddingConfig | TransformerConfig, Field(discriminator="kind")]
+class BlendConfig(_Strict):
+    """`model=blend`: a fine-tuned transformer and TF-IDF, whose logits are added."""
+
+    kind: Literal["blend"]
+    transformer: TransformerConfig
+    tfidf: TfidfConfig
+    tfidf_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+ModelConfig = Annotated[TfidfConfig | KeywordsConfig | EmbeddingConfig | TransformerConfig | BlendConfig, Field(discriminator="kind")]
 
 
 class TrainConfig(_Strict):
@@ -96,14 +105,14 @@ class TrainConfig(_Strict):
     parent_run_id: str | None
 
 
-CROSSFIT = {"transformer": 3}
+CROSSFIT = {"transformer": 3, "blend": 3}
 CROSSFIT_OF_OTHERS = 5
 
 
 def train_config(raw: Mapping[str, Any]) -> TrainConfig:
     """Check a composed configuration; raise with every problem at once.
 
-    `crossfit: null` becomes 3 folds for a transformer, whose every fit takes minutes, and 5 for the others.
+    `crossfit: null` becomes 3 folds for a transformer or blend, whose every fit takes minutes, and 5 for the others.
     """
     settings = dict(raw)
     if settings.get("crossfit", 0) is None:

@@ -33,9 +33,9 @@ def work(tmp_path_factory, harbour) -> Path:
     return folder
 
 
-def train(work: Path, *args: str, out: str) -> Path:
+def train(work: Path, *args: str, out: str, encoder: str = "model.encoder=encoder") -> Path:
     env = os.environ | OFFLINE | {"SAHELCLF_CACHE": str(work / "cache")}
-    done = sahelclf("train", *args, "corpus=corpus", "model.encoder=encoder", f"out={out}", cwd=work, env=env)
+    done = sahelclf("train", *args, "corpus=corpus", encoder, f"out={out}", cwd=work, env=env)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == out
     return work / out
@@ -44,6 +44,12 @@ def train(work: Path, *args: str, out: str) -> Path:
 @pytest.fixture(scope="module")
 def transformer(work) -> Path:
     return train(work, *TRANSFORMER, out="transformer")
+
+
+@pytest.fixture(scope="module")
+def blend(work) -> Path:
+    settings = [a.replace("model.", "model.transformer.") for a in TRANSFORMER[1:]]
+    return train(work, "model=blend", *settings, out="blend", encoder="model.transformer.encoder=encoder")
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +77,8 @@ def test_transformers_own_classes_say_the_golden_outputs(transformer):
     assert manifest["forms"]["model.safetensors"]["golden_texts_within_one_window"] == len(short)
 
 
-def test_the_runtime_says_the_golden_outputs_without_torch(transformer, embedding, work):
-    for bundle in (transformer, embedding):
+def test_the_runtime_says_the_golden_outputs_without_torch(transformer, embedding, blend, work):
+    for bundle in (transformer, embedding, blend):
         code = (
             "import json, sys, numpy as np, sahelclf; labeller = sahelclf.load(sys.argv[1]); g = labeller.manifest['golden']; "
             "z = labeller.runtime.logits([x['text'] for x in g]); assert np.abs(z - [x['logits'] for x in g]).max() < 1e-4; "
@@ -82,8 +88,8 @@ def test_the_runtime_says_the_golden_outputs_without_torch(transformer, embeddin
         assert done.returncode == 0, done.stderr
 
 
-def test_the_pyfunc_says_the_same_and_imports_nothing_of_ours(transformer, embedding, work):
-    for bundle in (transformer, embedding):
+def test_the_pyfunc_says_the_same_and_imports_nothing_of_ours(transformer, embedding, blend, work):
+    for bundle in (transformer, embedding, blend):
         code = (
             "import sys, mlflow, pandas as pd; f = mlflow.pyfunc.load_model(sys.argv[1]).predict(pd.DataFrame({'text': ['the boat', 'mud ' * 200]})); "
             "f.to_json(sys.stdout, orient='records'); assert not {'torch', 'sahelclf', 'transformers'} & set(sys.modules)"
@@ -98,10 +104,10 @@ def test_the_pyfunc_says_the_same_and_imports_nothing_of_ours(transformer, embed
         assert len(rows) == 2
 
 
-def test_predict_labels_rows_and_documents(transformer, embedding, work):
+def test_predict_labels_rows_and_documents(transformer, embedding, blend, work):
     (work / "page.txt").write_text("The boat landed a catch of cod at the quay.\n\n" + "Residents welcomed the dredger and praised the plan warmly. " * 30)
     (work / "rows.csv").write_text("id,text\na,the boat landed\nb,the choir sang\n")
-    for bundle in (transformer, embedding):
+    for bundle in (transformer, embedding, blend):
         rows = sahelclf("predict", str(bundle), "rows.csv", cwd=work)
         assert [json.loads(line)["id"] for line in rows.stdout.splitlines()] == ["a", "b"], rows.stderr
         page = sahelclf("predict", str(bundle), "page.txt", cwd=work)

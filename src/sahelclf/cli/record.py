@@ -82,14 +82,23 @@ def _params(trained: Result) -> dict[str, Any]:
     if config.cv:
         params["cv"] = config.cv
     params["corpus"] = trained.corpus.root.name
-    for name, value in config.model.model_dump(mode="json").items():
+    params |= _flat(config.model.model_dump(mode="json"))
+    return params | trained.fitted.model.computed_with
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A model's settings, those of a member under its name, a block of terms as one."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
         if name == "features":
             for block in value:
                 low, high = block["ngram_range"]
-                params[f"features.{block['name']}"] = f"{block['analyzer']} {low}-{high}, min_df {block['min_df']}"
+                flat[f"{prefix}features.{block['name']}"] = f"{block['analyzer']} {low}-{high}, min_df {block['min_df']}"
+        elif isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
         elif name != "kind" and value is not None:
-            params[name] = value
-    return params | trained.fitted.model.computed_with
+            flat[prefix + name] = value
+    return flat
 
 
 def _table(scored: Scored) -> pd.DataFrame:

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from sahelclf.training.resume import Kept
 
 CHECKPOINTS = Path("checkpoints")
-TAKES_MINUTES = {"transformer"}
+TAKES_MINUTES = {"transformer", "blend"}
 
 HELP = """usage: python -m sahelclf train [group=choice] [key=value …] [-m]
 
 Train a labeller (topics, and the stance on each) on passages, track it in MLflow, write its bundle.
 The last line of standard output is the bundle's path.
 
-  model=tfidf|keywords|embedding|transformer
+  model=tfidf|keywords|embedding|transformer|blend
                          what to train (default tfidf); model.C=8 changes one of its settings
   cv=5                   also cross-validate: means over five folds, as cv/…
   corpus=FOLDER          a corpus of the form of annotations/, with its own codebook.yaml
   split=grouped          a split of the corpus (default grouped; also temporal-2021, temporal-2023)
-  seed=0                 every random choice derives from it; crossfit=5 (3 for a transformer) folds settle thresholds
+  seed=0                 every random choice derives from it; crossfit=5 (3 with a transformer) folds settle thresholds
   out=FOLDER             where the bundle goes (default bundles/<model>-<run id>)
   resume=RUN_ID          go on with a transformer's training that was cut short
   -m seed=0,1,2          a sweep: one parent run in MLflow, one child for each combination

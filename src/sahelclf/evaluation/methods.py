@@ -83,6 +83,13 @@ def _split(manifest: Mapping[str, Any]) -> str:
 
 def _model(manifest: Mapping[str, Any]) -> str:
     config = manifest["config"]["model"]
+    if config["kind"] == "blend":
+        members = " ".join(_member(config[name], manifest) for name in ("transformer", "tfidf"))
+        return f'The labeller "blend" adds the logits of two, the second\'s times {config["tfidf_weight"]:g}. {members}'
+    return _member(config, manifest)
+
+
+def _member(config: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     kind = config["kind"]
     if kind == "tfidf":
         blocks = _listed([f"{_unit(b['analyzer'])} {b['ngram_range'][0]}-{b['ngram_range'][1]}-grams (in at least {b['min_df']} passages)" for b in config["features"]])

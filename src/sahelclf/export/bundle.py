@@ -30,8 +30,8 @@ from sahelclf.models.registry import read_labeller
 from sahelclf.tasks.labeller import labeller_layout, passage_data, task_specs
 from sahelclf.training.run import Result
 
-TOLERANCE = {"linear": 1e-6, "embedding": 1e-4, "transformer": 1e-4}
-DTYPE = {"linear": "float64", "embedding": "float32 vectors, float64 head", "transformer": "float32"}
+TOLERANCE = {"linear": 1e-6, "embedding": 1e-4, "transformer": 1e-4, "blend": 1e-4}
+DTYPE = {"linear": "float64", "embedding": "float32 vectors, float64 head", "transformer": "float32", "blend": "float32 transformer, float64 terms"}
 
 
 @contextmanager
@@ -61,8 +61,8 @@ def write_bundle(result: Result, target: Path, run_id: str) -> dict[str, Any]:
         result.fitted.model.save(folder)
         manifest = _manifest(result, run_id)
         _write_json(folder / "manifest.json", manifest)
-        if manifest["kind"] == "transformer":
-            write_head_graph(folder, folder / "model.onnx")
+        for weights in folder.rglob("model.safetensors"):
+            write_head_graph(weights.parent, weights.with_name("model.onnx"))
         manifest["golden"] = _golden(folder, result, manifest["kind"])
         if manifest["kind"] == "transformer":
             manifest["forms"] = transformer_forms(folder, manifest, passage_data(result.corpus, result.parts["train"]).texts)

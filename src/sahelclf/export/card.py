@@ -16,6 +16,7 @@ FILES = {
     "linear": "`features.json` and `weights.npz` are plain numbers.",
     "embedding": "`features.json` and `weights.npz` are plain numbers, `encoder.onnx` and `tokenizer.json` give the vectors.",
     "transformer": "`model.safetensors` holds each weight once; `model.onnx` reads them there, `model.int8.onnx` has its own in eight bits.",
+    "blend": "`features.json` and `weights.npz` are the plain numbers of TF-IDF, `encoder/` holds the transformer; their logits are added.",
 }
 
 

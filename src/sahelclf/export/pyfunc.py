@@ -13,20 +13,16 @@ from sahelclf import __version__
 from sahelclf.export.load import FORMAT
 from sahelclf.export.versions import installed_versions
 
-READERS = {"linear": ("plain",), "embedding": ("plain", "windows", "onnx_reader"), "transformer": ("plain", "windows", "onnx_reader")}
-CLASSES = {"linear": "PlainLabeller", "embedding": "EmbeddingLabeller", "transformer": "OnnxLabeller"}
-REQUIREMENTS = {
-    "linear": ("mlflow", "numpy", "pandas"),
-    "embedding": ("mlflow", "numpy", "pandas", "onnxruntime", "tokenizers"),
-    "transformer": ("mlflow", "numpy", "pandas", "onnxruntime", "tokenizers"),
-}
+CLASSES = {"linear": "PlainLabeller", "embedding": "EmbeddingLabeller", "transformer": "OnnxLabeller", "blend": "BlendLabeller"}
+PLAIN_READER, PLAIN_NEEDS = ("plain",), ("mlflow", "numpy", "pandas")
+ENCODER_READER, ENCODER_NEEDS = ("plain", "windows", "onnx_reader"), (*PLAIN_NEEDS, "onnxruntime", "tokenizers")
 
 
 def write_pyfunc(folder: Path, manifest: dict[str, Any]) -> None:
     """Write `pyfunc_model.py`, its requirements, and `MLmodel`."""
     kind = manifest["kind"]
     (folder / "pyfunc_model.py").write_text(_code(kind), encoding="utf-8")
-    requirements = [f"{name}=={v}" for name, v in installed_versions(REQUIREMENTS[kind]).items()]
+    requirements = [f"{name}=={v}" for name, v in installed_versions(PLAIN_NEEDS if kind == "linear" else ENCODER_NEEDS).items()]
     (folder / "requirements.txt").write_text("\n".join(requirements) + "\n", encoding="utf-8")
     environment = {"python": platform.python_version(), "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
     (folder / "python_env.yaml").write_text(yaml.safe_dump(environment, sort_keys=False), encoding="utf-8")
@@ -53,7 +49,7 @@ def write_pyfunc(folder: Path, manifest: dict[str, Any]) -> None:
 
 def _code(kind: str) -> str:
     """Our readers one after another, without their imports of each other, and the pyfunc class."""
-    parts = [resources("sahelclf.models").joinpath(f"{name}.py").read_text(encoding="utf-8") for name in READERS[kind]]
+    parts = [resources("sahelclf.models").joinpath(f"{name}.py").read_text(encoding="utf-8") for name in (PLAIN_READER if kind == "linear" else ENCODER_READER)]
     joined = parts[0] + "".join("\n\n" + re.sub(r'\A""".*?"""\n', "", part, flags=re.DOTALL) for part in parts[1:])
     joined = re.sub(r"^from sahelclf\..*\n", "", joined, flags=re.MULTILINE)
     tail = resources("sahelclf.export").joinpath("pyfunc.py.in").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from sahelclf.errors import BundleError, RequestError
 from sahelclf.evaluation import decide
 from sahelclf.export.load import open_bundle
 from sahelclf.labelling.language import recognise
-from sahelclf.models.onnx_reader import EmbeddingLabeller
+from sahelclf.models.onnx_reader import BlendLabeller, EmbeddingLabeller
 from sahelclf.models.plain import WORDS, PlainLabeller, Reader, sigmoid, split_heads
 from sahelclf.models.registry import read_labeller
 
@@ -133,13 +133,18 @@ def _check_runtime(runtime: Reader) -> None:
         raise ValueError(f"thresholds {runtime.thresholds}; expected a finite one for each topic")
     if isinstance(runtime, PlainLabeller):
         _check_plain(runtime, len(expected))
-    if isinstance(runtime, EmbeddingLabeller):
+    if isinstance(runtime, BlendLabeller | EmbeddingLabeller):
         _check_plain(runtime.terms, len(expected))
-        if runtime.vectors.ndim != 2 or runtime.vectors.shape[1] != len(expected) or not np.isfinite(runtime.vectors).all():
-            raise ValueError(f"vectors' weights of shape {runtime.vectors.shape}; expected finite ones for {len(expected)} heads")
+    if isinstance(runtime, EmbeddingLabeller):
+        _check_vectors(runtime.vectors, len(expected))
     logits = runtime.logits(["a golden text of five words"])
     if logits.shape != (1, len(expected)) or not np.isfinite(logits).all():
         raise ValueError(f"logits {logits} for one text; expected {len(expected)} finite numbers")
+
+
+def _check_vectors(weights: np.ndarray, n_heads: int) -> None:
+    if weights.ndim != 2 or weights.shape[1] != n_heads or not np.isfinite(weights).all():
+        raise ValueError(f"vectors' weights of shape {weights.shape}; expected finite ones for {n_heads} heads")
 
 
 def _check_plain(runtime: PlainLabeller, n_heads: int) -> None:

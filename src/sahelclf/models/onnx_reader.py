@@ -1,6 +1,6 @@
 """Reader of labellers with an encoder: onnxruntime and tokenizers in, labels out, without torch.
 
-The package's own runtime for `embedding` and `transformer`; it travels, behind the plain reader, inside every bundle.
+The package's own runtime for `embedding`, `transformer` and `blend`; it travels, behind the plain reader, inside every bundle.
 A transformer's graph gives calibrated logits. An embedding's gives the mean vector of a window: a text's vector is the
 mean over its windows, weighted by tokens, brought to length 1, and stands beside the TF-IDF terms under one linear head.
 """
@@ -86,6 +86,27 @@ class EmbeddingLabeller(Reader):
         """(n, n_heads) calibrated logits."""
         texts = [str(t) for t in texts]
         return np.asarray(self.terms.logits(texts) + unit_length(self.encoder.outputs(texts)) @ self.vectors)
+
+
+class BlendLabeller(Reader):
+    """A fine-tuned transformer and TF-IDF, whose logits are added; weights and calibration are folded into both."""
+
+    def __init__(self, manifest: dict[str, Any], terms: PlainLabeller, encoder: OnnxEncoder) -> None:
+        super().__init__(manifest)
+        self.terms, self.encoder = terms, encoder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "BlendLabeller":
+        """Read the plain files, and in `encoder/` the graph with its weights and the tokenizer; no code is run."""
+        folder = Path(folder)
+        terms, inner = PlainLabeller.load(folder), folder / "encoder"
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return cls(manifest, terms, OnnxEncoder(inner / "model.onnx", inner / "tokenizer.json", manifest["features"]))
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, n_heads) calibrated logits."""
+        texts = [str(t) for t in texts]
+        return np.asarray(self.terms.logits(texts) + self.encoder.outputs(texts))
 
 
 def unit_length(vectors: np.ndarray) -> np.ndarray:

@@ -6,7 +6,14 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from sahelclf.codebook import Codebook, validation_problems
-from sahelclf.config import EmbeddingConfig, KeywordsConfig, ModelConfig, TfidfConfig, TransformerConfig
+from sahelclf.config import (
+    BlendConfig,
+    EmbeddingConfig,
+    KeywordsConfig,
+    ModelConfig,
+    TfidfConfig,
+    TransformerConfig,
+)
 from sahelclf.errors import BundleError, RequestError
 from sahelclf.models.base import Model
 from sahelclf.models.plain import PlainLabeller, Reader
@@ -20,6 +27,10 @@ def build_model(config: ModelConfig, codebook: Codebook, corpus_root: Path) -> M
         from sahelclf.models.embedding import Embedding
 
         return Embedding(config)
+    if isinstance(config, BlendConfig):
+        from sahelclf.models.blend import Blend
+
+        return Blend(config)
     if isinstance(config, TransformerConfig):
         from sahelclf.models.transformer import Transformer
 
@@ -33,9 +44,10 @@ def read_labeller(kind: str, folder: Path) -> Reader:
     """The reader of a bundle of this kind, without torch."""
     if kind == "linear":
         return PlainLabeller.load(folder)
-    from sahelclf.models.onnx_reader import EmbeddingLabeller, OnnxLabeller
+    from sahelclf.models.onnx_reader import BlendLabeller, EmbeddingLabeller, OnnxLabeller
 
-    readers: dict[str, type[EmbeddingLabeller] | type[OnnxLabeller]] = {"embedding": EmbeddingLabeller, "transformer": OnnxLabeller}
+    readers: dict[str, type[BlendLabeller] | type[EmbeddingLabeller] | type[OnnxLabeller]]
+    readers = {"embedding": EmbeddingLabeller, "transformer": OnnxLabeller, "blend": BlendLabeller}
     if kind not in readers:
         raise BundleError(f"{folder}/manifest.json: kind {kind!r}; this sahelclf reads 'linear', {', '.join(map(repr, readers))}")
     return readers[kind].load(folder)

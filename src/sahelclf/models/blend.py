@@ -1,0 +1,55 @@
+"""The blend: a fine-tuned transformer and TF-IDF, whose logits are added."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sahelclf.config import BlendConfig
+from sahelclf.models.base import NO_WATCH, Watch
+from sahelclf.models.linear import Tfidf
+from sahelclf.models.transformer import Transformer
+from sahelclf.tasks.base import TaskData
+
+ENCODER = "encoder"
+
+
+class Blend:
+    """Logits of the transformer plus `tfidf_weight` times those of TF-IDF; calibration goes into both."""
+
+    name = "blend"
+    kind = "blend"
+
+    def __init__(self, config: BlendConfig) -> None:
+        self.config = config
+        self.transformer = Transformer(config.transformer)
+        self.tfidf = Tfidf(config.tfidf)
+        self.computed_with: dict[str, Any] = {}
+
+    def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:
+        """Fit both on the same texts; the weight is folded into TF-IDF's head."""
+        self.tfidf.fit(data, seed=seed)
+        n = len(data.layout)
+        self.tfidf.calibrate(np.full(n, self.config.tfidf_weight), np.zeros(n))
+        self.transformer.fit(data, seed=seed, watch=watch)
+        self.computed_with = self.transformer.computed_with
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, n_heads)."""
+        return np.asarray(self.transformer.logits(texts) + self.tfidf.logits(texts))
+
+    def calibrate(self, scale: np.ndarray, offset: np.ndarray) -> None:
+        """Fold Platt's scale into both heads, and the offset into the transformer's."""
+        self.transformer.calibrate(scale, offset)
+        self.tfidf.calibrate(scale, np.zeros(len(scale)))
+
+    def save(self, folder: Path) -> None:
+        """The plain files of TF-IDF, and the transformer's in `encoder/`."""
+        self.tfidf.save(folder)
+        (folder / ENCODER).mkdir()
+        self.transformer.save(folder / ENCODER)
+
+    def describe(self) -> dict[str, Any]:
+        """Terms as for every linear labeller, and how the transformer reads."""
+        return self.tfidf.describe() | self.transformer.describe()
