@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import wraps
+from io import BytesIO
 from typing import Any, ParamSpec, TypeVar
 
 from matplotlib import rc_context
@@ -24,6 +25,7 @@ STYLE = {
 }
 PAGE = 7.0
 COLUMN = 4.4
+SCREEN_DPI = 110
 
 
 class PrintFigure(Figure):
@@ -34,6 +36,12 @@ class PrintFigure(Figure):
         metadata = {"CreationDate": None} if str(fname).endswith(".pdf") else None
         with rc_context(STYLE):
             super().savefig(fname, **{"metadata": metadata} | options)
+
+    def _repr_png_(self) -> bytes:
+        """The figure as a notebook shows it."""
+        image = BytesIO()
+        self.savefig(image, format="png", dpi=SCREEN_DPI)
+        return image.getvalue()
 
 
 def new_figure(width: float, height: float) -> PrintFigure:
