@@ -20,7 +20,7 @@ from sahelclf.models.windows import Cut, Windows, like_length
 from sahelclf.tasks.base import HeadLayout, TaskData
 
 PROBE_C = 0.1
-M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 1 << 20
+M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 8 << 20  # smaller ones are given back only to be asked for again
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -151,7 +151,7 @@ class Transformer:
 
 
 def _give_memory_back() -> None:
-    """Have glibc return every large block at once: batches of ever new lengths leave holes that add up to gigabytes."""
+    """Have glibc return the blocks of long batches at once: among those of other lengths they leave holes of gigabytes."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
