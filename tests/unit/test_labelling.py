@@ -14,7 +14,7 @@ from conftest import write_lines
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.labelling.inputs import open_source
 from sahelclf.labelling.labeller import Labeller
-from sahelclf.labelling.predict import predict
+from sahelclf.labelling.predict import Options, predict
 from sahelclf.labelling.readers import Columns, Item, Reject
 
 BOAT = "The boat crews landed a catch and residents welcomed it and praised the plan"
@@ -298,11 +298,33 @@ def test_whole_articles_as_passages_are_warned_of(labeller, tmp_path, capsys):
     assert "use --unit document" in capsys.readouterr().err
 
 
-def test_rows_in_another_language_are_counted(labeller, tmp_path, capsys):
-    write_lines(tmp_path / "a.jsonl", [{"text": "Le gouvernement a annoncé hier soir que les frontières resteraient fermées jusqu'à nouvel ordre."}])
-    run(labeller, tmp_path / "a.jsonl", tmp_path / "o.jsonl")
+FRENCH = "Le gouvernement a annoncé hier soir que les frontières resteraient fermées jusqu'à nouvel ordre."
+
+
+def test_rows_in_another_language_are_rejected_and_counted(labeller, tmp_path, capsys):
+    write_lines(tmp_path / "a.jsonl", [{"id": "f", "text": FRENCH}, {"id": "e", "text": BOAT}])
+    summary = run(labeller, tmp_path / "a.jsonl", tmp_path / "o.jsonl")
+    assert [json.loads(line)["id"] for line in (tmp_path / "o.jsonl").read_text().splitlines()] == ["e"]
+    reject = json.loads((tmp_path / "o.jsonl.rejects.jsonl").read_text())
+    assert (reject["id"], reject["reason"]) == ("f", "language: fr; the model was trained on en; --any-language labels it all the same")
+    assert (summary.labelled, summary.rejected, summary.foreign) == (1, 1, {"fr": 1})
+    assert "1 of them in languages that the model was not trained on (fr 1)" in capsys.readouterr().err
+
+
+def test_any_language_labels_them_and_warns(labeller, tmp_path, capsys):
+    write_lines(tmp_path / "a.jsonl", [{"text": FRENCH}])
+    predict(labeller, open_source(str(tmp_path / "a.jsonl"), None, Columns()), tmp_path / "o.jsonl", Options(any_language=True))
     assert json.loads((tmp_path / "o.jsonl").read_text())["language"] == "fr"
-    assert "1 rows seem to be in languages that the model was not trained on (fr 1)" in capsys.readouterr().err
+    assert "1 rows seem to be in languages that the model was not trained on (fr 1); do not trust" in capsys.readouterr().err
+
+
+def test_a_document_in_another_language_is_rejected_as_a_whole(labeller, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("\n\n".join([FRENCH, FRENCH.upper(), "A line in English stands here."]))
+    (tmp_path / "in" / "b.txt").write_text("\n\n".join([f"{BOAT}.", f"{RAIN}.", "Ils ont dit: tout va bien au port."]))
+    run(labeller, tmp_path / "in", tmp_path / "o.jsonl")
+    assert [json.loads(line)["id"] for line in (tmp_path / "o.jsonl").read_text().splitlines()] == ["b.txt"]
+    assert "language: fr" in (tmp_path / "o.jsonl.rejects.jsonl").read_text()
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(labeller, tmp_path):
@@ -351,3 +373,8 @@ def test_the_flat_frame_of_python_users(labeller):
     frame = labeller.frame([BOAT, RAIN])
     assert len(frame) == 2
     assert frame["fishing_holds"].tolist() == [True, False]
+
+
+def test_fast_is_refused_for_what_has_no_eight_bit_graph(bundle):
+    with pytest.raises(RequestError, match="--fast is for transformers, and this labeller is 'tfidf'"):
+        Labeller.load(bundle, fast=True)
