@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 LONGEST_NGRAM = 8
+LARGEST_NUMBER = 1e9
 SMALL_GRAPH = "model.int8.onnx"
 
 
@@ -165,6 +166,11 @@ def _check_manifest(manifest: dict[str, Any]) -> None:
         raise ValueError(f"pooling {pooling!r}; this sahelclf knows {decide.POOLING!r}")
     if not all(isinstance(name, str) for name in [*languages, *manifest["topics"], *manifest["stances"], *manifest["training_texts"]]):
         raise TypeError("languages, topics, stances or training_texts that are no text")
+    for name in ("scale", "offset", "thresholds"):
+        for topic in manifest["topics"]:
+            value = manifest["documents"][name][topic]
+            if not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
+                raise ValueError(f"documents.{name}.{topic}: {value!r}; expected a number")
 
 
 def _check_runtime(runtime: Reader) -> None:
