@@ -194,6 +194,45 @@ def parquet(kept=[]):  # noqa: B006 - written once
     return kept[0]
 
 
+def spoil_tokenizer(folder, data):
+    raw = json.loads((folder / "tokenizer.json.whole").read_text(encoding="utf-8"))
+    if data.draw(st.booleans()):
+        path = data.draw(st.sampled_from(list(places(raw))))
+        spoilt = json.dumps(changed(raw, path, data.draw(JSON | st.just(...)))).encode()
+    else:
+        spoilt = mutated(json.dumps(raw).encode(), data)
+    (folder / "tokenizer.json").write_bytes(spoilt)
+    signed(folder)
+    loads_or_says_why(folder)
+
+
+@pytest.fixture(scope="module")
+def encoder_bundle(bundle, tmp_path_factory):
+    """A bundle of kind `transformer` whose graph is the mean of one row of six numbers a token."""
+    from onnx import TensorProto, helper, numpy_helper, save
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    folder = Path(shutil.copytree(bundle, tmp_path_factory.mktemp("encoder") / "bundle"))
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "boat", "landed", "a", "catch"]
+    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    table = numpy_helper.from_array(np.linspace(-1, 1, 6 * len(words), dtype=np.float32).reshape(-1, 6), "table")
+    nodes = [helper.make_node("Gather", ["table", "input_ids"], ["rows"]), helper.make_node("ReduceMean", ["rows"], ["logits"], axes=[1], keepdims=0)]
+    takes = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["n", "tokens"])]
+    gives = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 6])]
+    graph = helper.make_graph(nodes, "mean", takes, gives, [table])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), folder / "model.onnx")
+    shutil.copyfile(folder / "tokenizer.json", folder / "tokenizer.json.whole")
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    names = ("tokenizer.json", "tokenizer.json.whole", "model.onnx")
+    about = {"kind": "transformer", "model": "transformer", "features": {"window": 16, "overlap": 4, "pad_token_id": 0}}
+    signed(folder, manifest | about | {"files": manifest["files"] | dict.fromkeys(names, "")})
+    assert loads_or_says_why(folder)
+    return folder
+
+
 SPOILERS = [spoil_manifest, spoil_features, spoil_weights]
 
 
@@ -214,6 +253,19 @@ def test_spoilt_bundles_by_the_thousand(bundle, scratch, spoil, data):
 
 @QUICK
 @given(data=st.data())
+def test_a_spoilt_tokenizer_says_what_is_wrong(encoder_bundle, data):
+    spoil_tokenizer(encoder_bundle, data)
+
+
+@pytest.mark.tools
+@LONG
+@given(data=st.data())
+def test_spoilt_tokenizers_by_the_thousand(encoder_bundle, data):
+    spoil_tokenizer(encoder_bundle, data)
+
+
+@QUICK
+@given(data=st.data())
 def test_a_spoilt_input_gives_items_rejects_or_a_refusal(tmp_path_factory, data):
     spoil_input(tmp_path_factory.getbasetemp(), data)
 
@@ -230,3 +282,23 @@ def test_the_bundle_that_the_cases_start_from_loads(bundle, scratch):
     signed(folder)
     assert loads_or_says_why(folder)
     assert open_bundle(folder)["files"]
+
+
+def test_fast_takes_the_small_graph_and_says_how_often_it_differs(encoder_bundle, tmp_path):
+    folder = Path(shutil.copytree(encoder_bundle, tmp_path / "fast"))
+    shutil.copyfile(folder / "tokenizer.json.whole", folder / "tokenizer.json")
+    signed(folder)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    with pytest.raises(RequestError, match="--fast is for transformers"):
+        Labeller.load(folder, fast=True)
+    signed(folder, manifest | {"forms": {"left_out": {"model.int8.onnx": {"topics_flipped": 0.5}}}})
+    with pytest.raises(RequestError, match="no model.int8.onnx: it changed too many decisions"):
+        Labeller.load(folder, fast=True)
+    shutil.copyfile(folder / "model.onnx", folder / "model.int8.onnx")
+    form = {"topics_flipped": 0.0025, "stances_flipped": 0.01, "texts": 210}
+    signed(folder, manifest | {"forms": {"model.int8.onnx": form}, "files": manifest["files"] | {"model.int8.onnx": ""}})
+    labeller = Labeller.load(folder, fast=True)
+    said = "--fast: eight-bit weights decide 0.25% of topics and 1.00% of stances otherwise than float32 (210 texts)"
+    assert labeller.changed_by_fast == said
+    assert Labeller.load(folder).changed_by_fast is None
+    assert labeller.predict(["the boat"]) == Labeller.load(folder).predict(["the boat"])

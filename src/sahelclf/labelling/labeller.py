@@ -54,9 +54,9 @@ class Labeller:
             labeller = cls(manifest, runtime)
             labeller.graph = SMALL_GRAPH if fast else ""
             _check_runtime(runtime)
-        except ModuleNotFoundError:
+        except (ModuleNotFoundError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:  # whatever a hostile file makes numpy, zipfile, json or onnxruntime raise
+        except BaseException as error:  # what a hostile file makes numpy, json or onnxruntime raise; a panic in Rust is no Exception
             raise BundleError(f"{folder}: not readable as a labeller: {error!r}") from error
         return labeller
 
