@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from conftest import write_lines
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.labelling.inputs import open_source
-from sahelclf.labelling.labeller import Labeller
+from sahelclf.labelling.labeller import Labeller, page_of
 from sahelclf.labelling.predict import Options, predict
 from sahelclf.labelling.readers import Columns, Item, Reject
 
@@ -378,3 +378,37 @@ def test_the_flat_frame_of_python_users(labeller):
 def test_fast_is_refused_for_what_has_no_eight_bit_graph(bundle):
     with pytest.raises(RequestError, match="--fast is for transformers, and this labeller is 'tfidf'"):
         Labeller.load(bundle, fast=True)
+
+
+def test_near_copies_are_named_in_every_form(labeller, tmp_path, capsysbinary):
+    rows = [{"id": "a", "text": BOAT}, {"id": "b", "text": RAIN, "duplicate_of": "mine"}, {"id": "c", "text": f"{BOAT.upper()}."}]
+    write_lines(tmp_path / "in.jsonl", rows)
+    source = open_source(str(tmp_path / "in.jsonl"), None, Columns())
+    predict(labeller, source, None, Options(duplicates=True))
+    out, said = capsysbinary.readouterr()
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [r["duplicate_of"] for r in lines] == [None, None, "a"]
+    assert lines[1]["input_duplicate_of"] == "mine"
+    assert b"1 rows are near copies of an earlier one" in said
+    predict(labeller, source, tmp_path / "o.parquet", Options(duplicates=True))
+    flat = pd.read_parquet(tmp_path / "o.parquet")
+    assert flat.columns.tolist()[-3:] == ["dredging_con", "duplicate_of", "input_duplicate_of"]
+    assert flat["duplicate_of"].dropna().tolist() == ["a"]
+    predict(labeller, source, tmp_path / "plain.csv")
+    assert "duplicate_of" not in pd.read_csv(tmp_path / "plain.csv").columns
+
+
+def test_documents_that_copy_another_are_named(labeller, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name, text in (("a", BOAT), ("b", RAIN), ("c", BOAT)):
+        (tmp_path / "in" / f"{name}.txt").write_text(f"{text}.\n\n{text} again, and once more for the second paragraph.")
+    predict(labeller, open_source(str(tmp_path / "in"), None, Columns()), tmp_path / "o.jsonl", Options(duplicates=True))
+    rows = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert {r["id"]: r["duplicate_of"] for r in rows} == {"a.txt": None, "b.txt": None, "c.txt": "a.txt"}
+
+
+def test_pages_read_together_are_labelled_as_each_alone(labeller):
+    texts = [f"{BOAT}.", f"{RAIN}.\n\n{BOAT}.\n\n{RAIN}.", f"{RAIN}."]
+    pages = [page_of(t, None) for t in texts]
+    assert labeller.predict_pages(pages, list("abc")) == [labeller.predict_page(p, i) for p, i in zip(pages, "abc", strict=True)]
+    assert labeller.predict_pages([], []) == []

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 EPILOG = """examples:
   python -m sahelclf predict bundles/tfidf-… articles.csv --text body -o labels.csv
   python -m sahelclf predict bundles/tfidf-… pages/ -o labels.jsonl
+  python -m sahelclf predict bundles/tfidf-… archive/ -o labels.csv --duplicates --resume
   cat article.txt | python -m sahelclf predict runs:/<run id> -
 
 MODEL is a bundle folder, runs:/<run id> or models:/<name or id>. INPUT is .jsonl, .csv, .parquet, .txt or .html, any of
