@@ -1,6 +1,6 @@
 """Fine-tuning beside what a user would pick instead, Hugging Face's `Trainer` with its defaults: time, memory, F1, in one run.
 
-python benchmarks/finetuning.py [--suite FOLDER] [--ours-only]
+python benchmarks/finetuning.py [--suite FOLDER] [--texts 480] [--ours-only]
 
 Both start from the packaged encoder, on the same texts, each in a process of its own on every core. `--suite` is a clone of
 github.com/eventdata/ConfliBERT (satp_relevant, scored on its development part); without it: one fold of the corpus's topics.
@@ -94,8 +94,9 @@ def trainer(train, held):
     return epoch, int(arguments.num_train_epochs), logits, {"batch": arguments.per_device_train_batch_size, "threads": torch.get_num_threads()}
 
 
-def one(which, suite):
+def one(which, suite, texts):
     train, held = parts(suite)
+    train = train.take(range(min(texts or len(train), len(train))))
     started = time.perf_counter()
     epoch, epochs, logits, about = {"ours": ours, "trainer": trainer}[which](train, held)
     from sahelclf.evaluation.decide import best_f1
@@ -116,15 +117,16 @@ def one(which, suite):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--suite")
+    options.add_argument("--texts", type=int, help="train on the first so many texts alone")
     options.add_argument("--ours-only", action="store_true")
     options.add_argument("--one")
     args = options.parse_args()
     if args.one:
-        one(args.one, args.suite)
+        one(args.one, args.suite, args.texts)
         return
     found = {}
     for which in ("ours",) if args.ours_only else ("ours", "trainer"):
-        command = [sys.executable, __file__, "--one", which, *(["--suite", args.suite] if args.suite else [])]
+        command = [sys.executable, __file__, "--one", which, *(["--suite", args.suite] if args.suite else []), *(["--texts", str(args.texts)] if args.texts else [])]
         line = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
         found[which] = json.loads(line)
         print(line, flush=True)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from conftest import write_lines
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.labelling.inputs import open_source
-from sahelclf.labelling.labeller import Labeller
-from sahelclf.labelling.predict import predict
+from sahelclf.labelling.labeller import Labeller, page_of
+from sahelclf.labelling.predict import Options, predict
 from sahelclf.labelling.readers import Columns, Item, Reject
 
 BOAT = "The boat crews landed a catch and residents welcomed it and praised the plan"
@@ -298,11 +298,33 @@ def test_whole_articles_as_passages_are_warned_of(labeller, tmp_path, capsys):
     assert "use --unit document" in capsys.readouterr().err
 
 
-def test_rows_in_another_language_are_counted(labeller, tmp_path, capsys):
-    write_lines(tmp_path / "a.jsonl", [{"text": "Le gouvernement a annoncé hier soir que les frontières resteraient fermées jusqu'à nouvel ordre."}])
-    run(labeller, tmp_path / "a.jsonl", tmp_path / "o.jsonl")
+FRENCH = "Le gouvernement a annoncé hier soir que les frontières resteraient fermées jusqu'à nouvel ordre."
+
+
+def test_rows_in_another_language_are_rejected_and_counted(labeller, tmp_path, capsys):
+    write_lines(tmp_path / "a.jsonl", [{"id": "f", "text": FRENCH}, {"id": "e", "text": BOAT}])
+    summary = run(labeller, tmp_path / "a.jsonl", tmp_path / "o.jsonl")
+    assert [json.loads(line)["id"] for line in (tmp_path / "o.jsonl").read_text().splitlines()] == ["e"]
+    reject = json.loads((tmp_path / "o.jsonl.rejects.jsonl").read_text())
+    assert (reject["id"], reject["reason"]) == ("f", "language: fr; the model was trained on en; --any-language labels it all the same")
+    assert (summary.labelled, summary.rejected, summary.foreign) == (1, 1, {"fr": 1})
+    assert "1 of them in languages that the model was not trained on (fr 1)" in capsys.readouterr().err
+
+
+def test_any_language_labels_them_and_warns(labeller, tmp_path, capsys):
+    write_lines(tmp_path / "a.jsonl", [{"text": FRENCH}])
+    predict(labeller, open_source(str(tmp_path / "a.jsonl"), None, Columns()), tmp_path / "o.jsonl", Options(any_language=True))
     assert json.loads((tmp_path / "o.jsonl").read_text())["language"] == "fr"
-    assert "1 rows seem to be in languages that the model was not trained on (fr 1)" in capsys.readouterr().err
+    assert "1 rows seem to be in languages that the model was not trained on (fr 1); do not trust" in capsys.readouterr().err
+
+
+def test_a_document_in_another_language_is_rejected_as_a_whole(labeller, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("\n\n".join([FRENCH, FRENCH.upper(), "A line in English stands here."]))
+    (tmp_path / "in" / "b.txt").write_text("\n\n".join([f"{BOAT}.", f"{RAIN}.", "Ils ont dit: tout va bien au port."]))
+    run(labeller, tmp_path / "in", tmp_path / "o.jsonl")
+    assert [json.loads(line)["id"] for line in (tmp_path / "o.jsonl").read_text().splitlines()] == ["b.txt"]
+    assert "language: fr" in (tmp_path / "o.jsonl.rejects.jsonl").read_text()
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(labeller, tmp_path):
@@ -351,3 +373,42 @@ def test_the_flat_frame_of_python_users(labeller):
     frame = labeller.frame([BOAT, RAIN])
     assert len(frame) == 2
     assert frame["fishing_holds"].tolist() == [True, False]
+
+
+def test_fast_is_refused_for_what_has_no_eight_bit_graph(bundle):
+    with pytest.raises(RequestError, match="--fast is for transformers, and this labeller is 'tfidf'"):
+        Labeller.load(bundle, fast=True)
+
+
+def test_near_copies_are_named_in_every_form(labeller, tmp_path, capsysbinary):
+    rows = [{"id": "a", "text": BOAT}, {"id": "b", "text": RAIN, "duplicate_of": "mine"}, {"id": "c", "text": f"{BOAT.upper()}."}]
+    write_lines(tmp_path / "in.jsonl", rows)
+    source = open_source(str(tmp_path / "in.jsonl"), None, Columns())
+    predict(labeller, source, None, Options(duplicates=True))
+    out, said = capsysbinary.readouterr()
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [r["duplicate_of"] for r in lines] == [None, None, "a"]
+    assert lines[1]["input_duplicate_of"] == "mine"
+    assert b"1 rows are near copies of an earlier one" in said
+    predict(labeller, source, tmp_path / "o.parquet", Options(duplicates=True))
+    flat = pd.read_parquet(tmp_path / "o.parquet")
+    assert flat.columns.tolist()[-3:] == ["dredging_con", "duplicate_of", "input_duplicate_of"]
+    assert flat["duplicate_of"].dropna().tolist() == ["a"]
+    predict(labeller, source, tmp_path / "plain.csv")
+    assert "duplicate_of" not in pd.read_csv(tmp_path / "plain.csv").columns
+
+
+def test_documents_that_copy_another_are_named(labeller, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name, text in (("a", BOAT), ("b", RAIN), ("c", BOAT)):
+        (tmp_path / "in" / f"{name}.txt").write_text(f"{text}.\n\n{text} again, and once more for the second paragraph.")
+    predict(labeller, open_source(str(tmp_path / "in"), None, Columns()), tmp_path / "o.jsonl", Options(duplicates=True))
+    rows = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert {r["id"]: r["duplicate_of"] for r in rows} == {"a.txt": None, "b.txt": None, "c.txt": "a.txt"}
+
+
+def test_pages_read_together_are_labelled_as_each_alone(labeller):
+    texts = [f"{BOAT}.", f"{RAIN}.\n\n{BOAT}.\n\n{RAIN}.", f"{RAIN}."]
+    pages = [page_of(t, None) for t in texts]
+    assert labeller.predict_pages(pages, list("abc")) == [labeller.predict_page(p, i) for p, i in zip(pages, "abc", strict=True)]
+    assert labeller.predict_pages([], []) == []

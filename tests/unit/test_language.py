@@ -1,7 +1,12 @@
+import json
+from pathlib import Path
+
 import py3langid
 import pytest
 
-from sahelclf.labelling.language import LANGUAGES, recognise
+from sahelclf.labelling.language import LANGUAGES, recognise, surely_foreign
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -37,3 +42,26 @@ def test_the_shared_recogniser_of_the_package_stays_as_it_is():
     before = py3langid.classify(latin)[0]
     recognise(latin)
     assert py3langid.classify(latin)[0] == before == "la"
+
+
+def test_only_what_is_surely_another_language_is_foreign():
+    french = "Le gouverneur de la province a dit mardi que le convoi était arrivé au port."
+    assert surely_foreign(french, recognise(french), ["en"])
+    assert not surely_foreign(french, recognise(french), ["fr", "en"])
+    assert not surely_foreign(french, recognise(french), ["bm"])  # Bambara is unknown to the recogniser: it may be what it takes for French
+    names = "Lieutenant-General Michiel van der Laan, Mission Commander, informed"
+    assert recognise(names) == "nl"
+    assert not surely_foreign(names, "nl", ["en"])
+    assert not surely_foreign("Ok 12", "und", ["en"])
+
+
+def test_no_passage_of_the_committed_corpus_is_foreign(committed_passages):
+    texts = [json.loads(line)["text"] for line in committed_passages]
+    openings = [" ".join(t.split()[:words]) for t in texts[::4] for words in (8, 12)]
+    strange = [t for t in texts + openings if surely_foreign(t, recognise(t), ["en"])]
+    assert strange == []
+
+
+@pytest.fixture
+def committed_passages():
+    return (REPOSITORY / "annotations" / "passages.jsonl").read_text(encoding="utf-8").splitlines()

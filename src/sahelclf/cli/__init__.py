@@ -56,8 +56,8 @@ def _guarded(command: str, args: list[str]) -> int:
         sys.stdout.flush()
     except SahelclfError as error:
         return _complain(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _complain("stopped; nothing half-written was left", 130)
+    except KeyboardInterrupt as stop:
+        return _complain(str(stop) or "stopped; nothing half-written was left", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away, as `head` does
         return 0

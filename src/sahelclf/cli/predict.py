@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 EPILOG = """examples:
   python -m sahelclf predict bundles/tfidf-… articles.csv --text body -o labels.csv
   python -m sahelclf predict bundles/tfidf-… pages/ -o labels.jsonl
+  python -m sahelclf predict bundles/tfidf-… archive/ -o labels.csv --duplicates --resume
   cat article.txt | python -m sahelclf predict runs:/<run id> -
 
 MODEL is a bundle folder, runs:/<run id> or models:/<name or id>. INPUT is .jsonl, .csv, .parquet, .txt or .html, any of
@@ -30,24 +31,29 @@ def run(args: list[str]) -> int:
     p.add_argument("--unit", choices=["passage", "document"], help="default: passage for rows, document for .txt and .html")
     for word in ("text", "id", "title", "date"):
         p.add_argument(f"--{word}", metavar="COLUMN", help=f"the column that holds the {word} (default: {word})")
+    p.add_argument("--resume", action="store_true", help="keep what is done beside OUT; after a kill, the same command goes on")
+    p.add_argument("--any-language", action="store_true", help="label rows in languages that the model was not trained on too")
+    p.add_argument("--duplicates", action="store_true", help="add duplicate_of: the first row that a row is a near copy of")
+    p.add_argument("--fast", action="store_true", help="a transformer's eight-bit weights; how often it decides otherwise is told")
     options = p.parse_args(args)
 
     from sahelclf.labelling.inputs import open_source
-    from sahelclf.labelling.predict import predict
+    from sahelclf.labelling.predict import Options, predict
     from sahelclf.labelling.readers import Columns
 
     columns = Columns(options.text, options.id, options.title, options.date)
     source = open_source(options.input, options.unit, columns)
-    predict(load_labeller(options.model), source, Path(options.out) if options.out else None)
+    asked = Options(options.resume, options.any_language, options.duplicates)
+    predict(load_labeller(options.model, fast=options.fast), source, Path(options.out) if options.out else None, asked)
     return 0
 
 
-def load_labeller(model: str) -> "Labeller":
+def load_labeller(model: str, *, fast: bool = False) -> "Labeller":
     """A labeller from a folder, or from MLflow where MODEL is a URI."""
     from sahelclf.labelling.labeller import Labeller
 
     with local_bundle(model) as folder:
-        return Labeller.load(folder)
+        return Labeller.load(folder, fast=fast)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from sahelclf.errors import RequestError
@@ -33,10 +34,16 @@ class Source:
 
     def items(self) -> Iterator[Found]:
         """Every row and page, in order."""
+        for _, found in self.items_from(0, 0):
+            yield found
+
+    def items_from(self, file: int, taken: int) -> Iterator[tuple[int, Found]]:
+        """Rows and pages with the number of their file, after the first `taken` of the file numbered `file`."""
         if not self.paths:
-            yield from stream_items(self.stdin, self.unit, self.columns)
-        for path in self.paths:
-            yield from file_items(path, self._name(path), self.unit, self.columns)
+            yield from ((0, found) for found in islice(stream_items(self.stdin, self.unit, self.columns), taken, None))
+        for number, path in enumerate(self.paths[file:], start=file):
+            found = file_items(path, self._name(path), self.unit, self.columns)
+            yield from ((number, f) for f in islice(found, taken if number == file else 0, None))
 
     def _name(self, path: Path) -> str:
         """What ids of a file begin with: '' for a single file of rows, else its path below the folder that was named."""

@@ -11,8 +11,8 @@ from sahelclf.corpus.passages import cut_passages
 from sahelclf.errors import BundleError, RequestError
 from sahelclf.evaluation import decide
 from sahelclf.export.load import open_bundle
-from sahelclf.labelling.language import recognise
-from sahelclf.models.onnx_reader import BlendLabeller, EmbeddingLabeller
+from sahelclf.labelling.language import READ_OF_DOCUMENT, recognise
+from sahelclf.models.onnx_reader import BlendLabeller, EmbeddingLabeller, OnnxLabeller
 from sahelclf.models.plain import WORDS, PlainLabeller, Reader, sigmoid, split_heads
 from sahelclf.models.registry import read_labeller
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 LONGEST_NGRAM = 8
+LARGEST_NUMBER = 1e9
+SMALL_GRAPH = "model.int8.onnx"
 
 
 class Labeller:
@@ -29,6 +31,7 @@ class Labeller:
     def __init__(self, manifest: dict[str, Any], runtime: Reader) -> None:
         self.manifest = manifest
         self.runtime = runtime
+        self.graph = ""
         self.topics: tuple[str, ...] = tuple(manifest["topics"])
         self.stances: tuple[str, ...] = tuple(manifest["stances"])
         documents = manifest["documents"]
@@ -37,22 +40,39 @@ class Labeller:
         )
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Labeller":
-        """Load a bundle folder; it is checked first, and refused where a byte of it has changed."""
+    def load(cls, folder: str | Path, *, fast: bool = False) -> "Labeller":
+        """Load a bundle folder; it is checked first, and refused where a byte of it has changed.
+
+        `fast` takes the eight-bit graph of a transformer, where its bundle has one.
+        """
         manifest = open_bundle(Path(folder))
+        if fast:
+            _need_small_graph(folder, manifest)
         try:
             _check_manifest(manifest)
-            runtime = read_labeller(manifest["kind"], Path(folder))
+            runtime = OnnxLabeller.load(folder, SMALL_GRAPH) if fast else read_labeller(manifest["kind"], Path(folder))
             labeller = cls(manifest, runtime)
+            labeller.graph = SMALL_GRAPH if fast else ""
             _check_runtime(runtime)
-        except ModuleNotFoundError:
+        except (ModuleNotFoundError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:  # whatever a hostile file makes numpy, zipfile, json or onnxruntime raise
+        except BaseException as error:  # what a hostile file makes numpy, json or onnxruntime raise; a panic in Rust is no Exception
             raise BundleError(f"{folder}: not readable as a labeller: {error!r}") from error
         return labeller
 
-    def predict(self, texts: Sequence[str], ids: Sequence[str] | None = None) -> list[Row]:
-        """One row a passage, in order; ids default to row numbers from 0."""
+    @property
+    def changed_by_fast(self) -> str | None:
+        """How often the eight-bit graph decides otherwise, as measured when the bundle was written; None without it."""
+        if not self.graph:
+            return None
+        form = self.manifest["forms"][self.graph]
+        topics, stances = f"{form['topics_flipped']:.2%}", f"{form['stances_flipped']:.2%}"
+        return f"--fast: eight-bit weights decide {topics} of topics and {stances} of stances otherwise than float32 ({form['texts']} texts)"
+
+    def predict(
+        self, texts: Sequence[str], ids: Sequence[str] | None = None, languages: Sequence[str] | None = None
+    ) -> list[Row]:
+        """One row a passage, in order; ids default to row numbers from 0, languages to what is recognised."""
         if isinstance(texts, str):
             raise RequestError("predict takes a sequence of texts, found one text; put it in a list")
         texts = list(texts)
@@ -63,21 +83,33 @@ class Labeller:
         if len(names) != len(texts):
             raise RequestError(f"predict: {len(texts)} texts and {len(names)} ids; expected as many")
         p, stance = self._probabilities(texts)
-        return [self._row(i, "passage", t, self._topics(p[k], stance[k])) for k, (i, t) in enumerate(zip(names, texts, strict=True))]
+        spoken = map(recognise, texts) if languages is None else languages
+        return [_row(i, "passage", s, self._topics(p[k], stance[k])) for k, (i, s) in enumerate(zip(names, spoken, strict=True))]
+
+    def predict_pages(self, pages: Sequence[Page], ids: Sequence[str]) -> list[Row]:
+        """Cleaned pages at both levels, their passages read together; see the design for the row of a document."""
+        if not pages:
+            return []
+        p, stance = self._probabilities([s.text for page in pages for s in page.passages])
+        edges = np.cumsum([len(page.passages) for page in pages])[:-1]
+        parts = zip(pages, ids, np.split(p, edges), np.split(stance, edges), strict=True)
+        return [self._page_row(page, i, q, s) for page, i, q, s in parts]
 
     def predict_page(self, page: Page, id_: str) -> Row:
-        """A cleaned page at both levels; see the design for the row of a document."""
+        """One cleaned page."""
+        return self.predict_pages([page], [id_])[0]
+
+    def _page_row(self, page: Page, id_: str, p: np.ndarray, stance: np.ndarray) -> Row:
         passages = list(page.passages)
-        p, stance = self._probabilities([s.text for s in passages])
         pooled, mean, evidence = decide.pool(p, stance, decide.word_counts([s.text for s in passages]), np.array([0]))
         document_p = sigmoid(pooled * self._scale + self._offset)[0]
         topics = self._topics(document_p, mean[0], self._thresholds)
         for k, topic in enumerate(self.topics):
             topics[topic]["evidence"] = int(evidence[0, k])
-        row = self._row(id_, "document", page.text, topics)
+        row = _row(id_, "document", recognise(page.text, READ_OF_DOCUMENT), topics)
         row |= {"title": page.title or None, "date": page.date}
         row["passages"] = [
-            self._row(f"{id_}#{k}", "passage", s.text, self._topics(p[k], stance[k])) | {"text": s.text, "start": s.start, "end": s.end}
+            _row(f"{id_}#{k}", "passage", recognise(s.text), self._topics(p[k], stance[k])) | {"text": s.text, "start": s.start, "end": s.end}
             for k, s in enumerate(passages)
         ]
         row["dropped"] = [{"text": d.text, "reason": d.reason} for d in page.dropped]
@@ -112,8 +144,20 @@ class Labeller:
             }
         return found
 
-    def _row(self, id_: str, unit: str, text: str, topics: dict[str, Any]) -> Row:
-        return {"id": id_, "unit": unit, "language": recognise(text), "topics": topics}
+
+def _row(id_: str, unit: str, language: str, topics: dict[str, Any]) -> Row:
+    return {"id": id_, "unit": unit, "language": language, "topics": topics}
+
+
+def _need_small_graph(folder: str | Path, manifest: dict[str, Any]) -> None:
+    forms = manifest.get("forms")
+    if manifest.get("kind") != "transformer" or not isinstance(forms, dict):
+        raise RequestError(f"{folder}: --fast is for transformers, and this labeller is {manifest.get('model')!r}; leave --fast away")
+    form = forms.get(SMALL_GRAPH)
+    measured = isinstance(form, dict) and all(isinstance(form.get(k), int | float) for k in ("topics_flipped", "stances_flipped", "texts"))
+    if SMALL_GRAPH not in manifest["files"] or not measured:
+        why = f": it changed too many decisions ({forms['left_out']})" if "left_out" in forms else ""
+        raise RequestError(f"{folder}: this bundle has no {SMALL_GRAPH}{why}; leave --fast away")
 
 
 def _check_manifest(manifest: dict[str, Any]) -> None:
@@ -122,6 +166,11 @@ def _check_manifest(manifest: dict[str, Any]) -> None:
         raise ValueError(f"pooling {pooling!r}; this sahelclf knows {decide.POOLING!r}")
     if not all(isinstance(name, str) for name in [*languages, *manifest["topics"], *manifest["stances"], *manifest["training_texts"]]):
         raise TypeError("languages, topics, stances or training_texts that are no text")
+    for name in ("scale", "offset", "thresholds"):
+        for topic in manifest["topics"]:
+            value = manifest["documents"][name][topic]
+            if not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
+                raise ValueError(f"documents.{name}.{topic}: {value!r}; expected a number")
 
 
 def _check_runtime(runtime: Reader) -> None:

@@ -1,157 +1,129 @@
-"""Writers: rows as JSON lines, or the flat table as CSV or Parquet; written aside and renamed at the end."""
+"""Writers: rows as JSON lines, or the flat table as CSV or Parquet.
+
+Rows are first encoded into pieces that can be appended to a file and cut off again: lines, or for Parquet whole Arrow
+streams. `finish` turns a file of pieces into what OUT's name asks for. So a job that was killed and went on writes the same
+bytes as one that was not.
+"""
 
 import csv
 import gzip
 import io
 import json
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, BinaryIO
 
-from sahelclf.aside import aside_of
-from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.errors import RequestError
+from sahelclf.labelling.job import Job
 from sahelclf.labelling.labeller import Row, flat_rows
 from sahelclf.labelling.readers import suffix_of
 
-
-class _Form(Protocol):
-    def write(self, rows: Sequence[Row]) -> None: ...
-    def close(self) -> None: ...
+ROWS_IN_GROUP = 50_000
 
 
 class Output:
-    """Where labelled rows go. Used as a context: the file takes its name only when all went well."""
+    """Encodes rows and appends them to a stream."""
 
-    def __init__(self, path: Path | None, topics: Sequence[str], stances: Sequence[str], carried: Sequence[str]) -> None:
-        self.path = path
-        self._types = _flat_types(topics, stances) | dict.fromkeys(carried, "string")
+    def __init__(self, path: Path | None, stream: BinaryIO, topics: Sequence[str], stances: Sequence[str], carried: Sequence[str]) -> None:
+        self._stream, self._kind = stream, kind_of(path)
         self._topics, self._stances, self._carried = topics, stances, carried
-        self._kind = ".jsonl" if path is None else suffix_of(path)
-        if self._kind not in {".jsonl", ".ndjson", ".csv", ".parquet"}:
-            raise RequestError(f"{path}: unknown form {self._kind!r}; expected .jsonl, .csv or .parquet, plain or as .gz or .zst")
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise RequestError(f"{path}: {'a folder' if path.is_dir() else 'its folder does not exist'}; expected a file in a folder that does")
+        self._types = _flat_types(topics, stances) | dict.fromkeys(carried, "string")
 
-    def __enter__(self) -> Self:
-        if self.path is None:
-            self._aside, self._raw = None, sys.stdout.buffer
-        else:
-            try:
-                self._aside = aside_of(self.path)
-                self._raw = self._aside.open("wb")
-            except OSError as error:
-                raise SahelclfError(f"{self.path}: cannot be written: {error.strerror}") from error
-        self._stream = _compressed(self._raw, self.path)
-        self._form = self._make_form()
-        return self
-
-    def _make_form(self) -> _Form:
+    def begin(self) -> None:
+        """Write what stands before the first row."""
         if self._kind == ".csv":
-            return _Csv(self._stream, [*self._types])
-        return _Parquet(self._stream, self._types) if self._kind == ".parquet" else _Jsonl(self._stream)
+            self._stream.write(_csv_lines([[*self._types]]))
 
     def write(self, rows: Sequence[Row]) -> None:
         """Write some rows."""
-        if self._kind in {".jsonl", ".ndjson"}:
-            self._form.write(rows)
+        if self._kind == ".jsonl":
+            self._stream.write("".join(json.dumps(r, ensure_ascii=False, default=str) + "\n" for r in rows).encode("utf-8"))
             return
-        flat = [(row, line) for row in rows for line in flat_rows(row, self._topics, self._stances)]
-        self._form.write([line | {k: row.get(k) for k in self._carried} for row, line in flat])
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        failure: OSError | None = None
-        try:
-            self._form.close()
-            if self._stream is not self._raw:
-                self._stream.close()
-            self._raw.flush()
-            if self._aside is not None:
-                self._raw.close()
-                if kind is None and self.path is not None:
-                    self._aside.replace(self.path)
-        except OSError as closing:
-            failure = closing
-        if self._aside is not None and (kind is not None or failure):
-            with suppress(OSError):
-                self._raw.close()
-            self._aside.unlink(missing_ok=True)
-        if failure and kind is None:
-            raise failure
+        pairs = [(row, line) for row in rows for line in flat_rows(row, self._topics, self._stances)]
+        flat = [line | {k: row.get(k) for k in self._carried} for row, line in pairs]
+        if self._kind == ".csv":
+            self._stream.write(_csv_lines([[_cell(row.get(k)) for k in self._types] for row in flat]))
+        elif flat:
+            _write_arrow(self._stream, flat, self._types)
 
 
 class Rejects:
-    """`OUT.rejects.jsonl`, made when the first row is rejected; to stdout's user they are counted on stderr alone."""
+    """Lines of `OUT.rejects.jsonl`; to stdout's user they are counted on stderr alone."""
 
-    def __init__(self, output: Path | None) -> None:
-        self.path = output.with_name(output.name + ".rejects.jsonl") if output else None
-        self.count = 0
-        self.first: list[str] = []
-        self._lines: Any = None
-        self._aside = Path()
+    def __init__(self, stream: BinaryIO | None, count: int, first: list[str]) -> None:
+        self.count, self.first, self._stream = count, first, stream
 
     def add(self, where: str, reason: str, id_: str | None) -> None:
         """Note one."""
         self.count += 1
         if len(self.first) < 3:
             self.first.append(f"{where}: {reason}")
-        if self.path is not None:
-            if self._lines is None:
-                self._aside = aside_of(self.path)
-                self._lines = self._aside.open("w", encoding="utf-8")
+        if self._stream is not None:
             record = {"where": where, "id": id_, "reason": reason}
-            self._lines.write(json.dumps(record, ensure_ascii=False) + "\n")
-
-    def close(self, *, keep: bool) -> None:
-        """Give the file its name, or drop it; a file of an earlier run goes where there is nothing to reject."""
-        if self.path is None:
-            return
-        if self._lines is not None:
-            self._lines.close()
-            self._aside.replace(self.path) if keep else self._aside.unlink()
-        elif keep:
-            self.path.unlink(missing_ok=True)
+            self._stream.write((json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8"))
 
 
-def _compressed(raw: Any, path: Path | None) -> Any:
-    suffix = path.suffix.lower() if path else ""
-    if suffix == ".gz":
-        return gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)
-    if suffix == ".zst":
-        import zstandard
-
-        return zstandard.ZstdCompressor().stream_writer(raw, closefd=False)
-    return raw
+def check_form(path: Path) -> None:
+    """Refuse an OUT that cannot be written, before any work."""
+    kind_of(path)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise RequestError(f"{path}: {'a folder' if path.is_dir() else 'its folder does not exist'}; expected a file in a folder that does")
 
 
-class _Jsonl:
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-
-    def write(self, rows: Sequence[Row]) -> None:
-        self.stream.write("".join(json.dumps(r, ensure_ascii=False, default=str) + "\n" for r in rows).encode("utf-8"))
-
-    def close(self) -> None:
-        """Nothing is held back."""
+def kind_of(path: Path | None) -> str:
+    """The form of OUT: .jsonl, .csv or .parquet; standard output takes JSON lines."""
+    kind = ".jsonl" if path is None else suffix_of(path)
+    if kind not in {".jsonl", ".ndjson", ".csv", ".parquet"}:
+        raise RequestError(f"{path}: unknown form {kind!r}; expected .jsonl, .csv or .parquet, plain or as .gz or .zst")
+    return ".jsonl" if kind == ".ndjson" else kind
 
 
-class _Csv:
-    def __init__(self, stream: Any, header: list[str]) -> None:
-        self.stream, self.header = stream, header
-        self._put([header])
+def stdout_stream() -> BinaryIO:
+    """Where rows go without OUT."""
+    return sys.stdout.buffer
 
-    def _put(self, rows: Sequence[Sequence[Any]]) -> None:
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows(rows)
-        self.stream.write(text.getvalue().encode("utf-8"))
 
-    def write(self, rows: Sequence[Row]) -> None:
-        self._put([[_cell(row.get(k)) for k in self.header] for row in rows])
+def finish(job: Job) -> str:
+    """Make the job's rows what OUT's name asks for; returns the file's name. Lines that are not compressed are so already.
 
-    def close(self) -> None:
-        """Nothing is held back."""
+    Compressed in one piece at the end, not a piece a checkpoint: pandas reads the first frame of a .zst alone and says nothing.
+    """
+    rows = job.parts["rows"]
+    rows.flush()
+    if kind_of(job.out) == ".parquet":
+        with _opened(job) as stream:
+            _join_arrow(job.folder / "rows", stream)
+    elif job.out.suffix.lower() in {".gz", ".zst"}:
+        with _opened(job) as stream, (job.folder / "rows").open("rb") as plain:
+            for piece in iter(lambda: plain.read(1 << 20), b""):
+                stream.write(piece)
+    else:
+        return "rows"
+    return "final"
+
+
+@contextmanager
+def _opened(job: Job) -> Iterator[Any]:
+    with (job.folder / "final").open("wb") as raw:
+        suffix = job.out.suffix.lower()
+        if suffix == ".gz":
+            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as stream:
+                yield stream
+        elif suffix == ".zst":
+            import zstandard
+
+            with zstandard.ZstdCompressor().stream_writer(raw, closefd=False) as stream:
+                yield stream
+        else:
+            yield raw
+
+
+def _csv_lines(rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode("utf-8")
 
 
 def _cell(value: Any) -> Any:
@@ -160,24 +132,33 @@ def _cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else value
 
 
-class _Parquet:
-    def __init__(self, stream: Any, types: dict[str, str]) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+def _write_arrow(stream: BinaryIO, rows: Sequence[Row], types: dict[str, str]) -> None:
+    import pyarrow as pa
 
-        self.schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in types.items()])
-        self.writer = pq.ParquetWriter(stream, self.schema)
-        self.strings = {name for name, kind in types.items() if kind == "string"}
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in types.items()])
+    columns = {n: [_text(r.get(n)) if kind == "string" else r.get(n) for r in rows] for n, kind in types.items()}
+    piece = io.BytesIO()
+    with pa.ipc.new_stream(piece, schema) as writer:
+        writer.write_table(pa.table(columns, schema=schema))
+    stream.write(piece.getvalue())
 
-    def write(self, rows: Sequence[Row]) -> None:
-        import pyarrow as pa
 
-        columns = {n: [_text(r.get(n)) if n in self.strings else r.get(n) for r in rows] for n in self.schema.names}
-        self.writer.write_table(pa.table(columns, schema=self.schema))
+def _join_arrow(pieces: Path, stream: Any) -> None:
+    """Arrow streams, one after another in a file, to one Parquet file with row groups of a useful size."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    def close(self) -> None:
-        """Write the footer."""
-        self.writer.close()
+    writer: Any = None
+    waiting: list[Any] = []
+    end = pieces.stat().st_size
+    with pieces.open("rb") as source:
+        while source.tell() < end:
+            waiting.append(pa.ipc.open_stream(source).read_all())
+            writer = writer or pq.ParquetWriter(stream, waiting[0].schema)
+            if sum(t.num_rows for t in waiting) >= ROWS_IN_GROUP or source.tell() >= end:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting = []
+    writer.close()
 
 
 def _text(value: Any) -> str | None:

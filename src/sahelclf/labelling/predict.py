@@ -1,80 +1,222 @@
 """`predict`: a stream of items through a labeller into rows and rejects, in order, with memory that does not grow."""
 
-import sys
+import hashlib
+import json
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
-from statistics import median
-from typing import Any
+from tempfile import TemporaryFile
 
-from tqdm import tqdm
-
+from sahelclf import __version__
 from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.labelling import advice
+from sahelclf.labelling.advice import Summary
+from sahelclf.labelling.copies import Copies
 from sahelclf.labelling.inputs import Source
+from sahelclf.labelling.job import Job, Progress, input_sha256
 from sahelclf.labelling.labeller import Labeller, Row, page_of
-from sahelclf.labelling.outputs import Output, Rejects
+from sahelclf.labelling.language import READ, READ_OF_DOCUMENT, recognise, surely_foreign
+from sahelclf.labelling.outputs import Output, Rejects, check_form, finish, stdout_stream
 from sahelclf.labelling.readers import Found, Item, Reject
 
-BATCH = 256
-LONG_ROW_WORDS = 200
-BIG_JOB = 5_000
-ESTIMATE_AFTER = 1_024
-RESERVED = ("id", "unit", "language", "topics", "title", "date", "passages", "dropped", "text", "start", "end", "passage")
+CHUNK = {"passage": 1024, "document": 64}  # read together: encoders take texts of like length from among them
+CHUNK_CHARACTERS = 4_000_000
+RESERVED = (
+    *("id", "unit", "language", "topics", "title", "date", "passages", "dropped", "text", "start", "end", "passage"),
+    "duplicate_of",
+)
+Chunk = list[tuple[int, Found]]
 
 
-@dataclass
-class Summary:
-    """What a job did."""
+@dataclass(frozen=True)
+class Options:
+    """What a job may be asked besides its input and output."""
 
-    labelled: int = 0
-    rejected: int = 0
-    seconds: float = 0.0
-    languages: dict[str, int] = field(default_factory=dict)
-    words: list[int] = field(default_factory=list)
-    holds: dict[str, int] = field(default_factory=dict)
+    resume: bool = False
+    any_language: bool = False
+    duplicates: bool = False
 
 
-def predict(labeller: Labeller, source: Source, output: Path | None) -> Summary:
+def predict(labeller: Labeller, source: Source, out: Path | None, options: Options | None = None) -> Summary:
     """Label everything that the source gives; raise where not one row could be labelled."""
-    _refuse_same_file(source, output)
-    items = source.items()
-    first = _first_batches(items)
-    if not first:
-        raise RequestError(f"{_names(source)}: nothing in it; expected at least one row")
-    carried = _carried(first, labeller, source.unit)
-    summary = Summary()
-    rejects = Rejects(output)
-    labeller.predict(["The first text loads the language model, so that the clock measures labelling."])
-    started = time.perf_counter()
-    whole = False
-    try:
-        with Output(output, labeller.topics, labeller.stances, carried) as out, _progress(source) as bar:
-            for batch in _batches(first, items):
-                rows = _label(labeller, source.unit, batch, rejects)
-                out.write(rows)
-                _count(summary, rows, batch)
-                bar.update(len(batch))
-                measured = summary.labelled + rejects.count
-                if ESTIMATE_AFTER < measured <= ESTIMATE_AFTER + BATCH:
-                    _estimate(source, measured, time.perf_counter() - started)
-            if not summary.labelled:
-                raise SahelclfError(f"{_names(source)}: no row could be labelled; {rejects.first[0]}")
-        whole = True
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise SahelclfError(f"{output or 'standard output'}: {error.strerror or error}; nothing half-written was left there") from error
-    finally:
-        rejects.close(keep=whole or not summary.labelled)
-    summary.rejected, summary.seconds = rejects.count, time.perf_counter() - started
-    _advise(summary, labeller, source, rejects)
-    return summary
+    options = options or Options()
+    if out is not None:
+        _refuse_same_file(source, out)
+        check_form(out)
+    elif options.resume:
+        raise RequestError("--resume goes with -o OUT: what a killed job wrote is kept beside OUT")
+    with ExitStack() as stack:
+        try:
+            job = None if out is None else stack.enter_context(Job(out, _about(labeller, source, options), resume=options.resume))
+            return _Run(labeller, source, options, job, stack).run()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise SahelclfError(f"{out or 'standard output'}: {error.strerror or error}; {_left(options)}") from error
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"stopped; {_left(options)}") from None
 
 
-def _refuse_same_file(source: Source, output: Path | None) -> None:
-    if output is not None and any(p.exists() and output.exists() and p.samefile(output) for p in source.paths):
+def _left(options: Options) -> str:
+    return "what was done is kept; the same command goes on with it" if options.resume else "nothing half-written was left there"
+
+
+class _Run:
+    """One process's share of a job."""
+
+    def __init__(self, labeller: Labeller, source: Source, options: Options, job: Job | None, stack: ExitStack) -> None:
+        self.labeller, self.source, self.options, self.job = labeller, source, options, job
+        self.progress = job.progress if job else Progress({}, resumable=False)
+        self.summary = Summary(**self.progress.summary)
+        parts = job.parts if job else {}
+        self.rejects = Rejects(parts.get("rejects"), self.summary.rejected, self.summary.first)
+        self.stream = parts.get("rows", stdout_stream())
+        self.copies = None
+        if options.duplicates and not self.progress.final:
+            scratch = None if job else stack.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
+            self.copies = Copies(scratch or parts["copies"])
+
+    def run(self) -> Summary:
+        if not self.progress.final:
+            self._label_all()
+        if self.job and self.summary.labelled:
+            self.job.finish(self.progress.final or finish(self.job), rejected=self.rejects.count)
+        elif self.job:
+            self.job.give_up()
+        if not self.summary.labelled:
+            raise SahelclfError(f"{_names(self.source)}: no row could be labelled; {self.summary.first[0]}")
+        rejects_path = self.job.rejects_path if self.job else None
+        advice.at_the_end(self.summary, self.labeller, self.source, rejects_path, labelled_others=self.options.any_language)
+        return self.summary
+
+    def _label_all(self) -> None:
+        earlier = self.summary.labelled + self.rejects.count
+        chunks = _chunks(self.source, self.progress)
+        if not earlier:
+            chunks = self._begin(chunks)
+        else:
+            advice.say(f"going on after {earlier:,} rows")
+        output = Output(
+            self.job.out if self.job else None, self.stream, self.labeller.topics, self.labeller.stances, self.progress.carried
+        )
+        if not earlier:
+            output.begin()
+        self.labeller.predict(["The first text loads the language model, so that the clock measures labelling."])
+        clock = advice.Clock(self.source, earlier, resumable=self.options.resume)
+        started, before = time.perf_counter(), self.summary.seconds
+        with clock.bar:
+            for chunk in chunks:
+                rows = self._label([found for _, found in chunk])
+                output.write(rows)
+                self.summary.count(rows, [found for _, found in chunk])
+                self.summary.seconds = before + time.perf_counter() - started
+                self._checkpoint(chunk)
+                clock.tick(len(chunk))
+
+    def _begin(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Settle the columns that a table carries, by the rows up to the first good one and those read with it."""
+        first: Chunk = []
+        for chunk in chunks:
+            first += chunk
+            if any(isinstance(found, Item) for _, found in chunk):
+                break
+        if not first:
+            raise RequestError(f"{_names(self.source)}: nothing in it; expected at least one row")
+        names: dict[str, None] = {"duplicate_of": None} if self.options.duplicates else {}
+        names |= dict.fromkeys(("title", "date")) if self.source.unit == "document" else {}
+        for _, found in first:
+            if isinstance(found, Item):
+                names |= dict.fromkeys(_extra(found, self.labeller))
+        self.progress.carried = list(names)
+        return chain([first], chunks)
+
+    def _checkpoint(self, chunk: Chunk) -> None:
+        last = chunk[-1][0]
+        if last != self.progress.file:
+            self.progress.file, self.progress.taken = last, 0
+        self.progress.taken += sum(file == last for file, _ in chunk)
+        self.summary.rejected, self.summary.first = self.rejects.count, self.rejects.first
+        self.progress.summary = asdict(self.summary)
+        if self.job:
+            self.job.keep()
+
+    def _label(self, chunk: list[Found]) -> list[Row]:
+        """Rows of the good ones in order; the others are rejected."""
+        as_document = self.source.unit == "document"
+        good, languages = [], []
+        for found in chunk:
+            item, reason = (_as_page(found) if as_document else found), ""
+            if not isinstance(item, Item):
+                self.rejects.add(item.where, item.reason, item.id)
+                continue
+            text, read = (item.page.text, READ_OF_DOCUMENT) if item.page else (item.text, READ)
+            language = recognise(text, read)
+            if not self.options.any_language and (reason := self._foreign(text, language, read)):
+                self.summary.foreign[language] = self.summary.foreign.get(language, 0) + 1
+                self.rejects.add(item.where, reason, item.id)
+            else:
+                good.append(item)
+                languages.append(language)
+        if as_document:
+            rows = self.labeller.predict_pages([i.page for i in good if i.page], [i.id for i in good])
+        else:
+            rows = self.labeller.predict([i.text for i in good], [i.id for i in good], languages)
+        if self.copies:
+            firsts = self.copies.of([i.page.text if i.page else i.text for i in good], [i.id for i in good])
+            rows = [row | {"duplicate_of": first} for row, first in zip(rows, firsts, strict=True)]
+        extras = [_extra(i, self.labeller) for i in good]
+        if as_document:  # a page knows its own title and date where the row gives none
+            extras = [{k: v for k, v in extra.items() if v is not None} for extra in extras]
+        return [row | extra for row, extra in zip(rows, extras, strict=True)]
+
+    def _foreign(self, text: str, language: str, read: int) -> str:
+        trained = self.labeller.manifest["codebook"]["languages"]
+        if not surely_foreign(text, language, trained, read):
+            return ""
+        return f"language: {language}; the model was trained on {', '.join(trained)}; --any-language labels it all the same"
+
+
+def _as_page(found: Found) -> Found:
+    """An item with its page, cleaned and cut; a reject where nothing is left of it."""
+    if not isinstance(found, Item):
+        return found
+    page = found.page or page_of(found.text, found.title)
+    return replace(found, page=page) if page.passages else Reject(found.where, "no text is left after cleaning", found.id)
+
+
+def _chunks(source: Source, progress: Progress) -> Iterator[Chunk]:
+    """Items in pieces of some rows, and of bounded size; the same pieces, wherever in the input a job goes on."""
+    chunk: Chunk = []
+    size = 0
+    for file, found in source.items_from(progress.file, progress.taken):
+        chunk.append((file, found))
+        size += len(found.text) if isinstance(found, Item) else 0
+        if len(chunk) >= CHUNK[source.unit] or size >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _about(labeller: Labeller, source: Source, options: Options) -> dict[str, str]:
+    """What must be the same for a job to be gone on with."""
+    bundle = hashlib.sha256(json.dumps(labeller.manifest, sort_keys=True).encode()).hexdigest()
+    return {
+        "the bundle": f"{bundle} {labeller.graph}",
+        "the input": input_sha256(source),
+        "--unit": source.unit,
+        "the columns named": str(source.columns),
+        "--any-language": str(options.any_language),
+        "--duplicates": str(options.duplicates),
+        "the version of sahelclf": __version__,
+    }
+
+
+def _refuse_same_file(source: Source, output: Path) -> None:
+    if any(p.exists() and output.exists() and p.samefile(output) for p in source.paths):
         raise RequestError(f"{output}: it is the input too; choose another file for the labels")
 
 
@@ -82,32 +224,6 @@ def _names(source: Source) -> str:
     if not source.paths:
         return "standard input"
     return str(source.paths[0]) if len(source.paths) == 1 else f"{len(source.paths)} files"
-
-
-def _batches(first: list[Found], rest: Iterator[Found]) -> Iterable[list[Found]]:
-    yield first
-    while batch := list(islice(rest, BATCH)):
-        yield batch
-
-
-def _carried(first: list[Found], labeller: Labeller, unit: str) -> list[str]:
-    """Columns of a flat table that travel along: those of the first good rows, and a document's title and date.
-
-    JSON lines carry whatever each row has; a table's columns must be settled at its head.
-    """
-    names: dict[str, None] = dict.fromkeys(("title", "date")) if unit == "document" else {}
-    for item in first:
-        if isinstance(item, Item):
-            names |= dict.fromkeys(_extra(item, labeller))
-    return list(names)
-
-
-def _first_batches(items: Iterator[Found]) -> list[Found]:
-    """The first batch, and more of them until one good row is among them."""
-    first = list(islice(items, BATCH))
-    while first and not any(isinstance(f, Item) for f in first) and (more := list(islice(items, BATCH))):
-        first += more
-    return first
 
 
 def _extra(item: Item, labeller: Labeller) -> dict[str, object]:
@@ -122,81 +238,3 @@ def _extra(item: Item, labeller: Labeller) -> dict[str, object]:
 
 def _taken(name: str, labeller: Labeller) -> bool:
     return name in RESERVED or any(name.startswith(f"{t}_") for t in labeller.topics)
-
-
-def _label(labeller: Labeller, unit: str, batch: list[Found], rejects: Rejects) -> list[Row]:
-    if unit == "document":
-        rows = []
-        for found in batch:
-            row = _label_document(labeller, found, rejects)
-            if row is not None:
-                rows.append(row)
-        return rows
-    good = [f for f in batch if isinstance(f, Item)]
-    for found in batch:
-        if isinstance(found, Reject):
-            rejects.add(found.where, found.reason, found.id)
-    rows = labeller.predict([i.text for i in good], [i.id for i in good])
-    return [row | _extra(item, labeller) for row, item in zip(rows, good, strict=True)]
-
-
-def _label_document(labeller: Labeller, found: Found, rejects: Rejects) -> Row | None:
-    if isinstance(found, Reject):
-        rejects.add(found.where, found.reason, found.id)
-        return None
-    page = found.page or page_of(found.text, found.title)
-    if not page.passages:
-        rejects.add(found.where, "no text is left after cleaning", found.id)
-        return None
-    row = labeller.predict_page(page, found.id)
-    return row | {k: v for k, v in _extra(found, labeller).items() if v is not None}
-
-
-def _count(summary: Summary, rows: list[Row], batch: list[Found]) -> None:
-    summary.labelled += len(rows)
-    for row in rows:
-        summary.languages[row["language"]] = summary.languages.get(row["language"], 0) + 1
-        for topic, t in row["topics"].items():
-            summary.holds[topic] = summary.holds.get(topic, 0) + t["holds"]
-    if len(summary.words) < 10_000:
-        summary.words += [len(f.text.split()) for f in batch if isinstance(f, Item)]
-
-
-def _progress(source: Source) -> "tqdm[Any]":
-    return tqdm(total=source.count, unit=" rows", disable=not sys.stderr.isatty(), leave=False, file=sys.stderr)
-
-
-def _estimate(source: Source, done: int, seconds: float) -> None:
-    total = source.count
-    if total is not None and total >= BIG_JOB:
-        rate = done / max(seconds, 1e-9)
-        _say(f"{total:,} rows at about {rate:,.0f} rows a second: about {_duration(total / rate)}")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
-
-
-def _advise(summary: Summary, labeller: Labeller, source: Source, rejects: Rejects) -> None:
-    unit = "documents" if source.unit == "document" else "passages"
-    held = ", ".join(f"{t} {n:,}" for t, n in summary.holds.items())
-    _say(f"{summary.labelled:,} {unit} labelled in {summary.seconds:.1f} s; topics that hold: {held}")
-    if rejects.count:
-        into = f"; all of them in {rejects.path}" if rejects.path else ""
-        _say(f"{rejects.count:,} rows rejected{into}. " + " | ".join(rejects.first))
-    if source.unit == "passage" and summary.words and (typical := median(summary.words)) > LONG_ROW_WORDS:
-        _say(
-            f"the median row has {typical:.0f} words, and the model learnt from passages of 30 to 150: "
-            "if rows are whole articles, use --unit document"
-        )
-    known = set(labeller.manifest["codebook"]["languages"]) | {"und"}
-    strange = {k: n for k, n in summary.languages.items() if k not in known}
-    if strange:
-        listed = ", ".join(f"{k} {n:,}" for k, n in sorted(strange.items(), key=lambda kv: -kv[1])[:6])
-        _say(f"{sum(strange.values()):,} rows seem to be in languages that the model was not trained on ({listed}); do not trust their labels")
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr)  # noqa: T201 - advice belongs on stderr

@@ -1,0 +1,118 @@
+"""What `predict` tells the person at the terminal: progress, time left, counts, and what to beware of."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tqdm import tqdm
+
+from sahelclf.labelling.inputs import Source
+from sahelclf.labelling.labeller import Labeller, Row
+from sahelclf.labelling.readers import Found, Item
+
+LONG_ROW_WORDS = 200
+BIG_JOB = 5_000
+LONG_JOB_SECONDS = 600
+ESTIMATE_AFTER = 1_000
+LENGTHS_KEPT = 2_000
+
+
+@dataclass
+class Summary:
+    """What a job did, earlier processes included."""
+
+    labelled: int = 0
+    rejected: int = 0
+    seconds: float = 0.0
+    copies: int = 0
+    languages: dict[str, int] = field(default_factory=dict)
+    foreign: dict[str, int] = field(default_factory=dict)
+    words: list[int] = field(default_factory=list)
+    holds: dict[str, int] = field(default_factory=dict)
+    first: list[str] = field(default_factory=list)
+
+    def count(self, rows: Sequence[Row], chunk: Sequence[Found]) -> None:
+        """Add some rows, and the items they were made from."""
+        self.labelled += len(rows)
+        for row in rows:
+            self.languages[row["language"]] = self.languages.get(row["language"], 0) + 1
+            self.copies += row.get("duplicate_of") is not None
+            for topic, t in row["topics"].items():
+                self.holds[topic] = self.holds.get(topic, 0) + t["holds"]
+        if len(self.words) < LENGTHS_KEPT:
+            self.words += [len(f.text.split()) for f in chunk if isinstance(f, Item)]
+
+
+class Clock:
+    """The bar, and once some rows are done, how long the rest will take."""
+
+    def __init__(self, source: Source, earlier: int, *, resumable: bool) -> None:
+        total = source.count
+        self.bar: tqdm[Any] = tqdm(
+            total=total, initial=earlier, unit=" rows", disable=not sys.stderr.isatty(), leave=False, file=sys.stderr
+        )
+        self.left = None if total is None else total - earlier
+        self.resumable, self.done, self.started = resumable, 0, time.perf_counter()
+
+    def tick(self, n: int) -> None:
+        """Another `n` rows are done."""
+        self.bar.update(n)
+        told = self.done >= ESTIMATE_AFTER
+        self.done += n
+        if self.left is not None and self.left >= BIG_JOB and not told and self.done >= ESTIMATE_AFTER:
+            rate = self.done / max(time.perf_counter() - self.started, 1e-9)
+            long = self.left / rate > LONG_JOB_SECONDS and not self.resumable
+            hint = "; begun with --resume, a job that is stopped can be gone on with" if long else ""
+            say(f"{self.left:,} rows at about {rate:,.0f} rows a second: about {_duration(self.left / rate)}{hint}")
+
+
+def at_the_end(
+    summary: Summary, labeller: Labeller, source: Source, rejects: Path | None, *, labelled_others: bool
+) -> None:
+    """Counts, and what to beware of."""
+    unit = "documents" if source.unit == "document" else "passages"
+    held = ", ".join(f"{t} {n:,}" for t, n in summary.holds.items())
+    say(f"{summary.labelled:,} {unit} labelled in {summary.seconds:.1f} s; topics that hold: {held}")
+    if summary.rejected:
+        into = f"; all of them in {rejects}" if rejects else ""
+        say(f"{summary.rejected:,} rows rejected{into}. " + " | ".join(summary.first))
+    if summary.foreign:
+        say(
+            f"{sum(summary.foreign.values()):,} of them in languages that the model was not trained on ({_listed(summary.foreign)}); "
+            "--any-language labels them all the same"
+        )
+    if summary.copies:
+        say(f"{summary.copies:,} rows are near copies of an earlier one (duplicate_of); leave them out of counts of news")
+    if source.unit == "passage" and summary.words and (typical := median(summary.words)) > LONG_ROW_WORDS:
+        say(
+            f"the median row has {typical:.0f} words, and the model learnt from passages of 30 to 150: "
+            "if rows are whole articles, use --unit document"
+        )
+    known = set(labeller.manifest["codebook"]["languages"]) | {"und"}
+    strange = {k: n for k, n in summary.languages.items() if k not in known}
+    if strange and labelled_others:
+        say(
+            f"{sum(strange.values()):,} rows seem to be in languages that the model was not trained on ({_listed(strange)}); "
+            "do not trust their labels"
+        )
+    if (rate := labeller.changed_by_fast) is not None:
+        say(rate)
+
+
+def say(message: str) -> None:
+    """A message or advice: stderr."""
+    print(message, file=sys.stderr)  # noqa: T201 - advice belongs on stderr
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{k} {n:,}" for k, n in sorted(counts.items(), key=lambda kv: -kv[1])[:6])
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
