@@ -36,7 +36,8 @@ def executed(name: str, folder: Path, ask: str) -> tuple[str, dict]:
             cell.outputs, cell.execution_count = [], None
     book.cells.append(nbformat.v4.new_code_cell(f"import json\nprint(json.dumps({ask}))"))
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(book, timeout=300, kernel_name="python3", resources=resources).execute()  # raises where a cell fails
+    client = NotebookClient(book, timeout=600, startup_timeout=300, kernel_name="python3", resources=resources)
+    client.execute()  # raises where a cell fails
     answer = json.loads(book.cells.pop().outputs[0].text)
     assert not list(folder.iterdir()), "a notebook leaves nothing where it was started"
     return shown(book), answer
