@@ -201,6 +201,13 @@ def _listed(value: str) -> list[str] | str:
     return list(dict.fromkeys(str(v) for v in found)) or ""
 
 
+def period(dates: Sequence[str], name: str) -> list[str]:
+    """The year, quarter or month of each date, empty where the date does not say it."""
+    import pandas as pd
+
+    return [str(v) for v in _period(pd.Series(list(dates), dtype=object), name)]
+
+
 def _period(dates: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
     length, form = PERIODS[name]
     text = dates.fillna("").astype(str).str.strip().str.slice(0, length)
