@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -198,16 +197,20 @@ def _too_few(table: "pd.DataFrame", group: tuple[str, ...], n_cells: int) -> lis
     """One line a topic that the gold does not carry everywhere, and one for stances."""
     rows = table[table["estimator"] == "dsl"]
     where = f"by {','.join(group)}" if group else "in the whole"
+    short = rows[rows["more_codes"] > 0]
+    topics, others = short[short["measured"] == "topic"], short[short["measured"] != "topic"]
+    n_topics, n_all = len(rows["topic"].unique()), int((rows["measured"] != "topic").sum())
     lines = []
-    topics = rows[rows["measured"] == "topic"]
-    for topic, cells in topics.groupby("topic", sort=False):
-        short = cells[cells["more_codes"] > 0]
-        if len(short):
-            lines.append(f"{where}: {topic}: too few hand codes in {_of(len(short), n_cells)}; withheld there. {_more(short)}")
-    others = rows[(rows["measured"] != "topic") & (rows["more_codes"] > 0)]
+    if len(topics) == n_topics * n_cells:
+        lines.append(f"{where}: too few hand codes for any share; all are withheld. {_more(topics)}")
+    else:
+        for topic, cells in topics.groupby("topic", sort=False):
+            lines.append(f"{where}: {topic}: too few hand codes in {_of(len(cells), n_cells)}; withheld there. {_more(cells)}")
     if len(others):
-        labels = ", ".join(dict.fromkeys(chain(f"{r.topic}={r.stance}" for r in others.itertuples())))
-        lines.append(f"{where}: stances and pairs: {len(others):,} of {len(rows) - len(topics):,} withheld for the same reason ({labels}); more_codes says how many each lacks")
+        lines.append(f"{where}: stances: {len(others):,} of {n_all:,} shares withheld, as too few codes have the topic or the stance; more_codes says how many each lacks")
+    small = rows[(rows["units"] < FEWEST_CODES) & (rows["measured"] == "topic")]
+    if len(small):
+        lines.append(f"{where}: {len(small) // n_topics:,} of {n_cells:,} cells have fewer than {FEWEST_CODES} units and cannot be carried however much is coded; join them with others")
     return lines
 
 
