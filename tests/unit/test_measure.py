@@ -238,18 +238,19 @@ def test_what_the_gold_cannot_carry_is_withheld_with_how_many_more_it_takes(work
     assert dsl["share"].isna().all()
     assert naive["share"].notna().all()
     assert (dsl["more_codes"] >= 30 - dsl["codes"]).all()
-    assert any(note.startswith("by month: too few hand codes for any share; all are withheld. It takes 30, 5 with and 5 without") for note in found.notes)
+    assert any(note.startswith("by month: too few hand codes for any share; all are withheld. It takes 30 in a cell, and 10 expected with and without") for note in found.notes)
 
 
 def test_how_many_more_by_hand():
-    # 40 codes in cell 0: 2 with. It needs 3 more with; 1 in 10 of all 50 codes has it: 30 more. 10 codes in cell 1, 3 of them with: 20 more
+    # 5 of all 50 codes have it, so 100 codes are needed for 10 to be expected: 60 beside the 40 of cell 0, 90 beside the 10 of cell 1,
+    # whatever their own codes say
     from sahelclf.labelling.measure import carried
 
     y = np.r_[np.ones(2), np.zeros(38), np.ones(3), np.zeros(7)]
     sample = Sample(np.arange(50), np.full(50, 2.0), np.zeros(50, dtype=int))
     design = Design(sample, Cells(np.arange(100), (np.arange(100) >= 40).astype(int), 2), 100)
     codes, held, more = carried(design, y, None)
-    assert (codes.tolist(), held.tolist(), more.tolist()) == ([40, 10], [2, 3], [30, 20])
+    assert (codes.tolist(), held.tolist(), more.tolist()) == ([40, 10], [2, 3], [60, 90])
 
 
 def test_periods_and_lists(work, book, tmp_path):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST_CODES = 30
-FEWEST_EACH = 5  # codes that have it, and codes that have it not
+FEWEST_EACH = 10  # codes to be expected that have it, and that have it not
 MISFIT = 0.02
 MOST_SHOWN = 20
 COLUMNS = (
@@ -173,24 +173,19 @@ def _rows(design: Design, outcome: Outcome, base: Outcome | None, what: tuple[st
 def carried(design: Design, y: np.ndarray, base: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(n_cells,) hand codes, those that have it, and how many more codes the cell needs, 0 where they suffice.
 
-    A share needs 30 codes, 5 that have it and 5 that have it not; of a stance, the codes that count are those with the topic. How
-    many more is by the rates in the whole sample, if they are drawn as these were.
+    A share needs 30 codes, and as many that 10 with it and 10 without are to be expected; of a stance, the codes that count are those
+    with the topic. What is expected follows from the rates in the whole sample, never from the cell's own codes: to show the cells
+    that happened to have many would bias what is shown.
     """
-    n = design.cells.n
-    within = np.ones(len(y)) if base is None else base
+    n, total = design.cells.n, len(y)
+    within = np.ones(total) if base is None else base
 
     def counted(values: np.ndarray) -> np.ndarray:
-        return np.bincount(design.where, values[design.who], minlength=n)
+        return np.bincount(design.where, values[design.who], minlength=n).astype(int)
 
-    codes, held = counted(within), counted(within * y)
-    total = len(y)
-    needs = [
-        (FEWEST_CODES - codes, within.sum()),
-        (FEWEST_EACH - held, (within * y).sum()),
-        (FEWEST_EACH - (codes - held), (within * (1 - y)).sum()),
-    ]
-    more = np.max([np.ceil(np.maximum(short, 0) * total / max(rate, 1.0)) for short, rate in needs], axis=0)
-    return codes.astype(int), held.astype(int), more.astype(int)
+    wanted = ((FEWEST_CODES, within), (FEWEST_EACH, within * y), (FEWEST_EACH, within * (1 - y)))
+    need = max(fewest * total / max(float(having.sum()), 1.0) for fewest, having in wanted)
+    return counted(within), counted(within * y), np.ceil(np.maximum(need - design.codes, 0)).astype(int)
 
 
 def _too_few(table: "pd.DataFrame", group: tuple[str, ...], n_cells: int) -> list[str]:
@@ -207,7 +202,7 @@ def _too_few(table: "pd.DataFrame", group: tuple[str, ...], n_cells: int) -> lis
         for topic, cells in topics.groupby("topic", sort=False):
             lines.append(f"{where}: {topic}: too few hand codes in {_of(len(cells), n_cells)}; withheld there. {_more(cells)}")
     if len(others):
-        lines.append(f"{where}: stances: {len(others):,} of {n_all:,} shares withheld, as too few codes have the topic or the stance; more_codes says how many each lacks")
+        lines.append(f"{where}: stances: {len(others):,} of {n_all:,} shares withheld, as too few codes are expected to have the topic or the stance; more_codes says how many each lacks")
     small = rows[(rows["units"] < FEWEST_CODES) & (rows["measured"] == "topic")]
     if len(small):
         lines.append(f"{where}: {len(small) // n_topics:,} of {n_cells:,} cells have fewer than {FEWEST_CODES} units and cannot be carried however much is coded; join them with others")
@@ -221,7 +216,7 @@ def _of(short: int, n: int) -> str:
 def _more(short: "pd.DataFrame") -> str:
     low, high = int(short["more_codes"].min()), int(short["more_codes"].max())
     span = f"about {high:,} more" if low == high else f"about {low:,} to {high:,} more a cell"
-    return f"It takes {FEWEST_CODES}, {FEWEST_EACH} with and {FEWEST_EACH} without the topic: {span}"
+    return f"It takes {FEWEST_CODES} in a cell, and {FEWEST_EACH} expected with and without the topic: {span}"
 
 
 def r_table(collection: Collection, sheet: Sheet, rows: np.ndarray, by: Sequence[str], date: str = "date") -> "pd.DataFrame":
@@ -259,4 +254,4 @@ def r_table(collection: Collection, sheet: Sheet, rows: np.ndarray, by: Sequence
 def _both(name: str, p: np.ndarray, gold: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
     codes = np.full(len(p), np.nan)
     codes[rows] = gold
-    return {f"{name}_gold": codes, f"{name}_predicted": p}
+    return {f"{name}_gold": codes, f"{name}_predicted": np.round(p, 6)}

@@ -6,7 +6,7 @@ import numpy as np
 
 from sahelclf.evaluation.figures.style import COLOURS, GREY, PAGE, PrintFigure, new_figure, styled, words
 
-ACROSS = 4
+ACROSS = 6
 MOST_ROWS = 8
 MOST_TICKS = 6
 
@@ -37,6 +37,7 @@ def share_panels(panels: Sequence[tuple[str, str, Sequence[str], np.ndarray]], *
         place = np.arange(len(values))
         if ordered:
             axes.fill_between(place, low, high, color=COLOURS[0], alpha=0.2, linewidth=0)
+            axes.vlines(place, low, high, color=COLOURS[0], alpha=0.4, linewidth=0.6)  # of points that stand alone, all there is of the band
             axes.plot(place, value, color=COLOURS[0], marker="o", markersize=2.5)
             axes.plot(place, naive, color=GREY, linestyle="--", linewidth=0.9)
         else:
@@ -45,11 +46,15 @@ def share_panels(panels: Sequence[tuple[str, str, Sequence[str], np.ndarray]], *
             axes.plot(place, naive, color=GREY, marker="x", linestyle="")
         step = max(1, -(-len(values) // MOST_TICKS))
         axes.set_xticks(place[::step], [words(v) for v in values][::step], rotation=30, ha="right")
-        axes.set_ylim(0, None)
         if rows.index(title) == 0 and column:
             axes.set_title(words(column), loc="left", fontsize=8)
         if columns.index(column) == 0:
             axes.set_ylabel(words(title))
+    for axes in grid[:, 0]:
+        axes.set_ylim(bottom=0)
+    left_out = len({p[1] for p in panels}) - len(columns)
+    if left_out:
+        note = f"{note}. The {len(columns)} largest groups; {left_out} are in the table alone"
     handles = [_handle("corrected (dsl), 95% interval", ordered=ordered, corrected=True), _handle("naive count", ordered=ordered, corrected=False)]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.suptitle(note, x=0.01, ha="left", color=GREY, fontsize=7.5)
