@@ -1,9 +1,9 @@
-"""`corpus validate|stats|agreement|split|sample [--corpus FOLDER]`."""
+"""`corpus validate|stats|agreement|split|sample [INPUT] [--corpus FOLDER]`."""
 
 import json
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sahelclf.cli.terminal import parser, result, say, table
 from sahelclf.errors import CorpusError, RequestError
@@ -12,6 +12,12 @@ EPILOG = """examples:
   python -m sahelclf corpus validate --corpus my/annotations
   python -m sahelclf corpus sample --n 150 -o sheet.csv        then fill it in a spreadsheet, and
   python -m sahelclf corpus agreement --with sheet.csv
+  python -m sahelclf corpus sample articles.csv --text body --predictions labels.csv --n 300 --by probability -o sheet.csv
+                                                     then fill it, and evaluate or measure with --gold sheet.csv
+
+sample without INPUT draws passages of the corpus; with INPUT (.jsonl, .csv, .parquet, … as predict takes) units of your own
+collection, stratified --by probability (of the predictions), year, quarter or month (of the date) or any column, and writes a
+sheet that keeps each row's chance of being drawn.
 """
 
 if TYPE_CHECKING:
@@ -22,6 +28,7 @@ def run(args: list[str]) -> int:
     """Dispatch to one of the five."""
     p = parser("corpus", "Validate, describe, measure agreement in, split or sample a corpus of the form of annotations/.", EPILOG)
     p.add_argument("what", choices=["validate", "stats", "agreement", "split", "sample"])
+    p.add_argument("input", nargs="?", metavar="INPUT", help="sample: your own collection")
     p.add_argument("--corpus", metavar="FOLDER", help="default: the packaged corpus")
     p.add_argument("--write", action="store_true", help="stats: write card.json; split: write splits/*.json (else only shown)")
     p.add_argument("--json", action="store_true", help="stats, agreement: as JSON")
@@ -29,18 +36,22 @@ def run(args: list[str]) -> int:
     p.add_argument("--n", type=int, default=150, help="sample: passages to draw (default: 150)")
     p.add_argument("--seed", type=int, default=0, help="sample: of the draw (default: 0)")
     p.add_argument("-o", "--out", metavar="SHEET", help="sample: the CSV to write")
+    p.add_argument("--by", metavar="COLUMN,…", help="sample INPUT: strata; without it every unit has the same chance")
+    p.add_argument("--predictions", metavar="TABLE", help="sample INPUT: what predict said of it; needed for --by probability")
+    p.add_argument("--unit", choices=["passage", "document"], help="sample INPUT: as for predict")
+    for word in ("text", "id", "title", "date"):
+        p.add_argument(f"--{word}", metavar="COLUMN", help=f"sample INPUT: the column that holds the {word} (default: {word})")
     options = p.parse_args(args)
 
     from sahelclf.corpus.read import read_corpus
     from sahelclf.training.run import corpus_root
 
-    if options.write and options.what not in {"stats", "split"}:
-        raise RequestError(f"corpus: --write goes with stats and split, not with {options.what}")
-    if options.sheet and options.what != "agreement":
-        raise RequestError(f"corpus: --with goes with agreement, not with {options.what}")
-    if (options.what == "sample") != bool(options.out):
-        raise RequestError("corpus: sample needs -o SHEET.csv, and only sample takes it")
+    _check(options)
     corpus = read_corpus(corpus_root(options.corpus))
+    if options.input is not None:
+        from sahelclf.cli.sampling import sample_collection
+
+        return sample_collection(corpus.codebook, options)
     if options.what == "validate":
         return _validate(corpus)
     if options.what == "split":
@@ -50,6 +61,21 @@ def run(args: list[str]) -> int:
     if options.what == "stats":
         return _stats(corpus, write=options.write, as_json=options.json)
     return _agreement(corpus, options.sheet, as_json=options.json)
+
+
+def _check(options: Any) -> None:
+    """Refuse options that go with another of the five."""
+    if options.write and options.what not in {"stats", "split"}:
+        raise RequestError(f"corpus: --write goes with stats and split, not with {options.what}")
+    if options.sheet and options.what != "agreement":
+        raise RequestError(f"corpus: --with goes with agreement, not with {options.what}")
+    if (options.what == "sample") != bool(options.out):
+        raise RequestError("corpus: sample needs -o SHEET.csv, and only sample takes it")
+    of_input = [f"--{w}" for w in ("by", "predictions", "unit", "text", "id", "title", "date") if getattr(options, w) is not None]
+    if options.input is not None and options.what != "sample":
+        raise RequestError(f"corpus: INPUT {options.input!r} goes with sample, not with {options.what}")
+    if of_input and options.input is None:
+        raise RequestError(f"corpus: {', '.join(of_input)} goes with sample INPUT, where INPUT is your own collection")
 
 
 def _validate(corpus: "Corpus") -> int:
@@ -93,13 +119,18 @@ def _stats(corpus: "Corpus", *, write: bool, as_json: bool) -> int:
 def _sample(corpus: "Corpus", path: Path, n: int, seed: int) -> int:
     from sahelclf.corpus.sheet import write_sheet
 
+    refuse_taken(path)
+    say(f"{write_sheet(corpus, path, n, seed)} passages. Fill every topic column, then: python -m sahelclf corpus agreement --with {path}")
+    result(str(path))
+    return 0
+
+
+def refuse_taken(path: Path) -> None:
+    """A sheet may hold days of somebody's work: none is written over."""
     if path.exists():
         raise RequestError(f"{path}: exists already, perhaps with somebody's labels; choose another name")
     if not path.absolute().parent.is_dir():
         raise RequestError(f"{path}: its folder does not exist; make it first")
-    say(f"{write_sheet(corpus, path, n, seed)} passages. Fill every topic column, then: python -m sahelclf corpus agreement --with {path}")
-    result(str(path))
-    return 0
 
 
 def _agreement(corpus: "Corpus", sheet: str | None, *, as_json: bool) -> int:

@@ -24,7 +24,8 @@ with a column id of the corpus's units and <topic>_holds, <topic>_stance (and pr
 --corpus takes a corpus folder, or one .jsonl file of labelled passages (id, document_id, index, text, topics).
 
 Scores go to standard output as JSON, one line a model; tables go to standard error. Of bundles that differ in seed alone, the
-mean and standard deviation follow as a last line. A bundle's test scores and its predictions table are added to its own MLflow
+mean and standard deviation follow as a last line. --gold takes a sheet that `corpus sample INPUT` drew from a collection of your own,
+filled: scores are those on that collection, weighted by the chance with which each row was drawn. A bundle's test scores and its predictions table are added to its own MLflow
 run as test/…, and every evaluation is noted in experiments/ledger.jsonl of the working folder.
 """
 
@@ -35,12 +36,15 @@ def run(args: list[str]) -> int:
     p.add_argument("models", nargs="+", metavar="MODEL|PREDICTIONS")
     p.add_argument("--corpus", metavar="FOLDER|FILE", help="default: the packaged corpus")
     p.add_argument("--split", default=None, metavar="PART", help="a part of the split (default: test; for a file: all), or 'all'")
+    p.add_argument("--gold", metavar="SHEET", help="a filled sheet of a collection of your own, in place of a corpus's labels")
     p.add_argument("--of", default=None, metavar="SPLIT", help="the split whose part it is (default: the bundle's own, else grouped)")
     options = p.parse_args(args)
+    if options.gold and (options.split or options.of):
+        raise RequestError("evaluate: --gold takes the whole sheet; leave out --split and --of")
     entries, settings = [], []
     for model in options.models:
         labeller = None if Path(model).is_file() else load_labeller(model)
-        entries.append(_evaluate(model, labeller, options))
+        entries.append(_on_sheet(model, labeller, options) if options.gold else _evaluate(model, labeller, options))
         config = labeller.manifest["config"] if labeller else {"table": model}
         settings.append({k: v for k, v in config.items() if k not in NO_SETTING})
     if len(entries) > 1 and all(s == settings[0] for s in settings):
@@ -77,6 +81,30 @@ def _evaluate(model: str, labeller: "Labeller | None", options: Any) -> dict[str
     if labeller is not None:
         _track(labeller, corpus.sha256, split_name, part, reports, levels)
     result(json.dumps(entry | {"reports": {level: r.as_dict() for level, r in reports.items()}}, ensure_ascii=False))
+    return entry
+
+
+def _on_sheet(model: str, labeller: "Labeller | None", options: Any) -> dict[str, Any]:
+    """Scores on the collection that a sheet was drawn from."""
+    from sahelclf.cli.sheets import on_sheet
+    from sahelclf.evaluation.report import HEADLINE
+    from sahelclf.evaluation.weighted import weighted_report
+
+    predicted, sheet, notes = on_sheet(model, labeller, options.gold, options.corpus)
+    found = weighted_report(predicted, sheet.gold, 1 / sheet.probability)
+    _show(model, {"units": found}, {}, predicted.names)
+    for note in notes:
+        say(f"warning: {note}")
+    entry = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": model,
+        "run_id": labeller.manifest["run_id"] if labeller else None,
+        "sheet": options.gold,
+        "units": len(sheet.ids),
+        "stands_for": round(float((1 / sheet.probability).sum())),
+        "headline": {"units": {k: round(found.scores[k], 4) for k in HEADLINE}},
+    }
+    result(json.dumps(entry | {"reports": {"units": found.as_dict()}}, ensure_ascii=False))
     return entry
 
 

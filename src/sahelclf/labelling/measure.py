@@ -1,0 +1,257 @@
+"""From predictions and a filled sheet to a table of shares: by cell, by what is measured, by estimator; and what the gold cannot carry."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sahelclf.errors import RequestError
+from sahelclf.evaluation.predictions import Names
+from sahelclf.labelling.collection import Collection, crossed, members
+from sahelclf.labelling.shares import (
+    ESTIMATORS,
+    Cells,
+    Design,
+    Estimate,
+    Outcome,
+    Sample,
+    fitted,
+    ratios,
+    shares,
+)
+from sahelclf.labelling.sheet import Sheet, fingerprint
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST_CODES = 30
+FEWEST_EACH = 10  # codes to be expected that have it, and that have it not
+MISFIT = 0.02
+MOST_SHOWN = 20
+COLUMNS = (
+    *("by", "measured", "topic", "stance", "estimator", "units", "codes", "positive_codes", "more_codes"),
+    *("share", "standard_error", "low", "high", "count", "count_low", "count_high", "cell"),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The long table, and what to know before printing it."""
+
+    table: "pd.DataFrame"
+    by: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """A collection with its sample: predictions and codes of the topics, then of the topic-stance pairs, as columns."""
+
+    names: Names
+    sample: Sample
+    y: np.ndarray
+    p: np.ndarray
+    said: np.ndarray
+    g: np.ndarray
+
+    def outcome(self, topic: int, stance: int | None = None) -> Outcome:
+        column = topic if stance is None else len(self.names.topics) + topic * len(self.names.stances) + stance
+        return Outcome(self.y[:, column], self.p[:, column], self.said[:, column], self.g[:, column])
+
+
+def measure(collection: Collection, sheet: Sheet, by: Sequence[str], where: str, sheet_name: str, *, once: bool = False, date: str = "date") -> Measured:
+    """Shares and counts of the whole, by each of `by`, and by all of them together.
+
+    `once` leaves out units that are near-duplicates of another, from the collection and from the sheet.
+    """
+    import pandas as pd
+
+    if len(set(by)) < len(by) or {*by} & {*COLUMNS}:
+        raise RequestError(f"--by {','.join(by)}: names one column twice, or one that the result has itself ({', '.join(COLUMNS)}); rename it in {where}")
+    rows, notes = placed(collection, sheet, where, sheet_name)
+    chosen = np.arange(len(rows))
+    if once:
+        originals = collection.originals(where)
+        place = np.full(len(collection), -1)
+        place[originals] = np.arange(len(originals))
+        chosen = np.flatnonzero(place[rows] >= 0)
+        notes.append(f"{len(collection) - len(originals):,} near-duplicates are left out, {len(rows) - len(chosen)} of them coded by hand; {len(originals):,} units remain")
+        collection, rows = collection.take(originals), place[rows[chosen]]
+        if not len(chosen):
+            raise RequestError(f"{sheet_name}: every coded unit is a near-duplicate of another; measure without --once, or draw a sheet from the others")
+    coded = _coded(collection, sheet, rows, chosen)
+    parts = {name: members(collection, name, where, date) for name in by}
+    for name, ((units, _), _) in parts.items():
+        missing = len(collection) - len(np.unique(units))
+        if missing:
+            notes.append(f"{missing:,} of {len(collection):,} units have no {name}: they count in the whole and in no cell of {name}")
+    tables = []
+    for group in dict.fromkeys([(), *((b,) for b in by), tuple(by)]):
+        cells, values = crossed(len(collection), [parts[b] for b in group])
+        table = _table(coded, cells, len(collection))
+        for b in by:
+            table[b] = [values[c][group.index(b)] if b in group else "" for c in table["cell"]]
+        table.insert(0, "by", ",".join(group))
+        tables.append(table.drop(columns="cell"))
+        notes += _too_few(table, group, len(values))
+    whole = pd.concat(tables, ignore_index=True)
+    first = ["by", *by]
+    return Measured(whole[[*first, *(c for c in whole if c not in first)]], tuple(by), tuple(notes))
+
+
+def placed(collection: Collection, sheet: Sheet, where: str, sheet_name: str) -> tuple[np.ndarray, list[str]]:
+    """Row of each sheet's unit in the collection; ids it lacks are refused, other misfits noted."""
+    place = {unit: k for k, unit in enumerate(collection.ids)}
+    strangers = [f"{sheet_name}: row {r}, column id: {i!r} is not among the {len(collection):,} ids of {where}" for r, i in zip(sheet.rows, sheet.ids, strict=True) if i not in place]
+    if strangers:
+        more = [f"{sheet_name}: {len(strangers) - MOST_SHOWN} ids more"] if len(strangers) > MOST_SHOWN else []
+        raise RequestError([*strangers[:MOST_SHOWN], *more, "expected the predictions of the collection that the sheet was drawn from"])
+    rows = np.array([place[i] for i in sheet.ids])
+    notes = list(sheet.notes)
+    other = [r for r, k, f in zip(sheet.rows, rows, sheet.predicted, strict=True) if f and f != fingerprint(collection.probability[k])]
+    if other:
+        notes.append(
+            f"{sheet_name}: {len(other)} of {len(rows)} rows (rows {', '.join(map(str, other[:5]))}{', …' if len(other) > 5 else ''}) were drawn with other "
+            f"predictions than {where} holds: another bundle, or another text. Corrected shares hold for any bundle, if the collection is the same"
+        )
+    implied = float((1 / sheet.probability).sum())
+    if abs(implied / len(collection) - 1) > MISFIT:
+        notes.append(f"{sheet_name}: its sampling probabilities speak of {implied:,.0f} units, {where} has {len(collection):,}; is it the collection that was sampled?")
+    return rows, notes
+
+
+def _coded(collection: Collection, sheet: Sheet, rows: np.ndarray, chosen: np.ndarray) -> _Coded:
+    names, n = collection.names, len(collection)
+    s = len(names.stances)
+    _, strata = np.unique(np.array([sheet.stratum[k] for k in chosen]), return_inverse=True)
+    sample = Sample(rows, 1 / sheet.probability[chosen], strata)
+    gold_stance = sheet.gold.stance[chosen]
+    y = np.hstack([sheet.gold.topics[chosen], (gold_stance[:, :, None] == np.arange(s)).reshape(len(rows), -1)]).astype(float)
+    pair_p = (collection.probability[:, :, None] * collection.stance_probability).reshape(n, -1)
+    pair_said = ((collection.stance[:, :, None] == np.arange(s)) & collection.holds[:, :, None]).reshape(n, -1)
+    p = np.hstack([collection.probability, pair_p])
+    said = np.hstack([collection.holds, pair_said]).astype(float)
+    return _Coded(names, sample, y, p, said, fitted(y, p, sample))
+
+
+def _table(coded: _Coded, cells: Cells, n_units: int) -> "pd.DataFrame":
+    """One row a cell, thing measured and estimator."""
+    import pandas as pd
+
+    design = Design(coded.sample, cells, n_units)
+    frames = []
+    for k, topic in enumerate(coded.names.topics):
+        whole = coded.outcome(k)
+        frames.append(_rows(design, whole, None, ("topic", topic, ""), shares(design, whole)))
+        for j, stance in enumerate(coded.names.stances):
+            part = coded.outcome(k, j)
+            frames.append(_rows(design, part, None, ("pair", topic, stance), shares(design, part)))
+            frames.append(_rows(design, part, whole, ("stance", topic, stance), ratios(design, part, whole)))
+    return pd.DataFrame({name: np.concatenate([f[name] for f in frames]) for name in frames[0]})
+
+
+def _rows(design: Design, outcome: Outcome, base: Outcome | None, what: tuple[str, str, str], found: dict[str, Estimate]) -> dict[str, np.ndarray]:
+    """Columns of one thing measured, estimators one after another; what the gold cannot carry is withheld."""
+    n = design.cells.n
+    codes, positives, more = carried(design, outcome.y, None if base is None else base.y)
+    columns: dict[str, list[Any]] = {}
+    for name in ESTIMATORS:
+        known = np.ones(n, dtype=bool) if name == "naive" else more == 0
+        low, high = found[name].interval
+        share = {"share": found[name].value, "standard_error": found[name].error, "low": low, "high": high}
+        share = {c: np.where(known, v, np.nan) for c, v in share.items()}
+        size = design.cells.size if base is None else np.full(n, np.nan)
+        counts = {"count": share["share"] * size, "count_low": share["low"] * size, "count_high": share["high"] * size}
+        labels = dict(zip(("measured", "topic", "stance", "estimator"), (np.full(n, w, dtype=object) for w in (*what, name)), strict=True))
+        numbers = {"units": design.cells.size, "codes": codes, "positive_codes": positives, "more_codes": more}
+        for column, values in ({"cell": np.arange(n)} | labels | numbers | share | counts).items():
+            columns.setdefault(column, []).append(values)
+    return {column: np.concatenate(values) for column, values in columns.items()}
+
+
+def carried(design: Design, y: np.ndarray, base: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n_cells,) hand codes, those that have it, and how many more codes the cell needs, 0 where they suffice.
+
+    A share needs 30 codes, and as many that 10 with it and 10 without are to be expected; of a stance, the codes that count are those
+    with the topic. What is expected follows from the rates in the whole sample, never from the cell's own codes: to show the cells
+    that happened to have many would bias what is shown.
+    """
+    n, total = design.cells.n, len(y)
+    within = np.ones(total) if base is None else base
+
+    def counted(values: np.ndarray) -> np.ndarray:
+        return np.bincount(design.where, values[design.who], minlength=n).astype(int)
+
+    wanted = ((FEWEST_CODES, within), (FEWEST_EACH, within * y), (FEWEST_EACH, within * (1 - y)))
+    need = max(fewest * total / max(float(having.sum()), 1.0) for fewest, having in wanted)
+    return counted(within), counted(within * y), np.ceil(np.maximum(need - design.codes, 0)).astype(int)
+
+
+def _too_few(table: "pd.DataFrame", group: tuple[str, ...], n_cells: int) -> list[str]:
+    """One line a topic that the gold does not carry everywhere, and one for stances."""
+    rows = table[table["estimator"] == "dsl"]
+    where = f"by {','.join(group)}" if group else "in the whole"
+    short = rows[rows["more_codes"] > 0]
+    topics, others = short[short["measured"] == "topic"], short[short["measured"] != "topic"]
+    n_topics, n_all = len(rows["topic"].unique()), int((rows["measured"] != "topic").sum())
+    lines = []
+    if len(topics) == n_topics * n_cells:
+        lines.append(f"{where}: too few hand codes for any share; all are withheld. {_more(topics)}")
+    else:
+        for topic, cells in topics.groupby("topic", sort=False):
+            lines.append(f"{where}: {topic}: too few hand codes in {_of(len(cells), n_cells)}; withheld there. {_more(cells)}")
+    if len(others):
+        lines.append(f"{where}: stances: {len(others):,} of {n_all:,} shares withheld, as too few codes are expected to have the topic or the stance; more_codes says how many each lacks")
+    small = rows[(rows["units"] < FEWEST_CODES) & (rows["measured"] == "topic")]
+    if len(small):
+        lines.append(f"{where}: {len(small) // n_topics:,} of {n_cells:,} cells have fewer than {FEWEST_CODES} units and cannot be carried however much is coded; join them with others")
+    return lines
+
+
+def _of(short: int, n: int) -> str:
+    return f"{short:,} of {n:,} cells" if n > 1 else "all units together"
+
+
+def _more(short: "pd.DataFrame") -> str:
+    low, high = int(short["more_codes"].min()), int(short["more_codes"].max())
+    span = f"about {high:,} more" if low == high else f"about {low:,} to {high:,} more a cell"
+    return f"It takes {FEWEST_CODES} in a cell, and {FEWEST_EACH} expected with and without the topic: {span}"
+
+
+def r_table(collection: Collection, sheet: Sheet, rows: np.ndarray, by: Sequence[str], date: str = "date") -> "pd.DataFrame":
+    """One row a unit for R: `coded`, `sampling_probability`, `stratum`, codes as 0 and 1 (empty where not coded), probabilities.
+
+    R's `dsl` drops rows without a sampling probability, uses that of coded rows alone, and scales all by their mean; units that are
+    not coded get the one value that makes the scale 1. `survey` takes the coded rows.
+    """
+    import pandas as pd
+
+    n, drawn = len(collection), len(rows)
+    left = n - drawn
+    filler = (drawn - float(sheet.probability.sum())) / left if left else 0.0
+    probability = np.full(n, min(max(filler, 1e-9), 1.0))
+    probability[rows] = sheet.probability
+    coded = np.zeros(n, dtype=int)
+    coded[rows] = 1
+    stratum = np.full(n, "", dtype=object)
+    stratum[rows] = sheet.stratum
+    columns: dict[str, Any] = {"id": collection.ids, "coded": coded, "sampling_probability": probability, "stratum": stratum}
+    for name in by:
+        (units, codes), labels = members(collection, name, "", date)
+        values = np.full(n, "", dtype=object)
+        for unit, code in zip(units, codes, strict=True):
+            values[unit] = f"{values[unit]};{labels[code]}" if values[unit] else labels[code]
+        columns[name] = values
+    for k, topic in enumerate(collection.names.topics):
+        columns |= _both(topic, collection.probability[:, k], sheet.gold.topics[:, k], rows)
+        for j, stance in enumerate(collection.names.stances):
+            p = collection.probability[:, k] * collection.stance_probability[:, k, j]
+            columns |= _both(f"{topic}_{stance}", p, sheet.gold.stance[:, k] == j, rows)
+    return pd.DataFrame(columns)
+
+
+def _both(name: str, p: np.ndarray, gold: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+    codes = np.full(len(p), np.nan)
+    codes[rows] = gold
+    return {f"{name}_gold": codes, f"{name}_predicted": np.round(p, 6)}
