@@ -17,7 +17,7 @@ import pytest
 
 from conftest import CODEBOOK, sahelclf, write_corpus
 
-COMMANDS = ["train", "predict", "evaluate", "compare", "robustness", "report", "errors", "corpus", "export", "doctor"]
+COMMANDS = ["train", "predict", "evaluate", "compare", "robustness", "report", "errors", "measure", "corpus", "export", "doctor"]
 
 
 @pytest.fixture(scope="module")
