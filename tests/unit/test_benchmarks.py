@@ -1,5 +1,7 @@
 """Rows are made up, in the formats of the public sets."""
 
+import csv
+
 import pytest
 
 from sahelclf.errors import RequestError
@@ -94,6 +96,15 @@ def test_malformed_rows_are_told_with_file_and_line(tmp_path):
     )
 
 
+@pytest.fixture
+def usual_field_limit():
+    """Python's own; other readers of ours raise it for the whole process."""
+    before = csv.field_size_limit(131_072)
+    yield
+    csv.field_size_limit(before)
+
+
+@pytest.mark.usefixtures("usual_field_limit")
 def test_an_unclosed_quote_is_told_where_it_opens(tmp_path):
     root = write_tsv(tmp_path, "cameo_class", train='fine\t1\n"open\t1\nfine\t2\n', test="fine\t1\n")
     (problem,) = problems("cameo_class", root)

@@ -1,6 +1,7 @@
 """Every block of docs/elsewhere.md is run as it stands there, and says what our own reader says."""
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -147,7 +148,8 @@ def test_a_server(work):
         port = str(free.getsockname()[1])
     command = serve.replace("5001", port).split()
     assert command[0] == "mlflow"
-    server = subprocess.Popen([sys.executable, "-W", "ignore", "-m", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}  # as an activated one
+    server = subprocess.Popen([sys.executable, "-W", "ignore", "-m", *command], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         answer = ""
         for _ in range(240):

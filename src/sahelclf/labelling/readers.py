@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import math
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -98,7 +99,7 @@ def file_items(path: Path, name: str, unit: str, columns: Columns) -> Iterator[F
                 yield from _csv_rows(path, stream, columns, "\t" if kind == ".tsv" else ",", prefix)
             else:
                 yield from _json_rows(str(path), stream, columns, prefix)
-    except (OSError, EOFError, zstandard.ZstdError) as error:
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         yield Reject(str(path), f"not readable to the end: {error}")
 
 
