@@ -105,6 +105,71 @@ class TrainConfig(_Strict):
     parent_run_id: str | None
 
 
+class PublishedFigure(_Strict):
+    """What others report on a set: the value of its published metric in percent, and where it stands."""
+
+    system: str
+    value: Annotated[float, Field(ge=0, le=100)]
+    sd: Annotated[float, Field(ge=0)] | None = None
+    metric: str | None = None
+    source: str
+
+
+class SetConfig(_Strict):
+    """A set of a suite: settings of its models that differ from theirs, its dictionary, and others' figures."""
+
+    settings: dict[Literal["tfidf", "embedding", "transformer"], dict[str, Any]] = {}
+    dictionary: str | None = None
+    others: list[PublishedFigure] = []
+
+
+class SuiteConfig(_Strict):
+    """`benchmark=conflict`, `benchmark=stance`: public sets by name."""
+
+    name: str
+    sets: Annotated[dict[str, SetConfig], Field(min_length=1)]
+
+
+class MembersConfig(_Strict):
+    """The models that a benchmark fits."""
+
+    tfidf: TfidfConfig
+    embedding: EmbeddingConfig
+    transformer: TransformerConfig
+
+
+System = Literal["keywords", "tfidf", "embedding", "transformer", "blend"]
+
+
+class BenchmarkConfig(_Strict):
+    """`benchmark`: which models are fitted on which public sets, and on which part they are scored."""
+
+    benchmark: SuiteConfig
+    root: str | None
+    part: Literal["dev", "test"]
+    sets: list[str] | None
+    models: Annotated[list[System], Field(min_length=1)]
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
+    model: MembersConfig
+    tfidf_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    out: str | None
+
+    @model_validator(mode="after")
+    def _known_sets(self) -> "BenchmarkConfig":
+        unknown = [s for s in self.sets or [] if s not in self.benchmark.sets]
+        if unknown:
+            raise ValueError(f"sets={unknown}: not in the suite {self.benchmark.name!r}; expected some of {[*self.benchmark.sets]}")
+        return self
+
+
+def benchmark_config(raw: Mapping[str, Any]) -> BenchmarkConfig:
+    """Check a composed configuration of `benchmark`; raise with every problem at once."""
+    try:
+        return BenchmarkConfig.model_validate(raw)
+    except ValidationError as error:
+        raise RequestError(validation_problems(error, "benchmark")) from None
+
+
 CROSSFIT = {"transformer": 3, "blend": 3}
 CROSSFIT_OF_OTHERS = 5
 

@@ -5,8 +5,9 @@ import csv
 import pytest
 
 from sahelclf.errors import RequestError
-from sahelclf.tasks.benchmarks import SETS, TARGETS, leak_report, read_set
+from sahelclf.tasks.benchmarks import SETS, TARGETS, read_set
 from sahelclf.tasks.labels import labels_of
+from sahelclf.tasks.leaks import leak_report
 
 
 def write_tsv(root, name, *, train, test, dev=None):

@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "score a bundle or a predictions table on a part of a corpus that it was not trained on",
     "compare": "hold runs, bundles or predictions tables against each other on the same units: differences, intervals, verdicts",
     "measure": "shares and counts of topics and stances in a collection, corrected by a hand-coded sample, with intervals",
+    "benchmark": "the models on public data sets beside the figures of others (Hydra overrides: root=CLONES benchmark=conflict part=test)",
     "robustness": "score a model on unseen countries, times and outlets, and exchange names in its texts (Hydra overrides, as train)",
     "report": "rebuild figures and tables of runs or bundles, and write the methods paragraph with its BibTeX",
     "errors": "write a page of a model's errors: filter, search, read, see which terms decided",

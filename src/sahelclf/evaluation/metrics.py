@@ -55,16 +55,6 @@ def f1(counts: np.ndarray) -> np.ndarray:
     return ratio(2 * counts[..., TP], 2 * counts[..., TP] + counts[..., FP] + counts[..., FN])
 
 
-def precision(counts: np.ndarray) -> np.ndarray:
-    """Precision of (..., 3) counts; 0 where nothing was found."""
-    return ratio(counts[..., TP], counts[..., TP] + counts[..., FP])
-
-
-def recall(counts: np.ndarray) -> np.ndarray:
-    """Recall of (..., 3) counts; 0 where there is nothing to find."""
-    return ratio(counts[..., TP], counts[..., TP] + counts[..., FN])
-
-
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """`above / below`, and 0 where `below` is."""
     return np.asarray(np.divide(above, below, out=np.zeros(np.shape(below)), where=below > 0))
@@ -76,23 +66,24 @@ def ratios(counts: Counts, names: Names) -> dict[str, tuple[np.ndarray, np.ndarr
     A score is the mean over its cells of `above / below`, 0 where `below` is; leading axes are kept.
     """
     found = {
-        "topic/macro_f1": _f1_parts(counts["topic"]),
-        "stance/macro_f1": _f1_parts(counts["stance"]),
-        "joint/f1": _f1_parts(counts["joint"][..., None, :]),
+        "topic/macro_f1": f1_parts(counts["topic"]),
+        "stance/macro_f1": f1_parts(counts["stance"]),
+        "joint/f1": f1_parts(counts["joint"][..., None, :]),
     }
     for k, topic in enumerate(names.topics):
         of_topic = counts["topic"][..., k : k + 1, :]
         hits = of_topic[..., TP]
-        found[f"topic/{topic}/f1"] = _f1_parts(of_topic)
+        found[f"topic/{topic}/f1"] = f1_parts(of_topic)
         found[f"topic/{topic}/precision"] = (hits, hits + of_topic[..., FP])
         found[f"topic/{topic}/recall"] = (hits, hits + of_topic[..., FN])
-        found[f"stance/{topic}/macro_f1"] = _f1_parts(counts["topic_stance"][..., k, :, :])
+        found[f"stance/{topic}/macro_f1"] = f1_parts(counts["topic_stance"][..., k, :, :])
     for j, stance in enumerate(names.stances):
-        found[f"stance/{stance}/f1"] = _f1_parts(counts["stance"][..., j : j + 1, :])
+        found[f"stance/{stance}/f1"] = f1_parts(counts["stance"][..., j : j + 1, :])
     return found
 
 
-def _f1_parts(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def f1_parts(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """F1 of (..., 3) counts as what stands above and below the line."""
     return 2 * counts[..., TP], 2 * counts[..., TP] + counts[..., FP] + counts[..., FN]
 
 

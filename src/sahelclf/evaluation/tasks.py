@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sahelclf.evaluation import decide
-from sahelclf.evaluation.metrics import Counts, confusion, f1, precision, ratio, recall
+from sahelclf.evaluation.metrics import FN, FP, TP, Counts, confusion, f1, f1_parts, ratio
 from sahelclf.tasks.base import TaskSpec
 from sahelclf.tasks.labels import layout_of
 
@@ -56,7 +56,7 @@ def decide_task(spec: TaskSpec, p: np.ndarray, thresholds: Sequence[float] | np.
 def scores(spec: TaskSpec, said: np.ndarray, gold: np.ndarray) -> dict[str, float]:
     """Every score of the module's table, from (n, n_heads) decisions and gold labels."""
     total = {k: v.sum(axis=0) for k, v in row_counts(spec, said, gold).items()}
-    return {k: float(v) for k, v in scores_from_counts(spec, total).items()}
+    return {name: float(ratio(above, below).mean()) for name, (above, below) in metric_ratios(spec, total).items()}
 
 
 def row_counts(spec: TaskSpec, said: np.ndarray, gold: np.ndarray) -> dict[str, np.ndarray]:
@@ -78,23 +78,29 @@ def row_counts(spec: TaskSpec, said: np.ndarray, gold: np.ndarray) -> dict[str, 
     return counts
 
 
-def scores_from_counts(spec: TaskSpec, counts: Counts) -> dict[str, np.ndarray]:
-    """Scores of summed counts; leading axes (resamples) are kept."""
+def metric_ratios(spec: TaskSpec, counts: Counts) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Every score as what its cells' ratios stand over: two (..., n_cells) arrays; leading axes (documents, resamples) are kept.
+
+    A score is the mean over its cells of `above / below`, 0 where `below` is.
+    """
     label = counts["label"]
     found = {
-        "accuracy": ratio(counts["right"][..., 0], counts["right"][..., 1]),
-        "macro_f1": f1(label).mean(axis=-1),
-        "micro_f1": f1(label.sum(axis=-2)),
+        "accuracy": (counts["right"][..., :1], counts["right"][..., 1:]),
+        "macro_f1": f1_parts(label),
+        "micro_f1": f1_parts(label.sum(axis=-2, keepdims=True)),
     }
     if spec.kind == "binary":
-        found["positive_f1"] = f1(label[..., 1, :])
+        found["positive_f1"] = f1_parts(label[..., 1:, :])
     if spec.kind == "multilabel":
-        found["example_f1"] = ratio(counts["example"][..., 0], counts["example"][..., 1])
+        found["example_f1"] = (counts["example"][..., :1], counts["example"][..., 1:])
     if spec.primary_metric.startswith(MEAN_F1):
-        found[spec.primary_metric] = f1(label[..., _named_labels(spec), :]).mean(axis=-1)
+        found[spec.primary_metric] = f1_parts(label[..., _named_labels(spec), :])
     for k, name in enumerate(spec.labels):
-        of_label = label[..., k, :]
-        found |= {f"{name}/f1": f1(of_label), f"{name}/precision": precision(of_label), f"{name}/recall": recall(of_label)}
+        of_label = label[..., k : k + 1, :]
+        hits = of_label[..., TP]
+        found[f"{name}/f1"] = f1_parts(of_label)
+        found[f"{name}/precision"] = (hits, hits + of_label[..., FP])
+        found[f"{name}/recall"] = (hits, hits + of_label[..., FN])
     return found
 
 

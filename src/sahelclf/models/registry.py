@@ -1,5 +1,6 @@
 """From a model's configuration to the model."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -21,8 +22,15 @@ from sahelclf.models.plain import PlainLabeller, Reader
 
 def build_model(config: ModelConfig, codebook: Codebook, corpus_root: Path) -> Model:
     """A model that has seen no data yet."""
-    from sahelclf.models.linear import Keywords, Tfidf
+    if isinstance(config, KeywordsConfig):
+        from sahelclf.models.linear import Keywords
 
+        return Keywords(config, read_dictionary(config, codebook, corpus_root))
+    return build_learner(config)
+
+
+def build_learner(config: TfidfConfig | EmbeddingConfig | TransformerConfig | BlendConfig) -> Model:
+    """A model that needs nothing but data."""
     if isinstance(config, EmbeddingConfig):
         from sahelclf.models.embedding import Embedding
 
@@ -35,9 +43,9 @@ def build_model(config: ModelConfig, codebook: Codebook, corpus_root: Path) -> M
         from sahelclf.models.transformer import Transformer
 
         return Transformer(config)
-    if isinstance(config, TfidfConfig):
-        return Tfidf(config)
-    return Keywords(config, read_dictionary(config, codebook, corpus_root))
+    from sahelclf.models.linear import Tfidf
+
+    return Tfidf(config)
 
 
 def read_labeller(kind: str, folder: Path) -> Reader:
@@ -56,6 +64,11 @@ def read_labeller(kind: str, folder: Path) -> Reader:
 def read_dictionary(config: KeywordsConfig, codebook: Codebook, corpus_root: Path) -> dict[str, list[str]]:
     """Terms by head, from YAML: `topics: {topic: [term, …]}` and `stances: {topic: {stance: [term, …]}}`."""
     path = Path(config.dictionary) if config.dictionary else corpus_root / "keywords.yaml"
+    return read_terms(path, codebook.topic_names, codebook.stance_names)
+
+
+def read_terms(path: Path, topics: Sequence[str], stances: Sequence[str]) -> dict[str, list[str]]:
+    """Terms by head, of these topics and stances alone; every problem is told at once."""
     form = TypeAdapter(dict[str, dict[str, list[str] | dict[str, list[str]]]])
     try:
         raw = form.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -68,26 +81,26 @@ def read_dictionary(config: KeywordsConfig, codebook: Codebook, corpus_root: Pat
         raise RequestError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         raise RequestError(validation_problems(error, str(path))) from None
-    return _checked_terms(raw, codebook, path)
+    return _checked_terms(raw, topics, stances, path)
 
 
 def _checked_terms(
-    raw: dict[str, dict[str, list[str] | dict[str, list[str]]]], codebook: Codebook, path: Path
+    raw: dict[str, dict[str, list[str] | dict[str, list[str]]]], topics: Sequence[str], stances: Sequence[str], path: Path
 ) -> dict[str, list[str]]:
     problems = [f"{path}: {k!r}; expected 'topics' and 'stances'" for k in raw if k not in {"topics", "stances"}]
     terms: dict[str, list[str]] = {}
     for topic, found in raw.get("topics", {}).items():
-        if topic not in codebook.topics or not isinstance(found, list):
-            problems.append(f"{path}: topics.{topic}: expected a list of terms for one of {[*codebook.topics]}")
+        if topic not in topics or not isinstance(found, list):
+            problems.append(f"{path}: topics.{topic}: expected a list of terms for one of {[*topics]}")
         else:
             terms[topic] = found
     for topic, by_stance in raw.get("stances", {}).items():
-        if topic not in codebook.topics or not isinstance(by_stance, dict):
-            problems.append(f"{path}: stances.{topic}: expected lists of terms by stance for one of {[*codebook.topics]}")
+        if topic not in topics or not isinstance(by_stance, dict):
+            problems.append(f"{path}: stances.{topic}: expected lists of terms by stance for one of {[*topics]}")
             continue
         for stance, found in by_stance.items():
-            if stance not in codebook.stances:
-                problems.append(f"{path}: stances.{topic}.{stance}: expected one of {[*codebook.stances]}")
+            if stance not in stances:
+                problems.append(f"{path}: stances.{topic}.{stance}: expected one of {[*stances]}")
             terms[f"{topic}={stance}"] = found
     if problems:
         raise RequestError(problems)

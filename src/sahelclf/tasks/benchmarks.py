@@ -3,16 +3,23 @@
 | set | repository | part of the clone |
 |---|---|---|
 | `BBC_News`, `IndiaPoliceEvents_docs`, `IndiaPoliceEvents_sents`, `insightCrime`, `satp_relevant`, `cameo_class` | ConfliBERT (Hu et al. 2022, doi:10.18653/v1/2022.naacl-main.400), read at 0b63001 | `data/<set>/{train,dev,test}.tsv` |
+| `IndiaPoliceEvents_sents_by_document` | IndiaPoliceEvents (Halterman et al. 2021, doi:10.18653/v1/2021.findings-acl.371) | `data/final/sents.jsonl` |
 | `tweeteval_stance` | TweetEval (Barbieri et al. 2020; the tweets are those of Mohammad et al. 2016, S16-1003), read at 4fbd22c | `datasets/stance/<target>/{train,val,test}_{text,labels}.txt` |
 
 The TSV files are read as the released code reads them: tab, double quotes, no header, universal newlines, the text
 first and then the labels as whole numbers. Texts are kept as they stand, empty ones included. A row's id is its part and
 number, from 1, which is its line in all these files; its group is itself, since none of them names a document. The
 names of insightCrime's seven labels were never published.
+
+The published split of IndiaPoliceEvents' sentences parts documents: nearly every test document has sentences in train. The
+set by document is the same corpus from its authors, split here by a hash of the document's number: 15% of the documents
+are test, 15% dev; its groups are the documents.
 """
 
 import csv
+import hashlib
 import io
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +29,9 @@ from sahelclf.tasks.base import TaskData, TaskSpec
 from sahelclf.tasks.labels import MOST_PROBLEMS, Label, task_data
 
 PARTS = ("train", "dev", "test")
-LONG = 6
 WITHOUT_DEV = frozenset({"cameo_class"})
 CONFLIBERT = "https://github.com/eventdata/ConfliBERT"
+POLICE_EVENTS = "https://github.com/slanglab/IndiaPoliceEvents"
 TWEETEVAL = "https://github.com/cardiffnlp/tweeteval"
 POLICE = ("KILL", "ARREST", "ANY_ACTION", "FAIL", "FORCE")
 CRIME = tuple(f"c{i}" for i in range(7))
@@ -58,6 +65,7 @@ class Row:
     text: str
     label: Label
     target: str | None = None
+    group: str | None = None
 
 
 Reader = Callable[[TaskSpec, Path, str, list[str]], Iterator[Row]]
@@ -98,12 +106,36 @@ def _tweet_rows(spec: TaskSpec, root: Path, part: str, problems: list[str]) -> I
                 problems.append(f"{labels_path}:{number}: {error}")
 
 
+def _sentence_rows(_spec: TaskSpec, root: Path, part: str, problems: list[str]) -> Iterator[Row]:
+    path = root / "data" / "final" / "sents.jsonl"
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            row = json.loads(line)
+            document, sentence, text, labels = (row[k] for k in ("doc_id", "sent_id", "sent_text", "sent_labels"))
+        except (ValueError, KeyError, TypeError) as error:
+            problems.append(f"{path}:{number}: {error}; expected an object with doc_id, sent_id, sent_text and sent_labels")
+            continue
+        if _part_of(str(document)) == part:
+            yield Row(f"{document}-{sentence}", str(text), tuple(labels), group=str(document))
+
+
+def _part_of(document: str) -> str:
+    """15 of 100 documents are test, 15 are dev, by their number's hash, whatever else the corpus holds."""
+    place = int.from_bytes(hashlib.sha256(document.encode()).digest()[:4], "big") / 2**32
+    return "test" if place < 0.15 else "dev" if place < 0.3 else "train"
+
+
 SETS: dict[str, tuple[TaskSpec, str, Reader]] = {
     spec.name: (spec, url, reader)
     for spec, url, reader in (
         (TaskSpec("BBC_News", "binary", ("not politics", "politics"), "positive_f1"), CONFLIBERT, _tsv_rows),
         (TaskSpec("IndiaPoliceEvents_docs", "multilabel", POLICE, "example_f1", may_be_empty=True), CONFLIBERT, _tsv_rows),
         (TaskSpec("IndiaPoliceEvents_sents", "multilabel", POLICE, "example_f1", may_be_empty=True), CONFLIBERT, _tsv_rows),
+        (
+            TaskSpec("IndiaPoliceEvents_sents_by_document", "multilabel", POLICE, "example_f1", may_be_empty=True),
+            POLICE_EVENTS,
+            _sentence_rows,
+        ),
         (TaskSpec("insightCrime", "multilabel", CRIME, "example_f1", may_be_empty=True), CONFLIBERT, _tsv_rows),
         (TaskSpec("satp_relevant", "multilabel", ATTACK, "example_f1"), CONFLIBERT, _tsv_rows),
         (TaskSpec("cameo_class", "multiclass", CAMEO, "macro_f1"), CONFLIBERT, _tsv_rows),
@@ -147,8 +179,9 @@ def read_set(name: str, root: Path | str) -> BenchmarkSet:
 
 def _as_data(spec: TaskSpec, rows: list[Row]) -> TaskData:
     ids = [r.id for r in rows]
+    groups = [r.group or r.id for r in rows]
     targets = [r.target for r in rows] if spec.uses_target else None
-    return task_data(spec, ids, ids, [r.text for r in rows], [r.label for r in rows], targets)
+    return task_data(spec, ids, groups, [r.text for r in rows], [r.label for r in rows], targets)
 
 
 def _label(spec: TaskSpec, cells: list[str]) -> Label:
@@ -179,70 +212,3 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise RequestError(f"{path}: not UTF-8 at byte {error.start}; expected the file as it stands in the repository") from None
 
-
-@dataclass(frozen=True)
-class Overlap:
-    """Rows of a part whose text stands elsewhere: their ids, and which of them are long or labelled otherwise there."""
-
-    rows: int
-    ids: tuple[str, ...]
-    long: tuple[str, ...]
-    differing: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class LeakReport:
-    """Texts that stand in more than one place of a set, exact but for space around them (and the target's wording).
-
-    `duplicates` are rows of a part that repeat an earlier one of the same part. A row is labelled otherwise when no
-    row of that text in the other place has just its labels; it is long with six words or more, since short ones are
-    often page furniture.
-    """
-
-    test_in_train: Overlap
-    test_in_dev: Overlap | None
-    dev_in_train: Overlap | None
-    duplicates: dict[str, Overlap]
-
-    def as_table(self) -> list[list[str]]:
-        """Header, then one row a comparison: rows of the part, how many stand elsewhere, are long, are labelled otherwise."""
-        named = {"test in train": self.test_in_train, "test in dev": self.test_in_dev, "dev in train": self.dev_in_train}
-        named |= {f"repeated in {part}": overlap for part, overlap in self.duplicates.items()}
-        counts = [[what, str(o.rows), str(len(o.ids)), str(len(o.long)), str(len(o.differing))] for what, o in named.items() if o is not None]
-        return [["texts", "rows", "found", f"of {LONG} words or more", "labelled otherwise"], *counts]
-
-
-def leak_report(benchmark: BenchmarkSet) -> LeakReport:
-    """What a set's test part shares with what is trained on."""
-    train, dev, test = benchmark.train, benchmark.dev, benchmark.test
-    parts = {"train": train, "dev": dev, "test": test}
-    return LeakReport(
-        test_in_train=_overlap(test, train),
-        test_in_dev=None if dev is None else _overlap(test, dev),
-        dev_in_train=None if dev is None else _overlap(dev, train),
-        duplicates={name: _overlap(part) for name, part in parts.items() if part is not None},
-    )
-
-
-def _overlap(part: TaskData, other: TaskData | None = None) -> Overlap:
-    """Rows of a part in another one, or, without another, among its own earlier rows."""
-    seen: dict[tuple[str, str], set[bytes]] = {}
-    for key, label in _keys(other) if other is not None else ():
-        seen.setdefault(key, set()).add(label)
-    ids, long, differing = [], [], []
-    for i, (key, label) in zip(part.ids, _keys(part), strict=True):
-        if key in seen:
-            ids.append(i)
-            if len(key[0].split()) >= LONG:
-                long.append(i)
-            if label not in seen[key]:
-                differing.append(i)
-        if other is None:
-            seen.setdefault(key, set()).add(label)
-    return Overlap(len(part), tuple(ids), tuple(long), tuple(differing))
-
-
-def _keys(data: TaskData) -> Iterator[tuple[tuple[str, str], bytes]]:
-    targets = data.targets or ("",) * len(data)
-    for text, target, labels in zip(data.texts, targets, data.y, strict=True):
-        yield (text.strip(), target), labels.tobytes()
