@@ -1,6 +1,7 @@
 """Rows are made up, in the formats of the public sets."""
 
 import csv
+import json
 
 import pytest
 
@@ -156,6 +157,7 @@ def test_every_set_has_its_published_metric():
     metrics = {name: spec.primary_metric for name, (spec, _, _) in SETS.items()}
     assert metrics == {
         "BBC_News": "positive_f1", "IndiaPoliceEvents_docs": "example_f1", "IndiaPoliceEvents_sents": "example_f1",
+        "IndiaPoliceEvents_sents_by_document": "example_f1",
         "insightCrime": "example_f1", "satp_relevant": "example_f1", "cameo_class": "macro_f1",
         "tweeteval_stance": "mean_f1/against+favor",
     }
@@ -192,3 +194,29 @@ def test_one_tweet_on_two_targets_is_no_leak(tmp_path):
     report = leak_report(read_set("tweeteval_stance", write_tweets(tmp_path, **tweets)))
     assert report.test_in_train.ids == ()
     assert report.duplicates["train"].ids == ()
+
+
+def write_sentences(root, rows):
+    folder = root / "data" / "final"
+    folder.mkdir(parents=True)
+    (folder / "sents.jsonl").write_text("".join(f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows))
+    return root
+
+
+def test_sentences_of_one_document_are_never_parted(tmp_path):
+    rows = [{"doc_id": d, "sent_id": s, "sent_text": f"text {d} {s}", "sent_labels": ["KILL", "FORCE"] if s else []} for d in range(200) for s in range(3)]
+    found = read_set("IndiaPoliceEvents_sents_by_document", write_sentences(tmp_path, rows))
+    documents = [{*part.groups} for part in (found.train, found.dev, found.test)]
+    assert sum(map(len, documents)) == len(set().union(*documents)) == 200
+    assert [len(p) for p in (found.train, found.dev, found.test)] == [3 * len(d) for d in documents]
+    # 30 of 200 are expected in dev and in test, with a standard deviation of 5
+    assert all(15 <= len(d) <= 45 for d in documents[1:])
+    assert labels_of(found.spec, found.train.y)[:2] == [(), ("KILL", "FORCE")]
+    assert found.train.ids[0] == f"{found.train.groups[0]}-0"
+
+
+def test_sentences_that_cannot_be_read_are_told_by_line(tmp_path):
+    good = {"doc_id": 1, "sent_id": 0, "sent_text": "x", "sent_labels": []}
+    told = problems("IndiaPoliceEvents_sents_by_document", write_sentences(tmp_path, [good, "{", {"doc_id": 2}]))
+    assert [line.split(":")[1] for line in told[:2]] == ["2", "3"]
+    assert "sent_labels" in told[1]

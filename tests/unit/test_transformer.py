@@ -209,6 +209,15 @@ def test_a_target_goes_whole_into_each_window(encoder):
         assert set(types[:-4]) == {0}
 
 
+def test_a_target_that_leaves_no_room_for_the_text_is_refused(encoder):
+    y = np.array([[0], [1]], dtype=np.int8)
+    ids = ("1", "2")
+    data = TaskData(HeadLayout(("named",)), ids, ids, ("the boat", "mud"), y, np.ones(y.shape, dtype=bool), ("the plan", "the harbour works and the market square"))
+    # [CLS] [SEP], seven words, [SEP]: 10 tokens, and 6 are shared
+    with pytest.raises(RequestError, match=r"target 'the harbour works.*takes 10 tokens.*model\.window=16.*model\.overlap=6"):
+        Transformer(settings(encoder, window=16, overlap=6)).fit(data, seed=0)
+
+
 def test_a_free_target_is_read_with_the_text(encoder):
     """The label is whether the text names the target: without the target it cannot be known."""
     words = ("boat", "mud", "choir", "rain")

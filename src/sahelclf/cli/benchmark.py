@@ -144,25 +144,23 @@ def _published(name: str) -> str:
 
 def shown_rows(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     """The table for a reader, in percent as the field prints it; a set's published metric first, others' figures under ours."""
+    tables: dict[tuple[str, bool, bool], list[dict[str, Any]]] = {}
+    for row in rows:
+        tables.setdefault((row["set"], row["metric"] != _published(row["set"]), row["rows"] != "all"), []).append(row)
+    order = list(dict.fromkeys(row["set"] for row in rows))
     shown = []
-    order = sorted(range(len(rows)), key=lambda i: (list(dict.fromkeys(r["set"] for r in rows)).index(rows[i]["set"]), *_place(rows[i]), i))
-    previous: Any = None
-    for i, follower in zip(order, [*order[1:], None], strict=True):
-        row = rows[i]
-        group = (row["set"], row["rows"], row["metric"])
-        about = ["", "", ""] if group == previous else [row["set"], f"{row['rows']} ({row['n_rows']})", row["metric"]]
-        previous = group
-        sd = "" if row["sd"] is None else f"{100 * row['sd']:.1f}"
-        interval = f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
-        shown.append([about[0], about[1], row["system"], about[2], f"{100 * row['value']:.1f}", sd, interval, "", f"{row['seconds']:.0f}"])
-        after = None if follower is None else (rows[follower]["set"], rows[follower]["rows"], rows[follower]["metric"])
-        if after != group:
-            shown += [["", "", o["system"], "", "", "", "", f"{o['value']:.1f}" + (f" ± {o['sd']:.1f}" if "sd" in o else ""), ""] for o in row["others"]]
+    for key in sorted(tables, key=lambda k: (order.index(k[0]), *k[1:])):
+        own = tables[key]
+        about = [own[0]["set"], f"{own[0]['rows']} ({own[0]['n_rows']})", own[0]["metric"]]
+        for row in own:
+            sd = "" if row["sd"] is None else f"{100 * row['sd']:.1f}"
+            interval = f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+            shown.append([about[0], about[1], row["system"], about[2], f"{100 * row['value']:.1f}", sd, interval, "", f"{row['seconds']:.0f}"])
+            about = ["", "", ""]
+        for other in own[0]["others"]:
+            theirs = f"{other['value']:.1f}" + (f" ± {other['sd']:.1f}" if "sd" in other else "")
+            shown.append(["", "", other["system"], "", "", "", "", theirs, ""])
     return shown
-
-
-def _place(row: dict[str, Any]) -> tuple[bool, bool]:
-    return row["metric"] != _published(row["set"]), row["rows"] != "all"
 
 
 def _write(out: Path, config: "BenchmarkConfig", rows: list[dict[str, Any]], fitted: "dict[str, dict[tuple[str, int], Outputs]]") -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sahelclf.config import TransformerConfig
-from sahelclf.errors import SahelclfError
+from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.models.base import NO_WATCH, Watch
 from sahelclf.models.classifier import build_classifier, last_linear, set_head
 from sahelclf.models.encoder import check_window, find_encoder, load_tokenizer
@@ -52,6 +52,7 @@ class Transformer:
         _give_memory_back()
         self.tokenizer = load_tokenizer(self.files)
         self.windows = Windows(self.tokenizer, self.config.window, self.config.overlap)
+        self._refuse_long_targets(data.targets)
         cut = self.windows(data.texts, data.targets)
         self.read = _what_was_read(cut, len(data))
         with torch.random.fork_rng():
@@ -71,6 +72,17 @@ class Transformer:
                 raise SahelclfError(
                     f"out of memory in fine-tuning; halve model.batch_size={self.config.batch_size}, or model.window={self.config.window}"
                 ) from error
+
+    def _refuse_long_targets(self, targets: Sequence[str] | None) -> None:
+        """A window must have room for the target, for what it shares with its neighbour, and for a token more."""
+        window, overlap = self.config.window, self.config.overlap
+        for target in dict.fromkeys(targets or ()):
+            taken = len(self.tokenizer.encode("", target).ids)
+            if taken + overlap >= window:
+                raise RequestError(
+                    f"target {target[:80]!r}: takes {taken} tokens, which leaves none for the text in windows of model.window={window} "
+                    f"that share model.overlap={overlap}; raise the window, or shorten the target's wording"
+                )
 
     @property
     def threads(self) -> int:
