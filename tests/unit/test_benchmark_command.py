@@ -8,6 +8,8 @@ import yaml
 
 from encoders import write_encoder
 from sahelclf.cli import main
+from sahelclf.cli.benchmark import HEADER, shown_rows
+from sahelclf.cli.terminal import table
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.benchmark import decide_from, decide_held_out, score
 from sahelclf.models.registry import read_terms
@@ -56,8 +58,8 @@ def clones(tmp_path):
     return tmp_path / "clones"
 
 
-def results(folder, part):
-    return json.loads((folder / f"results-{part}.json").read_text())["rows"]
+def results(folder, part, suite="conflict"):
+    return json.loads((folder / f"{suite}-{part}.json").read_text())["rows"]
 
 
 def run(clones, tmp_path, *more):
@@ -161,7 +163,7 @@ def test_linear_models_read_each_target_with_a_model_of_its_own_and_the_transfor
     tiny = [f"model.transformer.{x}" for x in (f"encoder={encoder}", "window=64", "overlap=8", "epochs=1", "frozen_layers=0", "threads=1")]
     code = main(["benchmark", "benchmark=stance", f"root={clones}", f"out={tmp_path / 'out'}", "models=[tfidf,transformer,blend]", "seeds=[0,1]", *tiny])
     assert code == 0
-    found = {(r["system"], r["metric"]): r["value"] for r in results(tmp_path / "out", "dev")}
+    found = {(r["system"], r["metric"]): r["value"] for r in results(tmp_path / "out", "dev", "stance")}
     assert found["tfidf", "mean_f1/against+favor"] == 1.0  # the words say it
     assert {s for s, _ in found} == {"tfidf", "transformer", "blend", "transformer, 2 seeds averaged", "blend, 2 seeds averaged"}
 
@@ -233,3 +235,14 @@ def test_settings_of_a_set_are_checked(clones):
 
     with pytest.raises(RequestError, match=r"benchmark\.sets\.satp_relevant\.settings\.tfidf"):
         cells_of(config, "satp_relevant", read_set("satp_relevant", clones / "ConfliBERT"))
+
+
+def test_the_page_in_the_docs_shows_the_committed_results():
+    folder = data_root() / "experiments" / "08-public-sets"
+    page = (data_root() / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    for suite in ("conflict", "stance"):
+        rows = results(folder, "test", suite)
+        assert table([HEADER, *shown_rows(rows)], "github") in page
+        ledger = [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
+        scored = {(x["set"], x.get("system")) for x in ledger}
+        assert {(r["set"], r["system"]) for r in rows} <= scored

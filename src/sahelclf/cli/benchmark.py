@@ -61,7 +61,7 @@ def run(args: list[str]) -> int:
         _write(out, config, rows, fitted)
         runs.log_record(run_id, _record(config, rows, out))
     say(table([HEADER, *shown_rows(rows)]))
-    say(f"\nrun {run_id}; {out / f'results-{config.part}.md'} holds the same")
+    say(f"\nrun {run_id}; {out / _name(config)}.md holds the same")
     result(str(out))
     return 0
 
@@ -164,24 +164,34 @@ def shown_rows(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
 
 
 def _write(out: Path, config: "BenchmarkConfig", rows: list[dict[str, Any]], fitted: "dict[str, dict[tuple[str, int], Outputs]]") -> None:
+    import psutil
+
     from sahelclf.aside import aside_of
     from sahelclf.export.versions import installed_versions
 
     about = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {platform.system()}",
+        "machine": f"{platform.machine()}, {psutil.cpu_count(logical=False)} cores",
         "versions": installed_versions(),
-        "cells": {c: dict(o.about) | {"cells": None} for name in fitted for o in fitted[name].values() for c in o.about["cells"]},
+        "cells": {name: {o.about["cells"][0]: _without_name(o) for o in own.values()} for name, own in fitted.items()},
     }
     texts = {
-        f"results-{config.part}.json": json.dumps({"rows": rows} | about, ensure_ascii=False, indent=1) + "\n",
-        f"results-{config.part}.md": table([HEADER, *shown_rows(rows)], "github") + "\n",
+        f"{_name(config)}.json": json.dumps({"rows": rows} | about, ensure_ascii=False, indent=1) + "\n",
+        f"{_name(config)}.md": table([HEADER, *shown_rows(rows)], "github") + "\n",
     }
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         aside = aside_of(out / name)
         aside.write_text(text, encoding="utf-8")
         aside.replace(out / name)
+
+
+def _name(config: "BenchmarkConfig") -> str:
+    return f"{config.benchmark.name}-{config.part}"
+
+
+def _without_name(outputs: "Outputs") -> dict[str, Any]:
+    return {k: v for k, v in outputs.about.items() if k != "cells"}
 
 
 def _write_ledger(out: Path, lines: "Sequence[Line]") -> None:
@@ -213,7 +223,7 @@ def _record(config: "BenchmarkConfig", rows: Sequence[dict[str, Any]], out: Path
     from sahelclf.tracking.runs import Record
 
     metrics = {re.sub(r"[^\w.\-/]", "_", f"{r['part']}/{r['set']}/{r['system']}/{r['metric']}/{r['rows']}"): r["value"] for r in rows}
-    names = (f"results-{config.part}.json", f"results-{config.part}.md")
+    names = (f"{_name(config)}.json", f"{_name(config)}.md")
     return Record(
         params={"suite": config.benchmark.name, "part": config.part, "seeds": str(config.seeds)},
         tags={"folder": str(out)},
