@@ -1,8 +1,8 @@
 """A system on a public set: from its logits to the published metric and the honest ones, with intervals.
 
 Whatever is fitted after training (Platt's calibration, thresholds for the very metric that is reported) is fitted on development rows;
-scores on these rows themselves are cross-fitted over five folds. A set without development rows is decided at 0.5, or for
-the likeliest label.
+scores on these rows themselves are cross-fitted over five folds. A set without development rows is decided at 0.5. A multi-class set takes the
+likeliest label of the logits as they are: heads calibrated one by one on few rows rank less well (docs/benchmarks.md).
 """
 
 from collections.abc import Sequence
@@ -40,9 +40,9 @@ def metrics_of(spec: TaskSpec) -> tuple[str, ...]:
 def decide_from(spec: TaskSpec, metric: str, logits: np.ndarray, known: np.ndarray | None, y: np.ndarray | None) -> np.ndarray:
     """(n, n_heads) decisions from logits, by what is fitted on development logits `known` and their labels `y`.
 
-    Without them nothing is fitted. A multi-class task takes the likeliest label of calibrated probabilities.
+    Without them nothing is fitted, nor for a multi-class task.
     """
-    if known is None or y is None:
+    if known is None or y is None or spec.kind == "multiclass":
         return decide_task(spec, to_probabilities(logits))
     scale = fit_calibration(known, y, np.ones(y.shape, dtype=bool))
     thresholds = fit_task_thresholds(spec, to_probabilities(scale(known)), y, metric)
