@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.cli.systems import DEVELOPMENT, Entry, entries, letter, read_systems
+from sahelclf.cli.systems import Entry, entries, letter, read_systems
+from sahelclf.cli.tables import DEVELOPMENT
 from sahelclf.cli.terminal import parser, result, say
 from sahelclf.errors import RequestError, SahelclfError
 

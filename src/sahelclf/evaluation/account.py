@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sahelclf.evaluation.predictions import Gold, Names, Predictions, from_flat_rows
+from sahelclf.evaluation.predictions import Gold, Names, Predictions
 from sahelclf.evaluation.report import HEADLINE, Report
 
 LABEL_SCORES = ("precision", "recall", "f1", "average_precision")
@@ -46,14 +46,6 @@ def stored_report(raw: Mapping[str, Any]) -> Report:
     """A report as a manifest keeps it."""
     intervals = {k: (float(low), float(high)) for k, (low, high) in raw["intervals"].items()}
     return Report(int(raw["n_units"]), int(raw["n_documents"]), dict(raw["scores"]), intervals, dict(raw["support"]))
-
-
-def read_predictions(rows: Sequence[dict[str, Any]], names: Names, where: str) -> tuple[Predictions, Gold]:
-    """A run's table of predictions, with the gold columns that stand in it."""
-    predicted = from_flat_rows(rows, names, {str(r["id"]): str(r["document_id"]) for r in rows}, where)
-    topics = np.array([[str(r[f"{t}_gold"]).lower() == "true" for t in names.topics] for r in rows], dtype=bool)
-    stance = np.array([[names.stances.index(r[f"{t}_gold_stance"]) if r[f"{t}_gold_stance"] else -1 for t in names.topics] for r in rows], dtype=int)
-    return predicted, Gold(topics.reshape(len(rows), -1), stance.reshape(len(rows), -1))
 
 
 def differences(subject: Subject, tolerance: float = 1e-9) -> list[str]:
