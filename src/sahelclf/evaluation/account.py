@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sahelclf.config import flat_settings
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
 from sahelclf.evaluation.report import HEADLINE, Report
 
@@ -110,20 +111,6 @@ def settings_table(subjects: Sequence[Subject]) -> Table:
     keys = list(dict.fromkeys(k for values in flat.values() for k in values))
     records: Records = [{"setting": k} | {name: values.get(k) for name, values in flat.items()} for k in keys]
     return Table("settings", "Settings", records, [["setting", *flat], *([k, *(v.get(k, "") for v in flat.values())] for k in keys)])
-
-
-def flat_settings(config: Mapping[str, Any]) -> dict[str, str]:
-    """A resolved configuration as `name: value`; what only says where files go is left out."""
-    settings = {"model": str(config["model"]["kind"])} | {k: str(config[k]) for k in ("seed", "split", "crossfit") if k in config}
-    settings |= {"cv": str(config["cv"])} if config.get("cv") else {}
-    for key, value in config["model"].items():
-        if key == "features":
-            for block in value:
-                low, high = block["ngram_range"]
-                settings[f"features.{block['name']}"] = f"{block['analyzer']} {low}-{high}, min_df {block['min_df']}"
-        elif key != "kind" and value is not None:
-            settings[key] = str(value)
-    return settings
 
 
 def _prefixed(subjects: Sequence[Subject], prefix: str) -> Table | None:
