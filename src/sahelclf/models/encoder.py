@@ -27,6 +27,10 @@ class EncoderFiles:
     max_tokens: int
     pad: int
 
+    def describe(self, window: int, overlap: int) -> dict[str, Any]:
+        """What a manifest says of it, read through such windows."""
+        return {"encoder": self.name, "encoder_sha256": self.sha256, "window": window, "overlap": overlap, "pad_token_id": self.pad}
+
 
 def find_encoder(name: str | None) -> EncoderFiles:
     """The files of an encoder; `None` is the packaged all-MiniLM-L6-v2, whose hash is checked.
