@@ -1,17 +1,27 @@
-"""The configuration that `train` would use, for notebooks and experiments."""
+"""The configuration that `train` would use, for `robustness`, notebooks and experiments."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from sahelclf.config import TrainConfig, train_config
 from sahelclf.paths import data_root
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 def compose_config(overrides: Sequence[str] = ()) -> TrainConfig:
     """Compose `conf/train.yaml` with Hydra overrides, such as `["model=keywords", "seed=3"]`, and check it."""
     from hydra import compose, initialize_config_dir
-    from omegaconf import OmegaConf
 
     with initialize_config_dir(str(data_root() / "conf"), version_base="1.3"):
-        raw = OmegaConf.to_container(compose("train", list(overrides)), resolve=True)
+        return train_config(plain_settings(compose("train", list(overrides))))
+
+
+def plain_settings(composed: "DictConfig") -> dict[str, Any]:
+    """What Hydra composed, as plain values without Hydra's own."""
+    from omegaconf import OmegaConf
+
+    raw = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     assert isinstance(raw, dict)
-    return train_config({str(k): v for k, v in raw.items() if k != "hydra"})
+    return {str(k): v for k, v in raw.items() if k != "hydra"}
