@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahelclf.cli.predict import load_labeller
-from sahelclf.cli.terminal import parser, result
-from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.cli.terminal import parser, result, write_page
+from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
     from sahelclf.corpus.read import Corpus
@@ -45,7 +45,7 @@ def run(args: list[str]) -> int:
         )
     found = read_run(manifest["run_id"], f"run {manifest['run_id']}")
     page = run_page(*read_predictions(found, "passages"), corpus, labeller)
-    _write(out, page)
+    write_page(out, page)
     result(str(out))
     return 0
 
@@ -67,17 +67,3 @@ def run_page(predicted: "Predictions", gold: "Gold", corpus: "Corpus", labeller:
 def _model(name: str) -> str:
     """A run's id stands for its labeller, unless a folder has that name."""
     return f"runs:/{name}" if re.fullmatch(r"[0-9a-f]{32}", name) and not Path(name).exists() else name
-
-
-def _write(out: Path, page: str) -> None:
-    from sahelclf.aside import aside_of
-
-    aside = aside_of(out)
-    try:
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(page, encoding="utf-8")
-        aside.replace(out)
-    except OSError as error:
-        raise SahelclfError(f"{out}: not written: {error.strerror}") from error
-    finally:
-        aside.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sahelclf.aside import aside_of
+from sahelclf.aside import file_aside
 from sahelclf.codebook import Codebook
 from sahelclf.corpus.jsonl import MAX_LINE_BYTES
 from sahelclf.errors import RequestError
@@ -17,10 +17,8 @@ csv.field_size_limit(MAX_LINE_BYTES)
 
 def write_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
     """Write the rows as CSV in UTF-8, marked as such for spreadsheets."""
-    aside = aside_of(path)
-    with aside.open("w", encoding="utf-8-sig", newline="") as stream:
+    with file_aside(path) as aside, aside.open("w", encoding="utf-8-sig", newline="") as stream:
         csv.writer(stream).writerows(rows)
-    aside.replace(path)
 
 
 def read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
