@@ -4,6 +4,8 @@ import hashlib
 import os
 import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -18,3 +20,14 @@ def aside_of(target: Path) -> Path:
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
     return parent / f".part-{host}-{os.getpid()}-{target.name}"
+
+
+@contextmanager
+def file_aside(target: Path) -> Iterator[Path]:
+    """A file to write beside `target`, whose name it takes at the end; on any failure nothing is left of it."""
+    aside = aside_of(target)
+    try:
+        yield aside
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)

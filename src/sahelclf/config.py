@@ -188,3 +188,27 @@ def train_config(raw: Mapping[str, Any]) -> TrainConfig:
         return TrainConfig.model_validate(settings)
     except ValidationError as error:
         raise RequestError(validation_problems(error, "train")) from None
+
+
+def flat_settings(config: Mapping[str, Any]) -> dict[str, str]:
+    """A resolved configuration as names and values, for parameters of runs and tables: where files come from and go is left out.
+
+    A model's settings stand under their own names, those of a blend's members under `<member>.`, a block of terms as one.
+    """
+    flat = {"model": str(config["model"]["kind"])} | {k: str(config[k]) for k in ("seed", "split", "crossfit") if k in config}
+    flat |= {"cv": str(config["cv"])} if config.get("cv") else {}
+    return flat | _flat_model(config["model"], "")
+
+
+def _flat_model(settings: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in settings.items():
+        if name == "features":
+            for block in value:
+                low, high = block["ngram_range"]
+                flat[f"{prefix}features.{block['name']}"] = f"{block['analyzer']} {low}-{high}, min_df {block['min_df']}"
+        elif isinstance(value, Mapping):
+            flat |= _flat_model(value, f"{prefix}{name}.")
+        elif name != "kind" and value is not None:
+            flat[prefix + name] = str(value)
+    return flat

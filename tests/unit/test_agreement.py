@@ -1,3 +1,5 @@
+import csv
+
 import krippendorff
 import numpy as np
 import pytest
@@ -105,8 +107,6 @@ def test_order_of_parties_is_no_difference():
 
 
 def filled(path, answers):
-    import csv
-
     rows = list(csv.reader(path.open(encoding="utf-8-sig")))
     for row in rows[2:]:
         row[4:] = answers(row[0])
@@ -129,7 +129,11 @@ def test_a_sheet_draws_every_cell_and_scores_a_person(harbour, tmp_path):
     assert {(t, label.stance if label else None) for t, label in cells} == {("none", None), *((t, s) for t in ("fishing", "dredging") for s in ("pro", "con"))}
     rows = filled(path, lambda unit: [gold[unit][t].stance if t in gold[unit] else "no" for t in ("fishing", "dredging")])
     assert all(0 < float(row[1]) <= 1 for row in rows[2:])
-    figures = {a.what: a for a in sheet_agreement(corpus, read_sheet(corpus, path))}
+    labels = read_sheet(corpus, path)
+    with (tmp_path / "semicolons.csv").open("w", encoding="utf-8-sig", newline="") as stream:
+        csv.writer(stream, delimiter=";").writerows([*rows, [""] * 6])  # as spreadsheets of other countries save it
+    assert read_sheet(corpus, tmp_path / "semicolons.csv") == labels
+    figures = {a.what: a for a in sheet_agreement(corpus, labels)}
     assert figures["fishing"].alpha == figures["fishing stance"].alpha == 1.0
     assert figures["fishing"].n == 40
 

@@ -3,7 +3,7 @@ from pydantic import ValidationError
 
 from conftest import CODEBOOK, tfidf_config
 from sahelclf.codebook import read_codebook
-from sahelclf.config import train_config
+from sahelclf.config import flat_settings, train_config
 from sahelclf.errors import CorpusError, RequestError
 from sahelclf.records import Label
 from sahelclf.tasks.base import TaskSpec
@@ -124,3 +124,22 @@ def test_the_packaged_configuration_composes():
     assert compose_config(["model=keywords", "seed=3"]).model_dump() | {"model": None} == compose_config(["seed=3"]).model_dump() | {"model": None}
     with pytest.raises(RequestError, match="crossfit"):
         compose_config(["crossfit=1"])
+
+
+def test_settings_of_a_blends_members_stand_under_their_names():
+    block = {"name": "char", "analyzer": "char_wb", "ngram_range": [3, 5], "min_df": 3, "max_features": None}
+    transformer = {"kind": "transformer", "encoder": None, "window": 256, "learning_rate": 2e-4}
+    tfidf = {"kind": "tfidf", "features": [block], "C": 4.0, "class_weight": "balanced"}
+    model = {"kind": "blend", "transformer": transformer, "tfidf": tfidf, "tfidf_weight": 3.0}
+    config = {"seed": 0, "model": model, "corpus": None, "split": "grouped", "crossfit": 3, "cv": None, "out": "bundle", "resume": None}
+    assert flat_settings(config) == {
+        "model": "blend", "seed": "0", "split": "grouped", "crossfit": "3",
+        "transformer.window": "256", "transformer.learning_rate": "0.0002",
+        "tfidf.features.char": "char_wb 3-5, min_df 3", "tfidf.C": "4.0", "tfidf.class_weight": "balanced",
+        "tfidf_weight": "3.0",
+    }  # fmt: skip
+    alone = flat_settings(config | {"model": tfidf, "cv": 5})
+    assert alone == {
+        "model": "tfidf", "seed": "0", "split": "grouped", "crossfit": "3", "cv": "5",
+        "features.char": "char_wb 3-5, min_df 3", "C": "4.0", "class_weight": "balanced",
+    }  # fmt: skip

@@ -171,6 +171,8 @@ def store(tmp_path_factory):
             log(f"s{seed}", 0.1, seed, parent)
             log(f"k{seed}", 0.4, seed, parent, model="keywords")
     ids["sweep"] = parent
+    with open_run("sweep that was stopped", tags={"sahelclf.kind": "sweep"}) as ids["barren"]:
+        pass
     yield folder, ids
     patch.undo()
 
@@ -214,6 +216,7 @@ def test_seeds_and_sweeps_are_systems(store, capsys):
         (["a0", "b0", "--to", "x.pdf"], "expected one of .md, .tex, .html"),
         (["a0", "nonsense"], "no such file, folder or run"),
         (["a0", "f" * 32], "has no run ffff"),
+        (["a0", "barren"], "a sweep without a finished child"),
     ],
 )
 def test_a_request_that_cannot_be_met_says_why(store, capsys, arguments, message):

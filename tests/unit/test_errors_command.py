@@ -74,11 +74,11 @@ def test_a_folder_is_no_place_for_the_page(tracked, tmp_path, monkeypatch, capsy
 
 def test_a_run_that_the_store_does_not_know_is_refused(tracked, monkeypatch):
     from sahelclf.errors import RequestError
-    from sahelclf.tracking.artifacts import fetched_files
+    from sahelclf.tracking.read import read_run
 
     monkeypatch.chdir(tracked[0])
-    with pytest.raises(RequestError, match=f"run {'f' * 32}: not in the MLflow store"), fetched_files("f" * 32, []):
-        pass
+    with pytest.raises(RequestError, match=f"run {'f' * 32}: not in the MLflow store"):
+        read_run("f" * 32, f"run {'f' * 32}")
 
 
 def test_the_view_of_mlflow_ui_names_what_a_run_holds(tracked, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sahelclf.aside import aside_of
+from sahelclf.aside import aside_of, file_aside
 from sahelclf.errors import BundleError, RequestError, SahelclfError
 from sahelclf.export.bundle import write_bundle, written_aside
 from sahelclf.export.load import open_bundle, sha256
@@ -149,6 +149,11 @@ def test_a_failure_leaves_nothing(tmp_path):
         (folder / "half").write_text("x")
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "c").write_text("before")
+    with pytest.raises(ZeroDivisionError), file_aside(tmp_path / "c") as path:
+        path.write_text("half")
+        raise ZeroDivisionError
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("c", "before")]
 
 
 def test_what_a_killed_training_left_goes_with_the_next(tmp_path):

@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 
 from conftest import tfidf_config
-from sahelclf.cli import main, report
+from sahelclf.cli import main
 from sahelclf.cli.record import training_record
 from sahelclf.errors import RequestError
-from sahelclf.evaluation.account import Subject, read_predictions, stored_report, tables
+from sahelclf.evaluation.account import Subject, stored_report, tables
 from sahelclf.evaluation.methods import as_latex, methods_paragraph
+from sahelclf.evaluation.predictions import from_gold_rows
 from sahelclf.evaluation.references import (
     FIXED,
     bibliography,
@@ -20,6 +21,7 @@ from sahelclf.evaluation.references import (
     read_cff,
 )
 from sahelclf.export.bundle import write_bundle
+from sahelclf.labelling.tables import read_table
 from sahelclf.paths import data_root
 from sahelclf.tracking import runs
 from sahelclf.training.run import run as train_run
@@ -150,8 +152,9 @@ def test_means_over_seeds_by_hand(manifest):
 
 def test_predictions_come_back_from_their_table_as_they_were(trained, tmp_path):
     for scored in (trained.passages, trained.documents):
-        text = pd.DataFrame(scored.predictions.flat_rows(scored.gold)).to_csv(index=False)
-        predicted, gold = read_predictions(report._rows(text), scored.predictions.names, "here")
+        pd.DataFrame(scored.predictions.flat_rows(scored.gold)).to_csv(tmp_path / "table.csv", index=False)
+        predicted, gold = from_gold_rows(read_table(tmp_path / "table.csv"), "here")
+        assert predicted.names == scored.predictions.names
         assert np.array_equal(predicted.probability, scored.predictions.probability)
         assert np.array_equal(predicted.stance_probability, scored.predictions.stance_probability)
         assert np.array_equal(predicted.holds, scored.predictions.holds)
@@ -216,12 +219,12 @@ def test_a_bundle_without_its_store_is_reported_from_its_manifest(bundle, manife
 def test_scores_that_do_not_follow_from_the_predictions_are_an_error(store, tmp_path, monkeypatch, capsys):
     folder, run_id = store
     monkeypatch.chdir(folder)
-    from sahelclf.tracking import artifacts_of
+    from sahelclf.tracking import read
 
-    stored = artifacts_of.read_run(run_id)
+    stored = read.find_run(run_id)
     assert stored.kind == "train"
     changed = type(stored)(**{**vars(stored), "metrics": stored.metrics | {"joint/f1": 0.123}})
-    monkeypatch.setattr(artifacts_of, "read_run", lambda _: changed)
+    monkeypatch.setattr(read, "find_run", lambda _: changed)
     assert main(["report", run_id, "-o", str(tmp_path / "paper")]) == 1
     assert "joint/f1: recorded 0.123, rebuilt" in capsys.readouterr().err
     assert not (tmp_path / "paper").exists()
@@ -245,7 +248,7 @@ def test_what_cannot_be_reported_on_is_refused(bundle, harbour, tmp_path, monkey
 def test_a_sweep_is_its_children_and_robustness_stands_beside(store, harbour, tmp_path, monkeypatch, capsys):
     folder, run_id = store
     monkeypatch.chdir(folder)
-    from sahelclf.tracking import artifacts_of
+    from sahelclf.tracking.read import find_run, finished_children
     from sahelclf.tracking.store import mlflow
 
     (harbour / "swaps.yaml").write_text("vessel: {pairs: [{swap: [boat, dredger]}]}\n")
@@ -259,7 +262,7 @@ def test_a_sweep_is_its_children_and_robustness_stands_beside(store, harbour, tm
     assert main(["report", parent, "-o", str(tmp_path / "none")]) == 2
     assert "a sweep without a finished child" in capsys.readouterr().err
     mlflow().MlflowClient().set_tag(run_id, "mlflow.parentRunId", parent)
-    assert artifacts_of.finished_children(parent) == [run_id]
+    assert [child.id for child in finished_children(find_run(parent))] == [run_id]
     assert main(["report", parent, f"runs:/{found[1]}", "-o", str(tmp_path / "paper")]) == 0
     text = (tmp_path / "paper" / "report.md").read_text()
     assert "## Robustness of keywords, seed 0" in text

@@ -331,3 +331,16 @@ def test_the_packaged_encoder_is_fine_tuned_on_real_passages():
     assert model.read["longer_than_window"] > 0
     p = model.logits(held.texts)
     assert roc_auc_score(held.y[:, 0], p[:, 0]) > 0.7
+
+
+def test_a_broken_cache_is_not_taken_for_an_encoder_that_was_never_fetched(tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    for name in ("some/where", "no/such/folder/here"):  # not in the cache; no name of the hub's
+        with pytest.raises(RequestError, match=f"model.encoder={name}: no such folder, and not to be had"):
+            find_encoder(name)
+    (tmp_path / "models--some--where" / "refs" / "main").mkdir(parents=True)  # a file in a cache that is whole
+    with pytest.raises((IsADirectoryError, PermissionError)):
+        find_encoder("some/where")

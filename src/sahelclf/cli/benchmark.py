@@ -67,19 +67,14 @@ def run(args: list[str]) -> int:
 
 
 def _composed(args: list[str]) -> "BenchmarkConfig":
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    from sahelclf.cli.train import one_line
+    from sahelclf.cli.train import complaints_of_hydra
     from sahelclf.training.compose import compose_benchmark
 
     strangers = [a for a in args if a.startswith("-")]
     if strangers:
         raise RequestError(f"benchmark: unknown option {strangers[0]!r}; expected key=value; see python -m sahelclf benchmark --help")
-    try:
+    with complaints_of_hydra("benchmark"):
         config = compose_benchmark(args)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise RequestError("benchmark" + one_line(error).removeprefix("train").replace("sahelclf train", "sahelclf benchmark")) from error
     if config.root is None:
         raise RequestError("benchmark: root= is missing: the folder in which the public repositories are cloned; see python -m sahelclf benchmark --help")
     return config
@@ -166,7 +161,7 @@ def shown_rows(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
 def _write(out: Path, config: "BenchmarkConfig", rows: list[dict[str, Any]], fitted: "dict[str, dict[tuple[str, int], Outputs]]") -> None:
     import psutil
 
-    from sahelclf.aside import aside_of
+    from sahelclf.aside import file_aside
     from sahelclf.export.versions import installed_versions
 
     about = {
@@ -181,9 +176,8 @@ def _write(out: Path, config: "BenchmarkConfig", rows: list[dict[str, Any]], fit
     }
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        aside = aside_of(out / name)
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(out / name)
+        with file_aside(out / name) as aside:
+            aside.write_text(text, encoding="utf-8")
 
 
 def _name(config: "BenchmarkConfig") -> str:

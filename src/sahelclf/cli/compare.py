@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.cli.systems import DEVELOPMENT, Entry, entries, letter, read_systems
-from sahelclf.cli.terminal import parser, result, say
-from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.cli.systems import Entry, entries, letter, read_systems
+from sahelclf.cli.tables import DEVELOPMENT
+from sahelclf.cli.terminal import parser, result, say, write_page
+from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
     from sahelclf.cli.comparison import Page
@@ -45,7 +46,7 @@ def run(args: list[str]) -> int:
     page = _page(found, options)
     if target:
         say(terminal(page))
-        _write(target, FORMS[target.suffix](page))
+        write_page(target, FORMS[target.suffix](page))
         result(str(target))
     else:
         result(terminal(page))
@@ -126,17 +127,6 @@ def _cost(found: Sequence[Entry]) -> list[list[str]]:
 def _mean(entry: Entry, name: str) -> float | None:
     values = [r.metrics[name] for r in entry.runs if name in r.metrics]
     return sum(values) / len(values) if values else None
-
-
-def _write(target: Path, text: str) -> None:
-    from sahelclf.aside import aside_of
-
-    try:
-        aside = aside_of(target)
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(target)
-    except OSError as error:
-        raise SahelclfError(f"{target}: not written: {error.strerror}") from error
 
 
 def _track(page: "Page", found: Sequence[Entry], options: Any) -> None:

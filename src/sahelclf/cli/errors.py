@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahelclf.cli.predict import load_labeller
-from sahelclf.cli.terminal import parser, result
-from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.cli.terminal import parser, result, write_page
+from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
     from sahelclf.corpus.read import Corpus
@@ -17,7 +17,6 @@ EPILOG = """RUN is the id of a run of `train` (or runs:/<id>), BUNDLE the folder
 from disk, without a network: every development passage with gold, cross-fitted prediction and both annotators' labels, and
 for linear models what each term adds. It holds the passages' texts: whoever has the page has these.
 """
-TABLE = "predictions/passages.csv"
 
 
 def run(args: list[str]) -> int:
@@ -31,7 +30,9 @@ def run(args: list[str]) -> int:
     if out.is_dir():
         raise RequestError(f"-o {out}: a folder; expected the name of an HTML file")
 
+    from sahelclf.cli.tables import read_predictions
     from sahelclf.corpus.read import read_corpus
+    from sahelclf.tracking.read import read_run
     from sahelclf.training.run import corpus_root
 
     labeller = load_labeller(_model(options.model))
@@ -42,8 +43,9 @@ def run(args: list[str]) -> int:
             f"{corpus.root}: corpus {corpus.sha256[:16]}; the model was trained on {manifest['corpus']['sha256'][:16]}, "
             f"{manifest['corpus']['title']!r}. --corpus names the folder that holds that one"
         )
-    page = run_page(*_predictions(manifest["run_id"], corpus), corpus, labeller)
-    _write(out, page)
+    found = read_run(manifest["run_id"], f"run {manifest['run_id']}")
+    page = run_page(*read_predictions(found, "passages"), corpus, labeller)
+    write_page(out, page)
     result(str(out))
     return 0
 
@@ -65,33 +67,3 @@ def run_page(predicted: "Predictions", gold: "Gold", corpus: "Corpus", labeller:
 def _model(name: str) -> str:
     """A run's id stands for its labeller, unless a folder has that name."""
     return f"runs:/{name}" if re.fullmatch(r"[0-9a-f]{32}", name) and not Path(name).exists() else name
-
-
-def _predictions(run_id: str, corpus: "Corpus") -> "tuple[Predictions, Gold]":
-    from sahelclf.evaluation.predictions import Gold, from_flat_rows
-    from sahelclf.labelling.tables import read_table
-    from sahelclf.tasks.labeller import encode_topics
-    from sahelclf.tracking.artifacts import fetched_files
-    from sahelclf.training.crossfit import labeller_names
-
-    names = labeller_names(corpus.codebook)
-    owner = {p.id: p.document_id for p in corpus.passages}
-    with fetched_files(run_id, [TABLE]) as (table,):
-        predicted = from_flat_rows(read_table(table), names, owner, f"run {run_id}: {TABLE}")
-    topics = {p.id: p.topics for p in corpus.passages}
-    y, _ = encode_topics([topics[i] for i in predicted.ids], corpus.codebook)
-    return predicted, Gold.from_heads(y, names)
-
-
-def _write(out: Path, page: str) -> None:
-    from sahelclf.aside import aside_of
-
-    aside = aside_of(out)
-    try:
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(page, encoding="utf-8")
-        aside.replace(out)
-    except OSError as error:
-        raise SahelclfError(f"{out}: not written: {error.strerror}") from error
-    finally:
-        aside.unlink(missing_ok=True)

@@ -67,10 +67,7 @@ def _evaluate(model: str, labeller: "Labeller | None", options: Any) -> dict[str
     reports = {level: report(predicted, gold) for level, (predicted, gold) in levels.items()}
     human = agreement_scores(corpus, set(ids)).get("passage" if "passages" in reports else "document", {})
     _show(model, reports, human, next(iter(levels.values()))[0].names)
-    entry = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": model,
-        "run_id": labeller.manifest["run_id"] if labeller else None,
+    entry = _subject(model, labeller) | {
         "corpus_sha256": corpus.sha256,
         "split": split_name,
         "part": part,
@@ -95,10 +92,7 @@ def _on_sheet(model: str, labeller: "Labeller | None", options: Any) -> dict[str
     _show(model, {"units": found}, {}, predicted.names)
     for note in notes:
         say(f"warning: {note}")
-    entry = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": model,
-        "run_id": labeller.manifest["run_id"] if labeller else None,
+    entry = _subject(model, labeller) | {
         "sheet": options.gold,
         "units": len(sheet.ids),
         "stands_for": round(float((1 / sheet.probability).sum())),
@@ -106,6 +100,12 @@ def _on_sheet(model: str, labeller: "Labeller | None", options: Any) -> dict[str
     }
     result(json.dumps(entry | {"reports": {"units": found.as_dict()}}, ensure_ascii=False))
     return entry
+
+
+def _subject(model: str, labeller: "Labeller | None") -> dict[str, Any]:
+    """What was scored, and when."""
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"when": when, "model": model, "run_id": labeller.manifest["run_id"] if labeller else None}
 
 
 def _part(corpus: "Corpus", labeller: "Labeller | None", options: Any) -> tuple[str | None, str]:

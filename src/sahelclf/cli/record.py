@@ -3,11 +3,11 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from sahelclf.cli.errors import run_page
+from sahelclf.config import flat_settings
 from sahelclf.evaluation.figures import figures
 from sahelclf.evaluation.groups import group_scores
 from sahelclf.evaluation.report import HEADLINE
@@ -22,6 +22,7 @@ from sahelclf.training.seeds import derive_seed
 def training_record(trained: Result, target: Path) -> Record:
     """Few flat parameters, the design's metrics, inputs with their hash, figures, predictions, the resolved config."""
     config, corpus = trained.config, trained.corpus
+    settings = config.model_dump(mode="json")
     metrics = trained.passages.report.metrics() | (trained.documents.report.headline("document/") if trained.documents else {})
     metrics |= {f"agreement/{k}": v for k, v in trained.agreement.get("passage", {}).items()}
     metrics |= trained.cv | {"train/seconds": trained.seconds, "speed/passages_per_second": trained.passages_per_second}
@@ -40,7 +41,7 @@ def training_record(trained: Result, target: Path) -> Record:
         about = {"name": f"{corpus.root.name}-{config.split}-{part}", "source": source, "sha256": corpus.sha256}
         inputs.append((part, frame, about))
     return Record(
-        params=_params(trained),
+        params=flat_settings(settings) | {"corpus": corpus.root.name} | trained.fitted.model.computed_with,
         tags={
             "corpus_sha256": corpus.sha256,
             "codebook": corpus.codebook.version,
@@ -50,7 +51,7 @@ def training_record(trained: Result, target: Path) -> Record:
         metrics=metrics,
         inputs=inputs,
         texts={
-            "config.json": json.dumps(config.model_dump(mode="json"), indent=1) + "\n",
+            "config.json": json.dumps(settings, indent=1) + "\n",
             "versions.json": json.dumps(installed_versions(), indent=1) + "\n",
             "notes.txt": "\n".join(trained.notes) + "\n",
             "errors.html": run_page(predictions, gold, corpus, Labeller.load(target)),
@@ -74,31 +75,6 @@ def _description(trained: Result, target: Path) -> str:
         lines.append(f"- {name}: {report.scores[name]:.3f} [{low:.3f}, {high:.3f}]")
     lines += ["", *(f"- note: {note}" for note in trained.notes), "", f"Bundle: `{target}`. The artefact `errors.html` shows every passage with its mistakes."]
     return "\n".join(lines)
-
-
-def _params(trained: Result) -> dict[str, Any]:
-    config = trained.config
-    params: dict[str, Any] = {"model": config.model.kind, "seed": config.seed, "split": config.split, "crossfit": config.crossfit}
-    if config.cv:
-        params["cv"] = config.cv
-    params["corpus"] = trained.corpus.root.name
-    params |= _flat(config.model.model_dump(mode="json"))
-    return params | trained.fitted.model.computed_with
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A model's settings, those of a member under its name, a block of terms as one."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        if name == "features":
-            for block in value:
-                low, high = block["ngram_range"]
-                flat[f"{prefix}features.{block['name']}"] = f"{block['analyzer']} {low}-{high}, min_df {block['min_df']}"
-        elif isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        elif name != "kind" and value is not None:
-            flat[prefix + name] = value
-    return flat
 
 
 def _table(scored: Scored) -> pd.DataFrame:

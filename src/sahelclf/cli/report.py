@@ -1,9 +1,9 @@
 """`report RUN|BUNDLE … -o FOLDER`: figures, tables, the methods paragraph and its BibTeX, rebuilt from what runs and bundles hold."""
 
-import io
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from sahelclf.errors import RequestError, SahelclfError
 
 if TYPE_CHECKING:
     from sahelclf.evaluation.account import Subject, Table
-    from sahelclf.tracking.artifacts_of import StoredRun
+    from sahelclf.tracking.read import Run
 
 EPILOG = """examples:
   python -m sahelclf report bundles/first -o paper
@@ -25,6 +25,15 @@ drawn, else the tables are those of the manifest. All of one corpus and split.
 FOLDER gets report.md, methods.tex, references.bib, tables/*.csv and *.tex, figures/*.png and *.pdf.
 """
 RUN_ID = re.compile(r"(?:runs:/)?([0-9a-f]{32})/?")
+
+
+@dataclass(frozen=True)
+class Robust:
+    """What a run of `robustness` holds: robustness.json, and the rows of robustness.csv."""
+
+    run_id: str
+    about: dict[str, Any]
+    rows: list[dict[str, Any]]
 
 
 def run(args: list[str]) -> int:
@@ -50,14 +59,14 @@ def run(args: list[str]) -> int:
     return 0
 
 
-def _read(what: Sequence[str]) -> "tuple[list[Subject], list[StoredRun], list[str]]":
+def _read(what: Sequence[str]) -> "tuple[list[Subject], list[Robust], list[str]]":
     from sahelclf.cli.predict import local_bundle
     from sahelclf.export.load import open_bundle
-    from sahelclf.tracking.artifacts_of import finished_children, read_run
+    from sahelclf.tracking.read import find_run, finished_children
     from sahelclf.tracking.store import tracking_uri
 
     subjects: list[Subject] = []
-    robust: list[StoredRun] = []
+    robust: list[Robust] = []
     notes: list[str] = []
     todo = list(what)
     while todo:
@@ -65,46 +74,46 @@ def _read(what: Sequence[str]) -> "tuple[list[Subject], list[StoredRun], list[st
         named = RUN_ID.fullmatch(word)
         if named is None and not Path(word).is_dir():
             raise RequestError(f"{word}: neither a bundle folder nor a run; expected runs:/<32 hexadecimal digits>, or a folder that train wrote")
-        stored = read_run(named[1]) if named else None
+        stored = find_run(named[1]) if named else None
         if named and stored is None:
             raise RequestError(f"{word}: no such run in {tracking_uri()}; cd to where mlflow.db lies, set MLFLOW_TRACKING_URI, or name the bundle's folder")
         if stored is not None and stored.kind == "sweep":
-            todo = [*finished_children(stored.run_id), *todo]
+            todo = [*(child.id for child in finished_children(stored)), *todo]
         elif stored is not None and stored.kind == "robustness":
-            robust.append(_finished(stored))
+            robust.append(_robust(stored))
         else:
-            with local_bundle(f"runs:/{stored.run_id}" if stored else word) as folder:
+            with local_bundle(f"runs:/{stored.id}" if stored else word) as folder:
                 manifest = open_bundle(folder)
-            subjects.append(_subject(manifest, stored or read_run(manifest["run_id"]), {s.name for s in subjects}, notes))
+            subjects.append(_subject(manifest, stored or find_run(manifest["run_id"]), {s.name for s in subjects}, notes))
     if not subjects:
         raise RequestError("report: only runs of robustness; expected a trained run or bundle besides, which says what the model is")
     return subjects, robust, notes
 
 
-def _finished(stored: "StoredRun") -> "StoredRun":
-    if "robustness.json" not in stored.texts:
-        raise RequestError(f"run {stored.run_id}: a robustness run without its table (status {stored.status}); expected one that finished")
-    return stored
+def _robust(stored: "Run") -> Robust:
+    from sahelclf.labelling.tables import read_table
+    from sahelclf.tracking.read import fetched_artifact
+
+    with fetched_artifact(stored, "robustness.json") as about, fetched_artifact(stored, "robustness.csv") as rows:
+        if about is None or rows is None:
+            raise RequestError(f"run {stored.id}: a robustness run without its table (status {stored.status}); expected one that finished")
+        return Robust(stored.id, json.loads(about.read_text(encoding="utf-8")), read_table(rows))
 
 
-def _subject(manifest: dict[str, Any], stored: "StoredRun | None", taken: set[str], notes: list[str]) -> "Subject":
-    from sahelclf.evaluation.account import Subject, differences, read_predictions, stored_report
-    from sahelclf.evaluation.predictions import Names
+def _subject(manifest: dict[str, Any], stored: "Run | None", taken: set[str], notes: list[str]) -> "Subject":
+    from sahelclf.cli.tables import LEVELS, find_predictions
+    from sahelclf.evaluation.account import Subject, differences, stored_report
     from sahelclf.evaluation.report import report
     from sahelclf.training.seeds import derive_seed
 
     seed = manifest["config"]["seed"]
     name = f"{manifest['model']}, seed {seed}"
     name = f"{name} ({manifest['run_id'][:8]})" if name in taken else name
-    names = Names(tuple(manifest["topics"]), tuple(manifest["stances"]))
-    found = {}
-    for level in ("passages", "documents"):
-        text = stored.texts.get(f"predictions/{level}.csv") if stored else None
-        if text is not None:
-            found[level] = read_predictions(_rows(text), names, f"run {manifest['run_id']}, predictions/{level}.csv")
+    tables = {level: find_predictions(stored, level) for level in LEVELS} if stored else {}
+    found = {level: table for level, table in tables.items() if table is not None}
     if "passages" not in found:
         notes.append(f"{name}: no predictions of run {manifest['run_id']} in the MLflow store; its tables are those of the bundle's manifest, and figures cannot be drawn")
-        reports = {level: stored_report(manifest["scores"][level.removesuffix("s")]) for level in ("passages", "documents") if level.removesuffix("s") in manifest["scores"]}
+        reports = {level: stored_report(manifest["scores"][level.removesuffix("s")]) for level in LEVELS if level.removesuffix("s") in manifest["scores"]}
         return Subject(name, manifest, reports, stored.metrics if stored else {}, {})
     reports = {level: report(p, gold, derive_seed(seed, "bootstrap")) for level, (p, gold) in found.items()}
     subject = Subject(name, manifest, reports, stored.metrics if stored else {}, found)
@@ -114,14 +123,7 @@ def _subject(manifest: dict[str, Any], stored: "StoredRun | None", taken: set[st
     return subject
 
 
-def _rows(text: str) -> list[dict[str, Any]]:
-    import pandas as pd
-
-    frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    return [{str(k): (None if v == "" else v) for k, v in row.items()} for row in frame.to_dict("records")]
-
-
-def _same_corpus(subjects: "Sequence[Subject]", robust: "Sequence[StoredRun]") -> None:
+def _same_corpus(subjects: "Sequence[Subject]", robust: Sequence[Robust]) -> None:
     """One report is about one corpus, codebook and split; what differs is named."""
     first = subjects[0]
     problems = []
@@ -133,31 +135,30 @@ def _same_corpus(subjects: "Sequence[Subject]", robust: "Sequence[StoredRun]") -
             if one != other:
                 problems.append(f"report: {first.name} and {s.name} differ in corpus {what}: {one[:16]!r} and {other[:16]!r}; report on each apart")
     for r in robust:
-        one, other = first.manifest["corpus"]["sha256"], json.loads(r.texts["robustness.json"])["corpus_sha256"]
+        one, other = first.manifest["corpus"]["sha256"], r.about["corpus_sha256"]
         if one != other:
             problems.append(f"report: {first.name} and robustness run {r.run_id} differ in corpus sha256: {one[:16]!r} and {other[:16]!r}; report on each apart")
     if problems:
         raise RequestError(problems)
 
 
-def _robustness_table(stored: "StoredRun") -> "Table":
+def _robustness_table(robust: Robust) -> "Table":
     from sahelclf.evaluation.account import Table
 
-    records = _rows(stored.texts["robustness.csv"])
     shown = [["test", "held out", "score", "value", "reference", "difference"]]
-    for r in records:
+    for r in robust.rows:
         if str(r["score"]).startswith("topic/") and str(r["score"]).endswith("/f1"):
             continue
         value, low, high = (float(r[k]) for k in ("value", "low", "high"))
         moved = [f"{float(r[k]):+.3f}" for k in ("difference", "difference_low", "difference_high") if r[k]]
         beside = f"{float(r['reference']):.3f}" if r["reference"] else ""
         shown.append([r["test"], r["held_out"], r["score"], f"{value:.3f} [{low:.3f}, {high:.3f}]", beside, f"{moved[0]} [{moved[1]}, {moved[2]}]" if moved else ""])
-    about = json.loads(stored.texts["robustness.json"])
+    about = robust.about
     name = f"robustness_{about['model']}_seed{about['seed']}"
-    return Table(name, f"Robustness of {about['model']}, seed {about['seed']}", records, shown)
+    return Table(name, f"Robustness of {about['model']}, seed {about['seed']}", robust.rows, shown)
 
 
-def _methods(subjects: "Sequence[Subject]", robust: "Sequence[StoredRun]") -> tuple[str, str]:
+def _methods(subjects: "Sequence[Subject]", robust: Sequence[Robust]) -> tuple[str, str]:
     """The paragraph, and the BibTeX of what it cites."""
     from sahelclf.evaluation.methods import CORPUS, PACKAGE, methods_paragraph
     from sahelclf.evaluation.references import bibliography, cff_entry, cited_keys, read_cff
@@ -174,8 +175,8 @@ def _methods(subjects: "Sequence[Subject]", robust: "Sequence[StoredRun]") -> tu
     if of_corpus:
         inherited = {"date-released": package.get("date-released")} if named is None else {}
         own[CORPUS] = cff_entry(CORPUS, {"type": "dataset"} | inherited | of_corpus[0])
-    records = [json.loads(r.texts["robustness.json"]) for r in robust]
-    paragraph = methods_paragraph(subjects, _agreement(root, subjects[0].manifest["corpus"]["sha256"]), records, corpus_cited=CORPUS in own)
+    agreement = _agreement(root, subjects[0].manifest["corpus"]["sha256"])
+    paragraph = methods_paragraph(subjects, agreement, [r.about for r in robust], corpus_cited=CORPUS in own)
     return paragraph, bibliography(cited_keys(paragraph), own)
 
 

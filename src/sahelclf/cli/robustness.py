@@ -37,13 +37,12 @@ def run(args: list[str]) -> int:
         result(HELP)
         return 0
     config = _composed(args)
-    out = Path(config.out) if config.out else None
-    if out is not None and out.exists():
-        raise RequestError(f"out={out}: exists already; choose another folder, or move it away")
     from sahelclf.cli.progress import followed
+    from sahelclf.cli.train import out_folder
     from sahelclf.tracking import runs
     from sahelclf.training import robustness
 
+    out = out_folder(config.out)
     plan = robustness.make_plan(config)
     for note in plan.notes:
         say(f"note: {note}")
@@ -61,19 +60,14 @@ def run(args: list[str]) -> int:
 
 
 def _composed(args: list[str]) -> "TrainConfig":
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    from sahelclf.cli.train import one_line
+    from sahelclf.cli.train import complaints_of_hydra
     from sahelclf.training.compose import compose_config
 
     strangers = [a for a in args if a.startswith("-")]
     if strangers:
         raise RequestError(f"robustness: unknown option {strangers[0]!r}; expected key=value; see python -m sahelclf robustness --help")
-    try:
+    with complaints_of_hydra("robustness"):
         return compose_config(args)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise RequestError("robustness" + one_line(error).removeprefix("train")) from error
 
 
 def table_rows(found: "Robustness") -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sahelclf.cli.tables import labelled_corpus, labelled_rows
+from sahelclf.cli.tables import labelled_corpus, labelled_rows, read_predictions
 from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from sahelclf.evaluation.compare import System
     from sahelclf.evaluation.predictions import Gold, Predictions
     from sahelclf.tracking.read import Run
-
-DEVELOPMENT = "development"
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,6 @@ def _settings_of(parent: "Run") -> list[Entry]:
     groups: dict[tuple[tuple[str, str], ...], list[Run]] = {}
     for child in finished_children(parent):
         groups.setdefault(tuple(sorted(_setting(child).items())), []).append(child)
-    if not groups:
-        raise RequestError(f"run {parent.id}: a sweep without a finished run; nothing to compare")
     return [_of_runs(runs) for runs in groups.values()]
 
 
@@ -114,7 +110,7 @@ def read_systems(found: Sequence[Entry], level: str, split: str, corpus_option: 
     corpus = _corpus_for(foreign, found, corpus_option) if foreign else None
     systems = []
     for k, e in enumerate(found):
-        members = [_of_run(run, level, split) for run in e.runs]
+        members = [read_predictions(run, f"{level}s", split) for run in e.runs]
         members += [_of_table(rows[path], level, str(path), corpus if path in foreign else None) for path in e.tables]
         systems.append(System(f"{letter(k)} ({e.name})", tuple(members)))
     return systems
@@ -142,22 +138,6 @@ def _corpus_for(foreign: Sequence[Path], found: Sequence[Entry], option: str | N
             f"({own[:16]}); name that one with --corpus"
         )
     return corpus
-
-
-def _of_run(run: "Run", level: str, split: str) -> "tuple[Predictions, Gold]":
-    from sahelclf.evaluation.predictions import from_gold_rows
-    from sahelclf.labelling.tables import read_table
-    from sahelclf.tracking.read import fetched_artifact
-
-    name = f"predictions/{'' if split == DEVELOPMENT else f'{split}_'}{level}s.csv"
-    with fetched_artifact(run, name) as path:
-        if path is not None:
-            return from_gold_rows(read_table(path), f"run {run.id}: {name}")
-    if split != DEVELOPMENT:
-        advice = f"python -m sahelclf evaluate {run.tags.get('bundle', 'BUNDLE')} --split {split} puts it there"
-    else:
-        advice = f"its files are expected in {run.artifacts}, a path that MLflow keeps as it was: move the folder back, or compare tables"
-    raise RequestError(f"run {run.id} ({run.name}, {run.status}): no {name}; {advice}")
 
 
 def _of_table(rows: list[dict[str, object]], level: str, where: str, corpus: "Corpus | None") -> "tuple[Predictions, Gold]":

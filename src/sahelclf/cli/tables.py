@@ -1,4 +1,4 @@
-"""Predictions tables of any system beside a corpus's labels: what `evaluate` scores and `compare` compares."""
+"""Predictions tables with gold: those of runs, and those of any system beside a corpus's labels."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,9 +8,38 @@ from sahelclf.errors import RequestError
 if TYPE_CHECKING:
     from sahelclf.corpus.read import Corpus
     from sahelclf.evaluation.predictions import Gold, Predictions
+    from sahelclf.tracking.read import Run
 
 Levels = dict[str, "tuple[Predictions, Gold]"]
 LEVELS = ("passages", "documents")
+DEVELOPMENT = "development"
+
+
+def find_predictions(run: "Run", level: str, split: str = DEVELOPMENT) -> "tuple[Predictions, Gold] | None":
+    """A run's predictions and gold of one of `LEVELS`: of development, or of a part that `evaluate` scored; None where it has none."""
+    from sahelclf.evaluation.predictions import from_gold_rows
+    from sahelclf.labelling.tables import read_table
+    from sahelclf.tracking.read import fetched_artifact
+
+    name = _file(level, split)
+    with fetched_artifact(run, name) as path:
+        return None if path is None else from_gold_rows(read_table(path), f"run {run.id}: {name}")
+
+
+def read_predictions(run: "Run", level: str, split: str = DEVELOPMENT) -> "tuple[Predictions, Gold]":
+    """The same; raise where the run has none."""
+    found = find_predictions(run, level, split)
+    if found is not None:
+        return found
+    if split != DEVELOPMENT:
+        advice = f"python -m sahelclf evaluate {run.tags.get('bundle', 'BUNDLE')} --split {split} puts it there"
+    else:
+        advice = f"its files are expected in {run.artifacts}, a path that MLflow keeps as it was: if the folder was moved, move it back"
+    raise RequestError(f"run {run.id} ({run.name}, {run.status}): no {_file(level, split)}; {advice}")
+
+
+def _file(level: str, split: str) -> str:
+    return f"predictions/{'' if split == DEVELOPMENT else f'{split}_'}{level}.csv"
 
 
 def labelled_rows(rows: Sequence[dict[str, Any]], corpus: "Corpus", where: str) -> Levels:

@@ -1,11 +1,12 @@
-"""What commands share at the terminal: a parser that exits with our codes, tables, messages on stderr."""
+"""What commands share at the terminal: a parser that exits with our codes, tables, messages on stderr, a page as a file."""
 
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
-from sahelclf.errors import RequestError
+from sahelclf.errors import RequestError, SahelclfError
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,3 +38,15 @@ def table(rows: Sequence[Sequence[str]], tablefmt: str = "simple") -> str:
     from tabulate import tabulate
 
     return tabulate(list(rows[1:]), headers=list(rows[0]), tablefmt=tablefmt, disable_numparse=True, colalign=("left",))
+
+
+def write_page(target: Path, text: str) -> None:
+    """Write a page whole or not at all; its folder is made where there is none."""
+    from sahelclf.aside import file_aside
+
+    try:
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with file_aside(target) as aside:
+            aside.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SahelclfError(f"{target}: not written: {error.strerror}") from error

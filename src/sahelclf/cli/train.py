@@ -64,9 +64,7 @@ def _with_hydra(args: list[str]) -> None:
         get_args_parser,  # argparse's complaint would print a page of usage; ours is one line
     )
     from hydra.core.hydra_config import HydraConfig
-    from hydra.errors import HydraException
-    from omegaconf import DictConfig, OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf import DictConfig
 
     args = _options_first(args)
     strangers = get_args_parser().parse_known_args(args)[1]
@@ -76,11 +74,10 @@ def _with_hydra(args: list[str]) -> None:
 
     def job(config: DictConfig) -> None:
         from sahelclf.config import train_config
+        from sahelclf.training.compose import plain_settings
 
         try:
-            raw = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-            assert isinstance(raw, dict)
-            train({str(k): v for k, v in raw.items() if k != "hydra"}, train_config, HydraConfig.get().overrides.task)
+            train(plain_settings(config), train_config, HydraConfig.get().overrides.task)
         except Exception as error:  # Hydra would print it in its own way; raised again below
             failures.append(error)
 
@@ -89,18 +86,16 @@ def _with_hydra(args: list[str]) -> None:
     sys.argv = ["sahelclf train", *args]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own way and exits with 1
     try:
-        decorated()
-    except (HydraException, OmegaConfBaseException) as error:
-        raise RequestError(one_line(error)) from error
+        with complaints_of_hydra("train"):
+            decorated()
     finally:
         sys.argv = argv
         os.environ.pop("HYDRA_FULL_ERROR") if full is None else os.environ.__setitem__("HYDRA_FULL_ERROR", full)
     for other in failures[1:]:
         say(f"sahelclf: {other}")
     if failures:
-        if isinstance(failures[0], HydraException | OmegaConfBaseException):
-            raise RequestError(one_line(failures[0])) from failures[0]
-        raise failures[0]
+        with complaints_of_hydra("train"):
+            raise failures[0]
 
 
 def _options_first(args: list[str]) -> list[str]:
@@ -117,11 +112,26 @@ def _options_first(args: list[str]) -> list[str]:
     return [*options, *overrides]
 
 
-def one_line(error: Exception) -> str:
-    """Hydra's complaint with its causes, as one line."""
-    causes = [str(error.__cause__)] if error.__cause__ and str(error.__cause__) not in str(error) else []
-    text = "; ".join(line.strip() for part in (str(error), *causes) for line in part.splitlines() if line.strip())
-    return f"train: {text[:600]}; see python -m sahelclf train --help"
+@contextmanager
+def complaints_of_hydra(command: str) -> Iterator[None]:
+    """A complaint of Hydra's or OmegaConf's inside becomes one line of ours, with its causes."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        causes = [str(error.__cause__)] if error.__cause__ and str(error.__cause__) not in str(error) else []
+        text = "; ".join(line.strip() for part in (str(error), *causes) for line in part.splitlines() if line.strip())
+        raise RequestError(f"{command}: {text[:600]}; see python -m sahelclf {command} --help") from error
+
+
+def out_folder(named: str | None) -> Path | None:
+    """The folder that `out=` names, which must not be there yet."""
+    out = Path(named) if named else None
+    if out is not None and out.exists():
+        raise RequestError(f"out={out}: exists already; choose another folder, or move it away")
+    return out
 
 
 def train(raw: dict[str, Any], check: Any, overrides: Sequence[str] = ()) -> Path:
@@ -135,9 +145,7 @@ def train(raw: dict[str, Any], check: Any, overrides: Sequence[str] = ()) -> Pat
         _refuse_other_settings(overrides)
         kept, settings = Kept.again(CHECKPOINTS / resume)
         config = check(settings["config"])
-    out = Path(config.out) if config.out else None
-    if out is not None and out.exists():
-        raise RequestError(f"out={out}: exists already; choose another folder, or move it away")
+    out = out_folder(config.out)
     from sahelclf.tracking import runs
     from sahelclf.training.run import check as check_request
     from sahelclf.training.run import run as train_run

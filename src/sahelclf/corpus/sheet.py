@@ -1,19 +1,16 @@
 """A sheet on which a person labels a stratified sample of passages, and how far that person agrees with the corpus."""
 
-import csv
-from collections import defaultdict
+from collections import Counter
 from pathlib import Path
 
-import numpy as np
-
-from sahelclf.aside import aside_of
 from sahelclf.codebook import Codebook
 from sahelclf.corpus.agreement import Agreement, Pair, agreement
 from sahelclf.corpus.read import Corpus
+from sahelclf.corpus.sampling import draw_evenly
+from sahelclf.corpus.spreadsheet import GUIDE, allowed_codes, read_rows, stance_of, write_rows
 from sahelclf.errors import RequestError
 from sahelclf.records import Label, Passage, Topics
 
-NO = "no"
 FIXED = ("unit", "sampling_probability", "title", "text")
 
 
@@ -22,27 +19,10 @@ def sample_passages(corpus: Corpus, n: int, seed: int) -> list[tuple[Passage, fl
 
     A passage of several cells counts for the rarest of them; cells too small to fill their share leave it to the others.
     """
-    if seed < 0:
-        raise RequestError(f"corpus sample: --seed {seed}; expected 0 or more")
-    if not 1 <= n <= len(corpus.passages):
-        raise RequestError(f"corpus sample: --n {n}; expected 1 to {len(corpus.passages)}, the passages of {corpus.root}")
-    counts: dict[str, int] = defaultdict(int)
-    for p in corpus.passages:
-        for cell in _cells(p):
-            counts[cell] += 1
-    strata: dict[str, list[Passage]] = defaultdict(list)
-    for p in corpus.passages:
-        strata[min(_cells(p), key=lambda c: (counts[c], c))].append(p)
-    rng = np.random.default_rng(seed)
-    drawn, left = [], n
-    for done, name in enumerate(sorted(strata, key=lambda s: (len(strata[s]), s))):
-        inside = strata[name]
-        take = min(len(inside), -(-left // (len(strata) - done)))
-        chosen = rng.choice(len(inside), size=take, replace=False)
-        drawn += [(inside[i], take / len(inside)) for i in chosen]
-        left -= take
-    order = rng.permutation(len(drawn))
-    return [drawn[i] for i in order]
+    counts = Counter(cell for p in corpus.passages for cell in _cells(p))
+    strata = [min(_cells(p), key=lambda c: (counts[c], c)) for p in corpus.passages]
+    rows, chances = draw_evenly(strata, n, seed, f"the passages of {corpus.root}")
+    return [(corpus.passages[r], float(p)) for r, p in zip(rows, chances, strict=True)]
 
 
 def _cells(passage: Passage) -> list[str]:
@@ -51,17 +31,11 @@ def _cells(passage: Passage) -> list[str]:
 
 def write_sheet(corpus: Corpus, path: Path, n: int, seed: int) -> int:
     """Write the sheet as CSV that spreadsheets open: one empty column a topic; the labels are not on it."""
-    rows = sample_passages(corpus, n, seed)
-    allowed = " / ".join([NO, *corpus.codebook.stance_names])
-    aside = aside_of(path)
-    with aside.open("w", encoding="utf-8-sig", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow([*FIXED, *corpus.codebook.topic_names])
-        writer.writerow(["#", "", "", f"fill every topic column of every row with: {allowed}", *(_short(corpus.codebook, t) for t in corpus.codebook.topic_names)])
-        for passage, probability in rows:
-            title = corpus.document[passage.document_id].title
-            writer.writerow([passage.id, f"{probability:.6f}", title, passage.text, *("" for _ in corpus.codebook.topics)])
-    aside.replace(path)
+    book = corpus.codebook
+    guide = [GUIDE, "", "", f"fill every topic column of every row with: {allowed_codes(book)}", *(_short(book, t) for t in book.topic_names)]
+    drawn = sample_passages(corpus, n, seed)
+    rows = [[p.id, f"{chance:.6f}", corpus.document[p.document_id].title, p.text, *("" for _ in book.topics)] for p, chance in drawn]
+    write_rows(path, [[*FIXED, *book.topic_names], guide, *rows])
     return len(rows)
 
 
@@ -72,19 +46,15 @@ def _short(codebook: Codebook, topic: str) -> str:
 
 def read_sheet(corpus: Corpus, path: Path) -> dict[str, Topics]:
     """Labels by unit; every slip is named by its row and column."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.reader(stream))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path}: not readable as a sheet in UTF-8: {error}") from None
+    header, rows = read_rows(path)
     expected = [*FIXED, *corpus.codebook.topic_names]
-    if not rows or rows[0] != expected:
-        raise RequestError(f"{path}: row 1: found columns {rows[0][:12] if rows else 'none'}; expected {expected}, as `corpus sample` wrote them")
+    if header != expected:
+        raise RequestError(f"{path}: row 1: found columns {header[:12]}; expected {expected}, as `corpus sample` wrote them")
     known = {p.id for p in corpus.passages}
     problems: list[str] = []
     labels: dict[str, Topics] = {}
-    for number, row in enumerate(rows[1:], 2):
-        if not row or row[0] == "#":
+    for number, row in rows:
+        if row[0].strip() == GUIDE:
             continue
         if len(row) != len(expected):
             problems.append(f"{path}: row {number}: {len(row)} cells; expected {len(expected)}")
@@ -102,15 +72,8 @@ def read_sheet(corpus: Corpus, path: Path) -> dict[str, Topics]:
 
 
 def _labels(codebook: Codebook, cells: list[str], where: str, problems: list[str]) -> Topics:
-    topics: Topics = {}
-    for topic, cell in zip(codebook.topic_names, cells, strict=True):
-        value = cell.strip().lower()
-        if value in codebook.stances:
-            topics[topic] = Label(stance=value)
-        elif value != NO:
-            found = repr(cell) if cell.strip() else "an empty cell"
-            problems.append(f"{where}, column {topic}: found {found}; expected one of {[NO, *codebook.stance_names]}")
-    return topics
+    named = {t: stance_of(cell, codebook, f"{where}, column {t}", problems) for t, cell in zip(codebook.topic_names, cells, strict=True)}
+    return {t: Label(stance=stance) for t, stance in named.items() if stance is not None}
 
 
 def sheet_agreement(corpus: Corpus, labels: dict[str, Topics]) -> list[Agreement]:

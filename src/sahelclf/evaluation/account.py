@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sahelclf.evaluation.predictions import Gold, Names, Predictions, from_flat_rows
+from sahelclf.config import flat_settings
+from sahelclf.evaluation.predictions import Gold, Names, Predictions
 from sahelclf.evaluation.report import HEADLINE, Report
 
 LABEL_SCORES = ("precision", "recall", "f1", "average_precision")
@@ -46,14 +47,6 @@ def stored_report(raw: Mapping[str, Any]) -> Report:
     """A report as a manifest keeps it."""
     intervals = {k: (float(low), float(high)) for k, (low, high) in raw["intervals"].items()}
     return Report(int(raw["n_units"]), int(raw["n_documents"]), dict(raw["scores"]), intervals, dict(raw["support"]))
-
-
-def read_predictions(rows: Sequence[dict[str, Any]], names: Names, where: str) -> tuple[Predictions, Gold]:
-    """A run's table of predictions, with the gold columns that stand in it."""
-    predicted = from_flat_rows(rows, names, {str(r["id"]): str(r["document_id"]) for r in rows}, where)
-    topics = np.array([[str(r[f"{t}_gold"]).lower() == "true" for t in names.topics] for r in rows], dtype=bool)
-    stance = np.array([[names.stances.index(r[f"{t}_gold_stance"]) if r[f"{t}_gold_stance"] else -1 for t in names.topics] for r in rows], dtype=int)
-    return predicted, Gold(topics.reshape(len(rows), -1), stance.reshape(len(rows), -1))
 
 
 def differences(subject: Subject, tolerance: float = 1e-9) -> list[str]:
@@ -118,20 +111,6 @@ def settings_table(subjects: Sequence[Subject]) -> Table:
     keys = list(dict.fromkeys(k for values in flat.values() for k in values))
     records: Records = [{"setting": k} | {name: values.get(k) for name, values in flat.items()} for k in keys]
     return Table("settings", "Settings", records, [["setting", *flat], *([k, *(v.get(k, "") for v in flat.values())] for k in keys)])
-
-
-def flat_settings(config: Mapping[str, Any]) -> dict[str, str]:
-    """A resolved configuration as `name: value`; what only says where files go is left out."""
-    settings = {"model": str(config["model"]["kind"])} | {k: str(config[k]) for k in ("seed", "split", "crossfit") if k in config}
-    settings |= {"cv": str(config["cv"])} if config.get("cv") else {}
-    for key, value in config["model"].items():
-        if key == "features":
-            for block in value:
-                low, high = block["ngram_range"]
-                settings[f"features.{block['name']}"] = f"{block['analyzer']} {low}-{high}, min_df {block['min_df']}"
-        elif key != "kind" and value is not None:
-            settings[key] = str(value)
-    return settings
 
 
 def _prefixed(subjects: Sequence[Subject], prefix: str) -> Table | None:

@@ -5,9 +5,7 @@ probability, stratum and text, then a hash of the predictions it was drawn with.
 `sampling_probability` and the topics; without `check`, changes to its ids cannot be seen.
 """
 
-import csv
 import hashlib
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sahelclf.aside import aside_of
 from sahelclf.codebook import Codebook
-from sahelclf.corpus.jsonl import MAX_LINE_BYTES
+from sahelclf.corpus.sampling import draw_evenly
+from sahelclf.corpus.spreadsheet import GUIDE, allowed_codes, read_rows, stance_of, write_rows
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.predictions import Gold, Names
 
-NO = "no"
-GUIDE = "#"
 FIXED = ("id", "check", "sampling_probability", "stratum", "title", "text")
 NEEDED = ("id", "sampling_probability")
 LONGEST_CELL = 32_000  # a spreadsheet's cell holds 32,767 characters
@@ -30,7 +26,6 @@ FORMULA = ("=", "+", "-", "@")
 MOST_SHOWN = 30
 MARK = "u:"  # before an id that a spreadsheet would change: 0012, 2023-07, 1e5, mar1
 KEPT = re.compile(r"0|[1-9]\d{0,14}|(?!u:|true$|false$|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[-. /]?\d)[a-z_].*", re.IGNORECASE)
-csv.field_size_limit(MAX_LINE_BYTES)
 
 
 @dataclass(frozen=True)
@@ -60,27 +55,11 @@ class Sheet:
 
 
 def draw(strata: Sequence[str], n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows drawn and their sampling probabilities: as many from every stratum, in random order.
-
-    Strata too small for their share are taken whole and leave the rest to the others. Each gets two or more, else no error can be told.
-    """
-    if seed < 0:
-        raise RequestError(f"corpus sample: --seed {seed}; expected 0 or more")
-    names, which = np.unique(np.asarray(strata, dtype=object).astype(str), return_inverse=True)
-    if not 1 <= n <= len(which):
-        raise RequestError(f"corpus sample: --n {n}; expected 1 to {len(which):,}, the units of the collection")
-    if n < min(2 * len(names), len(which)):
-        raise RequestError(f"corpus sample: --n {n} for {len(names):,} strata; expected {2 * len(names):,} or more, two a stratum: draw more, or stratify --by less")
-    sizes = np.bincount(which)
-    rng = np.random.default_rng(seed)
-    rows, probabilities, left = [], [], n
-    for done, k in enumerate(np.argsort(sizes, kind="stable")):
-        take = min(int(sizes[k]), -(-left // (len(names) - done)))
-        rows.append(rng.choice(np.flatnonzero(which == k), size=take, replace=False))
-        probabilities.append(np.full(take, take / sizes[k]))
-        left -= take
-    order = rng.permutation(n)
-    return np.concatenate(rows)[order], np.concatenate(probabilities)[order]
+    """Rows drawn evenly from the strata, and their sampling probabilities; each stratum gets two or more, else no error can be told."""
+    wanted = 2 * len(set(strata))
+    if 1 <= n < min(wanted, len(strata)):
+        raise RequestError(f"corpus sample: --n {n} for {wanted // 2:,} strata; expected {wanted:,} or more, two a stratum: draw more, or stratify --by less")
+    return draw_evenly(strata, n, seed, "the units of the collection")
 
 
 def probability_strata(p: np.ndarray, parts: int = 4) -> list[str]:
@@ -102,19 +81,15 @@ def probability_strata(p: np.ndarray, parts: int = 4) -> list[str]:
 
 def write_sheet(path: Path, units: Sequence[Unit], codebook: Codebook, how: str) -> int:
     """Write the sheet as CSV; returns how many texts were too long for a cell and are cut."""
-    allowed = " / ".join([NO, *codebook.stance_names])
-    aside, cut = aside_of(path), 0
-    with aside.open("w", encoding="utf-8-sig", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow([*FIXED, *codebook.topic_names])
-        guide = f"Fill every topic column of every row with one of: {allowed}. Leave the other columns as they are. {how}"
-        writer.writerow([GUIDE, f"{len(units)} rows", "", "", "", guide, *(_short(codebook, t) for t in codebook.topic_names)])
-        for u in units:
-            text = u.text if len(u.text) <= LONGEST_CELL else u.text[:LONGEST_CELL] + " […]"
-            cut += text != u.text
-            fixed = [u.id if KEPT.fullmatch(u.id) else MARK + u.id, _check(u.id, u.probability, u.stratum, text, u.predicted), f"{u.probability:.6g}", u.stratum, _safe(u.title), _safe(text)]
-            writer.writerow([*fixed, *("" for _ in codebook.topics)])
-    aside.replace(path)
+    guide = f"Fill every topic column of every row with one of: {allowed_codes(codebook)}. Leave the other columns as they are. {how}"
+    rows = [[*FIXED, *codebook.topic_names], [GUIDE, f"{len(units)} rows", "", "", "", guide, *(_short(codebook, t) for t in codebook.topic_names)]]
+    cut = 0
+    for u in units:
+        text = u.text if len(u.text) <= LONGEST_CELL else u.text[:LONGEST_CELL] + " […]"
+        cut += text != u.text
+        fixed = [u.id if KEPT.fullmatch(u.id) else MARK + u.id, _check(u.id, u.probability, u.stratum, text, u.predicted), f"{u.probability:.6g}", u.stratum, _safe(u.title), _safe(text)]
+        rows.append([*fixed, *("" for _ in codebook.topics)])
+    write_rows(path, rows)
     return cut
 
 
@@ -144,7 +119,7 @@ def _short(codebook: Codebook, topic: str) -> str:
 
 def read_sheet(path: Path, codebook: Codebook) -> Sheet:
     """Read a filled sheet; raise with every slip named by row and column."""
-    header, lines = _lines(path)
+    header, lines = read_rows(path)
     topics = codebook.topic_names
     missing = [c for c in (*NEEDED, *topics) if c not in header]
     doubled = sorted({c for c in header if header.count(c) > 1 and c})
@@ -156,29 +131,9 @@ def read_sheet(path: Path, codebook: Codebook) -> Sheet:
     for number, cells in lines:
         if cells[0].strip() == GUIDE:
             expected = reader.rows_drawn(cells)
-        elif any(c.strip() for c in cells):
+        else:
             reader.take(number, cells)
     return reader.finished(expected)
-
-
-def _lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Header and numbered rows; commas, semicolons or tabs, as spreadsheets of different countries write."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise RequestError(f"{path}: not readable: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RequestError(f"{path}: not in UTF-8; save the sheet again as 'CSV UTF-8 (comma delimited)'") from None
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise RequestError(f"{path}: not readable as CSV: {error}; is a quote missing or doubled?") from None
-    if not rows:
-        raise RequestError(f"{path}: empty; expected a sheet as `corpus sample` wrote it, filled")
-    header = [c.strip() for c in rows[0]]
-    return header, [(k, row) for k, row in enumerate(rows[1:], 2) if row]
 
 
 class _Reader:
@@ -235,13 +190,8 @@ class _Reader:
         return value
 
     def _code(self, at: str, topic: str, cell: str) -> int:
-        value, stances = cell.lower(), self.codebook.stance_names
-        if value in stances:
-            return stances.index(value)
-        if value != NO:
-            found = repr(cell) if cell else "an empty cell"
-            self.problems.append(f"{at}, column {topic}: found {found}; expected one of {[NO, *stances]}")
-        return -1
+        stance = stance_of(cell, self.codebook, f"{at}, column {topic}", self.problems)
+        return -1 if stance is None else self.codebook.stance_names.index(stance)
 
     def finished(self, expected: int | None) -> Sheet:
         """The sheet, or everything that is wrong with it."""

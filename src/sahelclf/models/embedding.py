@@ -59,11 +59,7 @@ class Embedding(LinearModel):
         """Terms as for every linear labeller, and how the encoder reads."""
         return super().describe() | {
             "vectors": {
-                "encoder": self.files.name,
-                "encoder_sha256": self.files.sha256,
-                "window": self.config.window,
-                "overlap": self.config.overlap,
-                "pad_token_id": self.files.pad,
+                **self.files.describe(self.config.window, self.config.overlap),
                 "pooling": "mean over a window's tokens; mean over windows, weighted by the tokens that a window does not share with the one before; length 1",
             }
         }

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ class EncoderFiles:
     sha256: str
     max_tokens: int
     pad: int
+
+    def describe(self, window: int, overlap: int) -> dict[str, Any]:
+        """What a manifest says of it, read through such windows."""
+        return {"encoder": self.name, "encoder_sha256": self.sha256, "window": window, "overlap": overlap, "pad_token_id": self.pad}
 
 
 def find_encoder(name: str | None) -> EncoderFiles:
@@ -80,11 +85,10 @@ def _packaged() -> Path:
 
 def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    try:
+    with suppress(LocalEntryNotFoundError, HFValidationError):  # not whole in the cache, or no name of the hub's: the second try says which
         return Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True))
-    except Exception:  # noqa: S110 - not in the cache, or no such name: the second try says which
-        pass
     try:
         return Path(snapshot_download(name, allow_patterns=FILES))
     except Exception as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sahelclf.aside import aside_of
+from sahelclf.aside import file_aside
 from sahelclf.config import TransformerConfig
 from sahelclf.errors import SahelclfError
 from sahelclf.models.base import Watch
@@ -132,9 +132,8 @@ class FineTuning:
         for n, p in self.trained:
             tensors |= {f"optimizer.{k}.{n}": v for k, v in self.optimizer.state[p].items()}
         tensors["random"] = torch.get_rng_state()
-        aside = aside_of(path)
-        save_file({k: v.contiguous() for k, v in tensors.items()}, aside, {"state": json.dumps({"done": self.done, "first": self.first})})
-        aside.replace(path)
+        with file_aside(path) as aside:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, aside, {"state": json.dumps({"done": self.done, "first": self.first})})
 
     def restore(self, path: Path) -> None:
         """Go on from what `store` wrote."""

@@ -151,11 +151,7 @@ class Transformer:
     def describe(self) -> dict[str, Any]:
         """The encoder, its window, and what was read of the training texts."""
         return {
-            "encoder": self.files.name,
-            "encoder_sha256": self.files.sha256,
-            "window": self.config.window,
-            "overlap": self.config.overlap,
-            "pad_token_id": self.files.pad,
+            **self.files.describe(self.config.window, self.config.overlap),
             "inputs": list(self.net.inputs),
             "window_pooling": "mean of the logits, weighted by the tokens that a window does not share with the one before",
             "training_texts_read": self.read,

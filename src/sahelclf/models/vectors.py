@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
-from sahelclf.aside import aside_of
+from sahelclf.aside import file_aside
 from sahelclf.models.encoder import EncoderFiles
 from sahelclf.models.onnx_reader import OnnxEncoder, unit_length
 
@@ -78,10 +78,8 @@ class Vectors:
                 tokenizer = load_tokenizer(self.files)
                 tokenizer.no_truncation()
                 tokenizer.no_padding()
-                aside = aside_of(self.tokenizer)
-                tokenizer.save(str(aside))
-                aside.replace(self.tokenizer)
+                with file_aside(self.tokenizer) as aside:
+                    tokenizer.save(str(aside))
             if not self.graph.is_file():
-                aside = aside_of(self.graph)
-                write_vector_graph(self.files.folder, aside)
-                aside.replace(self.graph)
+                with file_aside(self.graph) as aside:
+                    write_vector_graph(self.files.folder, aside)

@@ -1,4 +1,4 @@
-"""Reading runs back: what a comparison takes from them, as plain values."""
+"""Reading runs back: what commands take from them, as plain values."""
 
 import tempfile
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sahelclf.errors import RequestError
-from sahelclf.tracking.store import mlflow, store_errors, store_exists, tracking_uri
+from sahelclf.tracking.store import client, mlflow, store_errors, store_exists, tracking_uri
 
 
 @dataclass(frozen=True)
@@ -25,28 +25,40 @@ class Run:
     artifacts: str
 
 
-def read_run(run_id: str, asked: str) -> Run:
-    """The run of this id; `asked` is what the person typed."""
-    hint = "cd to where its mlflow.db lies, or set MLFLOW_TRACKING_URI"
+def find_run(run_id: str) -> Run | None:
+    """The run of this id; None where there is no store, or it has no such run."""
     if not store_exists():
-        raise RequestError(f"{asked}: there is no MLflow store {tracking_uri()}, and the predictions of run {run_id} are in its store; {hint}")
+        return None
     module = mlflow()
     with store_errors():
         try:
-            return _run(_client().get_run(run_id))
+            return _run(client().get_run(run_id))
         except module.exceptions.MlflowException as error:
             if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                 raise
-    raise RequestError(f"{asked}: the MLflow store {tracking_uri()} has no run {run_id}; {hint}")
+    return None
+
+
+def read_run(run_id: str, asked: str) -> Run:
+    """The run of this id; raise where there is none. `asked` is what the person named."""
+    hint = "cd to where its mlflow.db lies, or set MLFLOW_TRACKING_URI"
+    if not store_exists():
+        raise RequestError(f"{asked}: there is no MLflow store {tracking_uri()}, which would hold run {run_id}; {hint}")
+    found = find_run(run_id)
+    if found is None:
+        raise RequestError(f"{asked}: not in the MLflow store {tracking_uri()}, which has no run {run_id}; {hint}")
+    return found
 
 
 def finished_children(run: Run) -> list[Run]:
-    """The finished runs of a sweep, in the order in which they were started."""
+    """The finished runs of a sweep, in the order in which they were started; raise where there is none."""
     with store_errors():
-        client = _client()
-        experiment = client.get_run(run.id).info.experiment_id
+        store = client()
+        experiment = store.get_run(run.id).info.experiment_id
         chosen = f"tags.`mlflow.parentRunId` = '{run.id}' and attributes.status = 'FINISHED'"
-        found = client.search_runs([experiment], filter_string=chosen, order_by=["attributes.start_time ASC"], max_results=1000)
+        found = store.search_runs([experiment], filter_string=chosen, order_by=["attributes.start_time ASC"], max_results=1000)
+    if not found:
+        raise RequestError(f"run {run.id}: a sweep without a finished child in {tracking_uri()}; expected one or more that ended well")
     return [_run(r) for r in found]
 
 
@@ -55,30 +67,24 @@ def fetched_artifact(run: Run, path: str) -> Iterator[Path | None]:
     """A local copy of a run's file for the time of the block; None where the run has no such file."""
     with tempfile.TemporaryDirectory(prefix="sahelclf-") as scratch:
         with store_errors():
-            client = _client()
-            known = {a.path for a in client.list_artifacts(run.id, path.rpartition("/")[0])}
-            copy = Path(client.download_artifacts(run.id, path, scratch)) if path in known else None
+            store = client()
+            known = {a.path for a in store.list_artifacts(run.id, path.rpartition("/")[0])}
+            copy = Path(store.download_artifacts(run.id, path, scratch)) if path in known else None
         yield copy
 
 
 def bundle_bytes(run: Run) -> int | None:
     """Size of the run's bundle as MLflow holds it; None where it holds none."""
     with store_errors():
-        client = _client()
-        outputs = client.get_run(run.id).outputs
+        store = client()
+        outputs = store.get_run(run.id).outputs
         models = outputs.model_outputs if outputs else []
-        return sum(_size(client, m.model_id, None) for m in models) if models else None
+        return sum(_size(store, m.model_id, None) for m in models) if models else None
 
 
-def _size(client: Any, model_id: str, folder: str | None) -> int:
-    files = client.list_logged_model_artifacts(model_id, folder)
-    return sum(_size(client, model_id, f.path) if f.is_dir else int(f.file_size or 0) for f in files)
-
-
-def _client() -> Any:
-    module = mlflow()
-    module.set_tracking_uri(tracking_uri())
-    return module.MlflowClient()
+def _size(store: Any, model_id: str, folder: str | None) -> int:
+    files = store.list_logged_model_artifacts(model_id, folder)
+    return sum(_size(store, model_id, f.path) if f.is_dir else int(f.file_size or 0) for f in files)
 
 
 def _run(found: Any) -> Run:

@@ -16,6 +16,7 @@ import pandas as pd
 import psutil
 
 from sahelclf.errors import BundleError, RequestError
+from sahelclf.tracking.read import find_run
 from sahelclf.tracking.store import experiment_id, mlflow, store_errors, store_exists, tracking_uri
 
 P = ParamSpec("P")
@@ -76,11 +77,9 @@ def open_run(
 
 def _reopened(run_id: str, tags: dict[str, str]) -> str:
     """A run that was cut short, running again."""
+    if find_run(run_id) is None:
+        raise RequestError(f"resume={run_id}: the MLflow store {tracking_uri()} has no such run; cd to where mlflow.db lies")
     client = mlflow().MlflowClient()
-    try:
-        client.get_run(run_id)
-    except mlflow().exceptions.MlflowException:
-        raise RequestError(f"resume={run_id}: the MLflow store {tracking_uri()} has no such run; cd to where mlflow.db lies") from None
     client.update_run(run_id, status="RUNNING")
     for name, value in tags.items():
         client.set_tag(run_id, name, value)
@@ -171,15 +170,9 @@ def fetched_bundle(uri: str) -> Iterator[Path]:
 @_in_store
 def log_scores(run_id: str, metrics: dict[str, float]) -> bool:
     """Add scores to a run; False where the store does not know the run."""
-    if not store_exists():
+    if find_run(run_id) is None:
         return False
-    module = mlflow()
-    module.set_tracking_uri(tracking_uri())
-    client = module.MlflowClient()
-    try:
-        client.get_run(run_id)
-    except module.exceptions.MlflowException:
-        return False
+    client = mlflow().MlflowClient()
     for name, value in metrics.items():
         client.log_metric(run_id, name, value)
     return True

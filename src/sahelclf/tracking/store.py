@@ -59,6 +59,13 @@ def mlflow() -> Any:
     return module
 
 
+def client() -> Any:
+    """A client of the store that `tracking_uri` names."""
+    module = mlflow()
+    module.set_tracking_uri(tracking_uri())
+    return module.MlflowClient()
+
+
 def tracking_uri() -> str:
     """`MLFLOW_TRACKING_URI`, else `mlflow.db` in the working folder, where `mlflow ui` looks."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(Path.cwd() / 'mlflow.db').as_posix()}"

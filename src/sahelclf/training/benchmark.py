@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 from filelock import FileLock
 
-from sahelclf.aside import aside_of
+from sahelclf.aside import file_aside
 from sahelclf.config import (
     BenchmarkConfig,
     EmbeddingConfig,
@@ -121,11 +121,9 @@ def _fit(cell: Cell, found: BenchmarkSet, path: Path, on_step: OnStep, place: tu
         "settings": cell.settings if isinstance(cell.settings, dict) else cell.settings.model_dump(mode="json"),
         "computed_with": readers[0][1].computed_with, "data_sha256": data_sha256(found),
     }  # fmt: skip
-    aside = aside_of(path)
     rounded: dict[str, Any] = {k: v.round(DECIMALS).astype(np.float32) for k, v in arrays.items()}
-    with aside.open("wb") as stream:
+    with file_aside(path) as aside, aside.open("wb") as stream:
         np.savez_compressed(stream, about=json.dumps(about), **rounded)
-    aside.replace(path)
     path.with_suffix(".safetensors").unlink(missing_ok=True)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from sahelclf.aside import aside_of
+from sahelclf.aside import file_aside
 from sahelclf.errors import RequestError, SahelclfError
 
 SETTINGS = "settings.json"
@@ -68,10 +68,8 @@ class Kept:
         path = self._path(fit, "npy")
         if path is None:
             return
-        aside = aside_of(path)
-        with aside.open("wb") as stream:
+        with file_aside(path) as aside, aside.open("wb") as stream:
             np.save(stream, logits)
-        aside.replace(path)
         self.checkpoint(fit).unlink(missing_ok=True)  # type: ignore[union-attr]
 
     def checkpoint(self, fit: str) -> Path | None:
