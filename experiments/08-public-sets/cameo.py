@@ -1,4 +1,4 @@
-"""How is cameo_class trained, which has no development part and whose test part is known to differ from its training part?
+"""cameo_class has no development part, and a test part unlike its training part: what is chosen by folds of the latter.
 
 python experiments/08-public-sets/cameo.py --root CLONE [--variants defaults epochs=8 …] [--seed 0]
 
