@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from measured import peak_of
+
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 if hasattr(os, "sched_setaffinity"):
@@ -38,13 +40,6 @@ def timed(function, texts):
     started = time.perf_counter()
     function(texts)
     return len(texts) / (time.perf_counter() - started)
-
-
-def peak_of(command):
-    """Seconds and peak resident set in MiB of a command."""
-    code = "import resource, subprocess, sys, time; s = time.perf_counter(); subprocess.run(sys.argv[1:], check=True, capture_output=True); print(time.perf_counter() - s, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
-    out = subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True, text=True).stdout.split()
-    return float(out[0]), float(out[1])
 
 
 def main():

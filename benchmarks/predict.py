@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from measured import peak_of
+
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -43,13 +45,6 @@ def made_rows(n, share):
 
 def command(bundle, rows, out, *more):
     return [sys.executable, "-m", "sahelclf", "predict", str(bundle), str(rows), "-o", str(out), *more]
-
-
-def peak_of(args):
-    """Seconds and peak resident set in MiB of a command: of a child of a child, since the figure is the largest so far."""
-    code = "import resource, subprocess, sys, time; s = time.perf_counter(); subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL); print(time.perf_counter() - s, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
-    out = subprocess.run([sys.executable, "-c", code, *args], check=True, capture_output=True, text=True).stdout.split()
-    return float(out[0]), float(out[1])
 
 
 def killed_half_way(args, out, n):

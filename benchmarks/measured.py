@@ -1,0 +1,33 @@
+"""Seconds and peak resident memory of a command.
+
+python benchmarks/measured.py COMMAND …
+
+A small process between the one that asks and the command: getrusage gives the largest child so far, and a new process's peak
+begins at what its parent holds. The command's output is dropped; the exit status is the command's.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+
+
+def peak_of(command, messages=subprocess.DEVNULL, **options):
+    """Seconds, and the largest resident set in MiB of any process of the command; options, as `env`, go to `subprocess.run`."""
+    again = [sys.executable, __file__, *map(str, command)]
+    out = subprocess.run(again, check=True, stdout=subprocess.PIPE, stderr=messages, text=True, **options).stdout
+    found = json.loads(out)
+    return found["seconds"], found["peak_MiB"]
+
+
+def main():
+    started = time.perf_counter()
+    status = subprocess.run(sys.argv[1:], check=False, stdout=subprocess.DEVNULL).returncode
+    seconds = time.perf_counter() - started
+    print(json.dumps({"seconds": seconds, "peak_MiB": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}))
+    sys.exit(status if status >= 0 else 1)
+
+
+if __name__ == "__main__":
+    main()
