@@ -13,7 +13,8 @@ from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
 from sahelclf.labelling.collection import crossed, members, period, read_collection
 from sahelclf.labelling.drift import drift
-from sahelclf.labelling.measure import measure, placed, r_table
+from sahelclf.labelling.for_r import r_table
+from sahelclf.labelling.measure import joined, measure
 from sahelclf.labelling.shares import Cells, Design, Sample
 from sahelclf.labelling.sheet import KEPT, Unit, draw, names_of, probability_strata, read_sheet, write_sheet
 
@@ -215,7 +216,7 @@ def test_near_duplicates_count_once_where_asked(work, harbour, book, tmp_path):
     sampled(harbour)
     fill("sheet.csv", "filled.csv", gold)
     collection, sheet = read_collection(tmp_path / "labels.csv", names_of(book)), read_sheet(tmp_path / "filled.csv", book)
-    found = measure(collection, sheet, [], "labels.csv", "filled.csv", once=True)
+    found = measure(joined(collection, sheet, "labels.csv", "filled.csv", once=True))
     assert set(found.table["units"]) == {360}
     kept = pd.read_csv("labels.csv")[lambda f: f["duplicate_of"].isna()]
     naive = found.table[(found.table["estimator"] == "naive") & (found.table["measured"] == "topic")]
@@ -224,14 +225,15 @@ def test_near_duplicates_count_once_where_asked(work, harbour, book, tmp_path):
     without = collection.take(np.arange(N))
     object.__setattr__(without, "frame", without.frame.drop(columns="duplicate_of"))
     with pytest.raises(RequestError, match="no column 'duplicate_of'"):
-        measure(without, sheet, [], "labels.csv", "filled.csv", once=True)
+        joined(without, sheet, "labels.csv", "filled.csv", once=True)
 
 
 def test_what_the_gold_cannot_carry_is_withheld_with_how_many_more_it_takes(work, harbour, book, tmp_path):
     _, gold = work
     sampled(harbour, n=40)
     fill("sheet.csv", "filled.csv", gold)
-    found = measure(read_collection(tmp_path / "labels.csv", names_of(book)), read_sheet(tmp_path / "filled.csv", book), ["month", "country"], "l", "s")
+    study = joined(read_collection(tmp_path / "labels.csv", names_of(book)), read_sheet(tmp_path / "filled.csv", book), "l", "s")
+    found = measure(study, ["month", "country"])
     cells = found.table[(found.table["by"] == "month") & (found.table["measured"] == "topic") & (found.table["topic"] == "fishing")]
     assert cells["month"].unique().tolist() == ["2023-01", "2023-02", "2023-03", "2023-04"]
     dsl, naive = (cells[cells["estimator"] == e] for e in ("dsl", "naive"))
@@ -272,8 +274,7 @@ def test_the_file_for_r_holds_what_dsl_and_survey_take(work, harbour, book, tmp_
     sampled(harbour, "--predictions", "labels.csv", "--by", "probability")
     fill("sheet.csv", "filled.csv", gold)
     collection, sheet = read_collection(tmp_path / "labels.csv", names_of(book)), read_sheet(tmp_path / "filled.csv", book)
-    rows, _ = placed(collection, sheet, "l", "s")
-    units = r_table(collection, sheet, rows, ["month"])
+    units = r_table(joined(collection, sheet, "l", "s"), ["month"])
     coded = units[units["coded"] == 1]
     assert (len(units), len(coded)) == (N, 120)
     assert coded["fishing_gold"].tolist() == [float(gold[i]["fishing"] != "no") for i in coded["id"]]

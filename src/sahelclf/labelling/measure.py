@@ -36,6 +36,17 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
+class Study:
+    """A collection and its filled sheet, whose k-th unit is row `rows[k]`; where the collection was read from, and what to know."""
+
+    collection: Collection
+    sheet: Sheet
+    rows: np.ndarray
+    where: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Measured:
     """The long table, and what to know before printing it."""
 
@@ -46,42 +57,41 @@ class Measured:
 
 @dataclass(frozen=True)
 class _Coded:
-    """A collection with its sample: predictions and codes of the topics, then of the topic-stance pairs, as columns."""
+    """A collection with its sample: an outcome for each topic, then for each topic-stance pair."""
 
     names: Names
     sample: Sample
-    y: np.ndarray
-    p: np.ndarray
-    said: np.ndarray
-    g: np.ndarray
+    outcomes: tuple[Outcome, ...]
 
     def outcome(self, topic: int, stance: int | None = None) -> Outcome:
         column = topic if stance is None else len(self.names.topics) + topic * len(self.names.stances) + stance
-        return Outcome(self.y[:, column], self.p[:, column], self.said[:, column], self.g[:, column])
+        return self.outcomes[column]
 
 
-def measure(collection: Collection, sheet: Sheet, by: Sequence[str], where: str, sheet_name: str, *, once: bool = False, date: str = "date") -> Measured:
-    """Shares and counts of the whole, by each of `by`, and by all of them together.
+def joined(collection: Collection, sheet: Sheet, where: str, sheet_name: str, *, once: bool = False) -> Study:
+    """A collection with its coded units; `once` leaves units that are near-duplicates of another out of both."""
+    rows, notes = placed(collection, sheet, where, sheet_name)
+    if not once:
+        return Study(collection, sheet, rows, where, tuple(notes))
+    originals = collection.originals(where)
+    place = np.full(len(collection), -1)
+    place[originals] = np.arange(len(originals))
+    chosen = np.flatnonzero(place[rows] >= 0)
+    if not len(chosen):
+        raise RequestError(f"{sheet_name}: every coded unit is a near-duplicate of another; measure without --once, or draw a sheet from the others")
+    notes.append(f"{len(collection) - len(originals):,} near-duplicates are left out, {len(rows) - len(chosen)} of them coded by hand; {len(originals):,} units remain")
+    return Study(collection.take(originals), sheet.take(chosen), place[rows[chosen]], where, tuple(notes))
 
-    `once` leaves out units that are near-duplicates of another, from the collection and from the sheet.
-    """
+
+def measure(study: Study, by: Sequence[str] = (), date: str = "date") -> Measured:
+    """Shares and counts of the whole, by each of `by`, and by all of them together."""
     import pandas as pd
 
+    collection, notes = study.collection, list(study.notes)
     if len(set(by)) < len(by) or {*by} & {*COLUMNS}:
-        raise RequestError(f"--by {','.join(by)}: names one column twice, or one that the result has itself ({', '.join(COLUMNS)}); rename it in {where}")
-    rows, notes = placed(collection, sheet, where, sheet_name)
-    chosen = np.arange(len(rows))
-    if once:
-        originals = collection.originals(where)
-        place = np.full(len(collection), -1)
-        place[originals] = np.arange(len(originals))
-        chosen = np.flatnonzero(place[rows] >= 0)
-        notes.append(f"{len(collection) - len(originals):,} near-duplicates are left out, {len(rows) - len(chosen)} of them coded by hand; {len(originals):,} units remain")
-        collection, rows = collection.take(originals), place[rows[chosen]]
-        if not len(chosen):
-            raise RequestError(f"{sheet_name}: every coded unit is a near-duplicate of another; measure without --once, or draw a sheet from the others")
-    coded = _coded(collection, sheet, rows, chosen)
-    parts = {name: members(collection, name, where, date) for name in by}
+        raise RequestError(f"--by {','.join(by)}: names one column twice, or one that the result has itself ({', '.join(COLUMNS)}); rename it in {study.where}")
+    coded = _coded(study)
+    parts = {name: members(collection, name, study.where, date) for name in by}
     for name, ((units, _), _) in parts.items():
         missing = len(collection) - len(np.unique(units))
         if missing:
@@ -121,18 +131,19 @@ def placed(collection: Collection, sheet: Sheet, where: str, sheet_name: str) ->
     return rows, notes
 
 
-def _coded(collection: Collection, sheet: Sheet, rows: np.ndarray, chosen: np.ndarray) -> _Coded:
+def _coded(study: Study) -> _Coded:
+    collection, sheet, rows = study.collection, study.sheet, study.rows
     names, n = collection.names, len(collection)
     s = len(names.stances)
-    _, strata = np.unique(np.array([sheet.stratum[k] for k in chosen]), return_inverse=True)
-    sample = Sample(rows, 1 / sheet.probability[chosen], strata)
-    gold_stance = sheet.gold.stance[chosen]
-    y = np.hstack([sheet.gold.topics[chosen], (gold_stance[:, :, None] == np.arange(s)).reshape(len(rows), -1)]).astype(float)
+    _, strata = np.unique(np.array(sheet.stratum), return_inverse=True)
+    sample = Sample(rows, 1 / sheet.probability, strata)
+    y = np.hstack([sheet.gold.topics, (sheet.gold.stance[:, :, None] == np.arange(s)).reshape(len(rows), -1)]).astype(float)
     pair_p = (collection.probability[:, :, None] * collection.stance_probability).reshape(n, -1)
     pair_said = ((collection.stance[:, :, None] == np.arange(s)) & collection.holds[:, :, None]).reshape(n, -1)
     p = np.hstack([collection.probability, pair_p])
     said = np.hstack([collection.holds, pair_said]).astype(float)
-    return _Coded(names, sample, y, p, said, fitted(y, p, sample))
+    tables = (y, p, said, fitted(y, p, sample))
+    return _Coded(names, sample, tuple(Outcome(*(np.ascontiguousarray(a[:, k]) for a in tables)) for k in range(y.shape[1])))
 
 
 def _table(coded: _Coded, cells: Cells, n_units: int) -> "pd.DataFrame":
@@ -143,11 +154,13 @@ def _table(coded: _Coded, cells: Cells, n_units: int) -> "pd.DataFrame":
     frames = []
     for k, topic in enumerate(coded.names.topics):
         whole = coded.outcome(k)
-        frames.append(_rows(design, whole, None, ("topic", topic, ""), shares(design, whole)))
+        bottoms = shares(design, whole)
+        frames.append(_rows(design, whole, None, ("topic", topic, ""), bottoms))
         for j, stance in enumerate(coded.names.stances):
             part = coded.outcome(k, j)
-            frames.append(_rows(design, part, None, ("pair", topic, stance), shares(design, part)))
-            frames.append(_rows(design, part, whole, ("stance", topic, stance), ratios(design, part, whole)))
+            tops = shares(design, part)
+            frames.append(_rows(design, part, None, ("pair", topic, stance), tops))
+            frames.append(_rows(design, part, whole, ("stance", topic, stance), ratios(design, part, whole, tops, bottoms)))
     return pd.DataFrame({name: np.concatenate([f[name] for f in frames]) for name in frames[0]})
 
 
@@ -218,40 +231,3 @@ def _more(short: "pd.DataFrame") -> str:
     span = f"about {high:,} more" if low == high else f"about {low:,} to {high:,} more a cell"
     return f"It takes {FEWEST_CODES} in a cell, and {FEWEST_EACH} expected with and without the topic: {span}"
 
-
-def r_table(collection: Collection, sheet: Sheet, rows: np.ndarray, by: Sequence[str], date: str = "date") -> "pd.DataFrame":
-    """One row a unit for R: `coded`, `sampling_probability`, `stratum`, codes as 0 and 1 (empty where not coded), probabilities.
-
-    R's `dsl` drops rows without a sampling probability, uses that of coded rows alone, and scales all by their mean; units that are
-    not coded get the one value that makes the scale 1. `survey` takes the coded rows.
-    """
-    import pandas as pd
-
-    n, drawn = len(collection), len(rows)
-    left = n - drawn
-    filler = (drawn - float(sheet.probability.sum())) / left if left else 0.0
-    probability = np.full(n, min(max(filler, 1e-9), 1.0))
-    probability[rows] = sheet.probability
-    coded = np.zeros(n, dtype=int)
-    coded[rows] = 1
-    stratum = np.full(n, "", dtype=object)
-    stratum[rows] = sheet.stratum
-    columns: dict[str, Any] = {"id": collection.ids, "coded": coded, "sampling_probability": probability, "stratum": stratum}
-    for name in by:
-        (units, codes), labels = members(collection, name, "", date)
-        values = np.full(n, "", dtype=object)
-        for unit, code in zip(units, codes, strict=True):
-            values[unit] = f"{values[unit]};{labels[code]}" if values[unit] else labels[code]
-        columns[name] = values
-    for k, topic in enumerate(collection.names.topics):
-        columns |= _both(topic, collection.probability[:, k], sheet.gold.topics[:, k], rows)
-        for j, stance in enumerate(collection.names.stances):
-            p = collection.probability[:, k] * collection.stance_probability[:, k, j]
-            columns |= _both(f"{topic}_{stance}", p, sheet.gold.stance[:, k] == j, rows)
-    return pd.DataFrame(columns)
-
-
-def _both(name: str, p: np.ndarray, gold: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
-    codes = np.full(len(p), np.nan)
-    codes[rows] = gold
-    return {f"{name}_gold": codes, f"{name}_predicted": np.round(p, 6)}

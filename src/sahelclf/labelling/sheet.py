@@ -58,6 +58,12 @@ class Sheet:
     gold: Gold
     notes: tuple[str, ...]
 
+    def take(self, rows: Sequence[int] | np.ndarray) -> "Sheet":
+        """The same with these units only."""
+        ids, numbers, strata, texts, predicted = (tuple(column[k] for k in rows) for column in (self.ids, self.rows, self.stratum, self.texts, self.predicted))
+        gold = Gold(self.gold.topics[rows], self.gold.stance[rows])
+        return Sheet(ids, numbers, self.probability[rows], strata, texts, predicted, gold, self.notes)
+
 
 def draw(strata: Sequence[str], n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows drawn and their sampling probabilities: as many from every stratum, in random order.
