@@ -60,9 +60,9 @@ class Sheet:
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Sheet":
         """The same with these units only."""
-        ids, numbers, strata, texts, predicted = (tuple(column[k] for k in rows) for column in (self.ids, self.rows, self.stratum, self.texts, self.predicted))
+        ids, strata, texts, predicted = (tuple(column[k] for k in rows) for column in (self.ids, self.stratum, self.texts, self.predicted))
         gold = Gold(self.gold.topics[rows], self.gold.stance[rows])
-        return Sheet(ids, numbers, self.probability[rows], strata, texts, predicted, gold, self.notes)
+        return Sheet(ids, tuple(self.rows[k] for k in rows), self.probability[rows], strata, texts, predicted, gold, self.notes)
 
 
 def draw(strata: Sequence[str], n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
