@@ -15,6 +15,7 @@ from sahelclf.labelling.shares import (
     shares,
     tuned,
 )
+from sahelclf.labelling.sheet import probability_strata
 
 
 def one_cell(n: int) -> Cells:
@@ -130,23 +131,28 @@ def test_a_prediction_is_never_fitted_on_the_units_own_code():
         assert (after[rows] != before[rows]).sum() >= 40
 
 
-def labelled(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Truth, and a labeller that is too sure and says yes far too often: 37% where 20.2% are true."""
+def labelled(rng: np.random.Generator, n: int, rarity: float = 2.2) -> tuple[np.ndarray, np.ndarray]:
+    """Truth, and a labeller that is too sure and says yes far too often: 37% where 20.2% are true; 15% where 6.8% are, of rarity 4."""
     x = rng.normal(size=n)
-    y = (rng.random(n) < 1 / (1 + np.exp(2.2 - 2 * x))).astype(float)
-    return y, 1 / (1 + np.exp(0.9 - 2.5 * (x + rng.normal(scale=0.5, size=n))))
+    y = (rng.random(n) < 1 / (1 + np.exp(rarity - 2 * x))).astype(float)
+    return y, 1 / (1 + np.exp(rarity - 1.3 - 2.5 * (x + rng.normal(scale=0.5, size=n))))
 
 
-def simulated(repetitions: int, *, stratified: bool) -> dict[str, np.ndarray]:
-    """(repetitions, 3) value, error and whether the interval covers the share that all populations are drawn with."""
+def true_share(rarity: float) -> float:
+    """The share that all populations are drawn with."""
     x = np.linspace(-10, 10, 200_001)
-    truth = np.average(1 / (1 + np.exp(2.2 - 2 * x)), weights=np.exp(-x * x / 2))
+    return float(np.average(1 / (1 + np.exp(rarity - 2 * x)), weights=np.exp(-x * x / 2)))
+
+
+def simulated(repetitions: int, *, stratified: bool, rarity: float = 2.2) -> dict[str, np.ndarray]:
+    """(repetitions, 3) value, error and whether the interval covers the true share."""
+    truth = true_share(rarity)
     n, drawn = 10_000, 300
     found: dict[str, list] = {}
     for seed in range(repetitions):
         rng = np.random.default_rng(seed)
-        y, p = labelled(rng, n)
-        stratum = np.searchsorted(np.quantile(p, [0.5, 0.75, 0.9]), p) if stratified else np.zeros(n, dtype=int)
+        y, p = labelled(rng, n, rarity)
+        stratum = np.unique(probability_strata(p[:, None]), return_inverse=True)[1] if stratified else np.zeros(n, dtype=int)
         k = stratum.max() + 1
         rows = np.concatenate([rng.choice(np.flatnonzero(stratum == h), drawn // k, replace=False) for h in range(k)])
         sample = Sample(rows, np.bincount(stratum)[stratum[rows]] / (drawn // k), stratum[rows])
@@ -176,11 +182,15 @@ def test_corrected_intervals_cover_and_naive_ones_do_not():
         assert errors[name] == pytest.approx(found[name][:, 0].std(), rel=0.07)  # the errors said are those made
 
 
-def test_they_cover_too_where_likely_positives_are_drawn_more_often():
-    found = simulated(200, stratified=True)
+def test_a_rare_share_is_covered_and_narrower_where_likely_positives_are_drawn_more_often():
+    found = simulated(200, stratified=True, rarity=4.0)
+    share = true_share(4.0)
+    assert share == pytest.approx(0.068, abs=0.001)
     for name in ("sample", "ppi", "dsl"):
         assert 0.90 <= found[name][:, 2].mean() <= 0.99
         assert found[name][:, 1].mean() == pytest.approx(found[name][:, 0].std(), rel=0.12)
+        # 300 codes with equal chances have a standard error of the root of .068 x .932 / 300
+        assert found[name][:, 0].std() < 0.85 * np.sqrt(share * (1 - share) / 300)
     assert found["naive"][:, 2].mean() < 0.5
 
 

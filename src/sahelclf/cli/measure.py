@@ -45,7 +45,7 @@ def run(args: list[str]) -> int:
         raise RequestError(f"{target}: exists already; choose another folder, or move it away")
     for name in (options.predictions, options.gold):
         if not Path(name).is_file():
-            raise RequestError(f"{name}: no such file")
+            raise RequestError(f"{name}: {'a folder; expected a file' if Path(name).is_dir() else 'no such file'}")
 
     from sahelclf.corpus.read import read_corpus
     from sahelclf.labelling.collection import read_collection

@@ -8,7 +8,7 @@ import numpy as np
 
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.predictions import Names
-from sahelclf.labelling.collection import Collection, crossed, members
+from sahelclf.labelling.collection import DATE, Collection, crossed, members, source_of
 from sahelclf.labelling.shares import (
     ESTIMATORS,
     Cells,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FEWEST_CODES = 30
 FEWEST_EACH = 10  # codes to be expected that have it, and that have it not
+THIN = 3  # fewer codes of one kind than this in a cell that is shown: its intervals are too short
 MISFIT = 0.02
 MOST_SHOWN = 20
 COLUMNS = (
@@ -88,14 +89,14 @@ def measure(study: Study, by: Sequence[str] = (), date: str = "date") -> Measure
     import pandas as pd
 
     collection, notes = study.collection, list(study.notes)
-    if len(set(by)) < len(by) or {*by} & {*COLUMNS}:
-        raise RequestError(f"--by {','.join(by)}: names one column twice, or one that the result has itself ({', '.join(COLUMNS)}); rename it in {study.where}")
-    coded = _coded(study)
+    if len(set(by)) < len(by):
+        raise RequestError(f"--by {','.join(by)}: a column stands twice; name each once")
+    if {*by} & {*COLUMNS}:
+        raise RequestError(f"--by {','.join(by)}: the result has columns {', '.join(sorted({*by} & {*COLUMNS}))} of its own; rename them in {study.where}")
     parts = {name: members(collection, name, study.where, date) for name in by}
     for name, ((units, _), _) in parts.items():
-        missing = len(collection) - len(np.unique(units))
-        if missing:
-            notes.append(f"{missing:,} of {len(collection):,} units have no {name}: they count in the whole and in no cell of {name}")
+        notes += _without(study, name, units, date)
+    coded = _coded(study)
     tables = []
     for group in dict.fromkeys([(), *((b,) for b in by), tuple(by)]):
         cells, values = crossed(len(collection), [parts[b] for b in group])
@@ -108,6 +109,18 @@ def measure(study: Study, by: Sequence[str] = (), date: str = "date") -> Measure
     whole = pd.concat(tables, ignore_index=True)
     first = ["by", *by]
     return Measured(whole[[*first, *(c for c in whole if c not in first)]], tuple(by), tuple(notes))
+
+
+def _without(study: Study, name: str, units: np.ndarray, date: str) -> list[str]:
+    """A line on units that are in no cell of a column, with the first of them."""
+    n = len(study.collection)
+    missing = np.setdiff1d(np.arange(n), units)
+    if not len(missing):
+        return []
+    source = source_of(study.collection, name, study.where, date)
+    first = [f"id {study.collection.ids[k]!r}: {study.collection.frame[source].iloc[k] or 'empty'}" for k in missing[:3]]
+    expected = "" if source == name else f"; expected {DATE}"
+    return [f"{len(missing):,} of {n:,} units have no {name} ({source} of {', '.join(first)}{', …' if len(missing) > 3 else ''}{expected}): they count in the whole and in no cell of {name}"]
 
 
 def placed(collection: Collection, sheet: Sheet, where: str, sheet_name: str) -> tuple[np.ndarray, list[str]]:
@@ -167,7 +180,7 @@ def _table(coded: _Coded, cells: Cells, n_units: int) -> "pd.DataFrame":
 def _rows(design: Design, outcome: Outcome, base: Outcome | None, what: tuple[str, str, str], found: dict[str, Estimate]) -> dict[str, np.ndarray]:
     """Columns of one thing measured, estimators one after another; what the gold cannot carry is withheld."""
     n = design.cells.n
-    codes, positives, more = carried(design, outcome.y, None if base is None else base.y)
+    codes, positives, more = carried(design, outcome, base)
     columns: dict[str, list[Any]] = {}
     for name in ESTIMATORS:
         known = np.ones(n, dtype=bool) if name == "naive" else more == 0
@@ -183,22 +196,33 @@ def _rows(design: Design, outcome: Outcome, base: Outcome | None, what: tuple[st
     return {column: np.concatenate(values) for column, values in columns.items()}
 
 
-def carried(design: Design, y: np.ndarray, base: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def carried(design: Design, outcome: Outcome, base: Outcome | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(n_cells,) hand codes, those that have it, and how many more codes the cell needs, 0 where they suffice.
 
     A share needs 30 codes, and as many that 10 with it and 10 without are to be expected; of a stance, the codes that count are those
-    with the topic. What is expected follows from the rates in the whole sample, never from the cell's own codes: to show the cells
-    that happened to have many would bias what is shown.
+    with the topic. What is expected follows from the fitted probabilities of the whole sample, never from the cell's own codes: to
+    show the cells that happened to have many would bias what is shown.
     """
-    n, total = design.cells.n, len(y)
-    within = np.ones(total) if base is None else base
+    n, total, drawn = design.cells.n, len(outcome.y), design.sample.unit
+    within = np.ones(total) if base is None else base.y
+    having = outcome.g[drawn]
+    others = (1.0 if base is None else base.g[drawn]) - having
 
     def counted(values: np.ndarray) -> np.ndarray:
         return np.bincount(design.where, values[design.who], minlength=n).astype(int)
 
-    wanted = ((FEWEST_CODES, within), (FEWEST_EACH, within * y), (FEWEST_EACH, within * (1 - y)))
-    need = max(fewest * total / max(float(having.sum()), 1.0) for fewest, having in wanted)
-    return counted(within), counted(within * y), np.ceil(np.maximum(need - design.codes, 0)).astype(int)
+    expected = [(FEWEST_CODES, max(float(within.sum()), 1.0)), *((FEWEST_EACH, _worth(v, design.sample.weight)) for v in (having, others))]
+    need = max(fewest * total / found for fewest, found in expected)
+    return counted(within), counted(within * outcome.y), np.ceil(np.maximum(need - design.codes, 0)).astype(int)
+
+
+def _worth(chance: np.ndarray, weight: np.ndarray) -> float:
+    """Codes to be expected from (n,) fitted chances, counted as codes of one weight that would tell as much (Kish's effective size).
+
+    Twenty likely positives tell little of a share where one among the unlikely would outweigh them.
+    """
+    chance = np.maximum(chance, 1e-9)
+    return float((weight @ chance) ** 2 / (weight**2 @ chance))
 
 
 def _too_few(table: "pd.DataFrame", group: tuple[str, ...], n_cells: int) -> list[str]:
@@ -216,6 +240,10 @@ def _too_few(table: "pd.DataFrame", group: tuple[str, ...], n_cells: int) -> lis
             lines.append(f"{where}: {topic}: too few hand codes in {_of(len(cells), n_cells)}; withheld there. {_more(cells)}")
     if len(others):
         lines.append(f"{where}: stances: {len(others):,} of {n_all:,} shares withheld, as too few codes are expected to have the topic or the stance; more_codes says how many each lacks")
+    seen = np.minimum(rows["positive_codes"], rows["codes"] - rows["positive_codes"])
+    thin = rows[(rows["more_codes"] == 0) & (rows["measured"] == "topic") & (seen < THIN)]
+    for topic, cells in thin.groupby("topic", sort=False):
+        lines.append(f"{where}: {topic}: in {_of(len(cells), n_cells)} fewer than {THIN} hand codes are with it, or without it: the intervals there are too short; with none of n codes, up to 3/n is possible")
     small = rows[(rows["units"] < FEWEST_CODES) & (rows["measured"] == "topic")]
     if len(small):
         lines.append(f"{where}: {len(small) // n_topics:,} of {n_cells:,} cells have fewer than {FEWEST_CODES} units and cannot be carried however much is coded; join them with others")

@@ -26,6 +26,7 @@ GUIDE = "#"
 FIXED = ("id", "check", "sampling_probability", "stratum", "title", "text")
 NEEDED = ("id", "sampling_probability")
 LONGEST_CELL = 32_000  # a spreadsheet's cell holds 32,767 characters
+SPREADSHEET = b"PK\x03\x04"  # of .xlsx and .ods, which are ZIP archives
 FORMULA = ("=", "+", "-", "@")
 MOST_SHOWN = 30
 MARK = "u:"  # before an id that a spreadsheet would change: 0012, 2023-07, 1e5, mar1
@@ -92,11 +93,14 @@ def draw(strata: Sequence[str], n: int, seed: int) -> tuple[np.ndarray, np.ndarr
 def probability_strata(p: np.ndarray, parts: int = 4) -> list[str]:
     """Strata of (n, t) predicted probabilities, so that likely positives of rare topics are drawn more often.
 
-    A unit's score is the sum of its probabilities, each over the topic's mean; units in order of score are cut where each part
-    holds as much of the summed score. Equal draws from the parts then come near to drawing in proportion to score.
+    A unit's score is the root of the sum of its probabilities, each over the topic's mean: chances in proportion to it make the
+    variances of the shares, each over what equal chances would give, least in sum, as far as the probabilities are right. Without the
+    root likely positives would be drawn too often, and a positive among the others would weigh more than all of them.
+    Units in order of score are cut where each part holds as much of the summed score; equal draws from the parts then
+    come near to drawing in proportion.
     """
     mean = p.mean(axis=0)
-    score = (p[:, mean > 0] / mean[mean > 0]).sum(axis=1)
+    score = np.sqrt((p[:, mean > 0] / mean[mean > 0]).sum(axis=1))
     order = np.argsort(score, kind="stable")
     summed = np.cumsum(score[order])
     part = np.zeros(len(score), dtype=int)
@@ -170,7 +174,10 @@ def read_sheet(path: Path, codebook: Codebook) -> Sheet:
 def _lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Header and numbered rows; commas, semicolons or tabs, as spreadsheets of different countries write."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        if data[:4] == SPREADSHEET:
+            raise RequestError(f"{path}: a spreadsheet's own form; open it and save the sheet as 'CSV UTF-8 (comma delimited)'")
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise RequestError(f"{path}: not readable: {error.strerror}") from None
     except UnicodeDecodeError:
