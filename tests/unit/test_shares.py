@@ -189,9 +189,14 @@ def test_a_rare_share_is_covered_and_narrower_where_likely_positives_are_drawn_m
     for name in ("sample", "ppi", "dsl"):
         assert 0.90 <= found[name][:, 2].mean() <= 0.99
         assert found[name][:, 1].mean() == pytest.approx(found[name][:, 0].std(), rel=0.12)
-        # 300 codes with equal chances have a standard error of the root of .068 x .932 / 300
-        assert found[name][:, 0].std() < 0.85 * np.sqrt(share * (1 - share) / 300)
     assert found["naive"][:, 2].mean() < 0.5
+    # Theory: the sum over strata of (share of the units)² x variance / 75, beside 300 codes drawn with equal chances
+    y, p = labelled(np.random.default_rng(12345), 400_000, 4.0)
+    strata = np.array(probability_strata(p[:, None]))
+    variance = sum((strata == s).mean() ** 2 * y[strata == s].var() / 75 for s in np.unique(strata))
+    equal_chances = np.sqrt(share * (1 - share) / 300)
+    assert np.sqrt(variance) / equal_chances < 0.85
+    assert found["sample"][:, 1].mean() == pytest.approx(np.sqrt(variance), rel=0.05)
 
 
 def test_z_is_that_of_95_percent():

@@ -66,7 +66,7 @@ def read_collection(path: Path, names: Names) -> Collection:
         raise RequestError(f"{where}: row 1: the header has semicolons; expected commas (or tabs in .tsv), and decimal points: give the table as `predict` wrote it")
     missing = [c for c in ("id", *(f"{t}_{end}" for t in names.topics for end in ("holds", "stance"))) if c not in frame]
     if missing:
-        raise RequestError(f"{where}: no column {', '.join(missing[:6])}; found {[*frame.columns][:12]}, expected the flat table of `predict` for topics {list(names.topics)}")
+        raise RequestError(f"{where}: no column {', '.join(missing[:6])}; found {[*frame.columns][:12]}, expected the flat table of `predict` for topics {list(names.topics)}; of another codebook, name its --corpus FOLDER")
     if {"unit", "passage"} <= {*frame.columns}:  # a page's own passages share its id; the document's row is the unit
         frame = frame[~((frame["unit"] == "passage") & (frame["passage"].fillna("") != ""))].reset_index(drop=True)
     if not len(frame):

@@ -185,7 +185,7 @@ def _rows(design: Design, outcome: Outcome, base: Outcome | None, what: tuple[st
     for name in ESTIMATORS:
         known = np.ones(n, dtype=bool) if name == "naive" else more == 0
         low, high = found[name].interval
-        share = {"share": found[name].value, "standard_error": found[name].error, "low": low, "high": high}
+        share = {"share": np.clip(found[name].value, 0, 1), "standard_error": found[name].error, "low": low, "high": high}
         share = {c: np.where(known, v, np.nan) for c, v in share.items()}
         size = design.cells.size if base is None else np.full(n, np.nan)
         counts = {"count": share["share"] * size, "count_low": share["low"] * size, "count_high": share["high"] * size}
