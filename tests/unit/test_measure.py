@@ -13,7 +13,7 @@ from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
 from sahelclf.labelling.collection import crossed, members, period, read_collection
 from sahelclf.labelling.drift import drift
-from sahelclf.labelling.for_r import r_table
+from sahelclf.labelling.for_r import r_script, r_table
 from sahelclf.labelling.measure import carried, joined, measure
 from sahelclf.labelling.shares import Cells, Design, Outcome, Sample
 from sahelclf.labelling.sheet import KEPT, Unit, draw, names_of, probability_strata, read_sheet, write_sheet
@@ -372,3 +372,20 @@ def test_r_reads_the_units_that_were_measured(work, harbour):
     units, shares = pd.read_csv("out/units_for_r.csv"), pd.read_parquet("out/shares.parquet")
     assert {len(units)} == set(shares[shares["by"] == ""]["units"]) == {360}
     assert {int(units["coded"].sum())} == set(shares[shares["measured"] == "topic"]["codes"])
+
+
+def test_a_cell_that_is_shown_with_hardly_a_code_of_one_kind_is_warned_of(work, harbour, book, tmp_path):
+    _, gold = work
+    emptied = {unit: codes | ({"fishing": "no"} if int(unit[1:]) % 2 else {}) for unit, codes in gold.items()}  # in Niger none
+    sampled(harbour, n=240)
+    fill("sheet.csv", "filled.csv", emptied)
+    study = joined(read_collection(tmp_path / "labels.csv", names_of(book)), read_sheet(tmp_path / "filled.csv", book), "l", "s")
+    found = measure(study, ["country"])
+    assert any(n.startswith("by country: fishing: in 1 of 2 cells fewer than 3 hand codes are with it, or without it: the intervals there are too short") for n in found.notes)
+    assert not any("dredging: in " in n for n in found.notes)
+    assert found.table["share"].dropna().between(0, 1).all()
+
+
+def test_the_lines_for_r_in_docs_are_those_that_are_written():
+    page = (Path(__file__).parents[2] / "docs" / "measure.md").read_text(encoding="utf-8")
+    assert page.split("```r\n")[1].split("```")[0] == r_script("sanctions", ["month"]).split("\n", 1)[1]
