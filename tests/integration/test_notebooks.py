@@ -13,7 +13,7 @@ from sahelclf.paths import data_root
 
 nbformat = pytest.importorskip("nbformat", reason="the extra [notebooks]")
 FOLDER = Path(__file__).parents[2] / "notebooks"
-NAMES = ["01-the-corpus", "02-train-compare-errors", "03-your-own-corpus"]
+NAMES = ["01-the-corpus", "02-train-compare-errors", "03-your-own-corpus", "04-from-labels-to-a-figure"]
 AGAIN = "execute it again: see notebooks/README.md"
 
 
@@ -63,6 +63,12 @@ def held(corpus, topic: str) -> dict[str, int]:
     return {"passages": len(stances), **{s: stances.count(s) for s in corpus.codebook.stance_names}}
 
 
+def natural_passages(corpus):
+    """Those outside the test part, of documents as they come."""
+    parts = read_split(corpus, "grouped").parts
+    return [p for i in (*parts["train"], *parts["dev"]) if corpus.document[i].stratum == "natural" for p in corpus.passages_of[i]]
+
+
 @pytest.mark.slow
 def test_the_corpus_is_counted_as_the_package_counts_it(corpus, tmp_path):
     ask = 'pd.DataFrame({t: {"passages": c["passages"], **c["stances"]} for t, c in card["topics"].items()}).to_dict()'
@@ -101,6 +107,24 @@ def test_a_made_up_corpus_goes_all_the_way(tmp_path):
     assert re.search(r"valley/passages.jsonl:\d+: \w+: stance 'favour'; expected one of", text)
 
 
+@pytest.mark.slow
+def test_a_collection_goes_from_a_csv_file_to_a_corrected_figure(corpus, tmp_path):
+    ask = """{
+        "units": [len(labels), len(natural)], "truth": table["truth"].tolist(), "covers": coverage["covers"].to_dict(),
+        "by_quarter": by_estimator["covers"].mean().to_dict(), "files": sorted(p.name for p in Path("shares").iterdir()),
+    }"""
+    text, answer = executed(NAMES[3], tmp_path, ask)
+    passages = natural_passages(corpus)
+    assert answer["units"] == [6000, len(passages)]
+    assert answer["truth"] == [f"{100 * sum(t in p.topics for p in passages) / len(passages):.1f}" for t in corpus.codebook.topic_names]
+    assert answer["covers"]["naive"] < 0.5
+    assert all(0.90 <= answer["covers"][name] <= 0.99 for name in ("sample", "ppi", "dsl"))  # of 200 draws
+    assert answer["by_quarter"]["naive"] < 0.5 < answer["by_quarter"]["dsl"]
+    assert {"shares.csv", "shares.parquet", "shares_by_quarter.pdf", "shares_by_quarter.png", "units_for_r.csv", "measure.R"} <= {*answer["files"]}
+    assert "row 3, column sanctions: found 'agianst'; expected one of ['no', 'favor', 'against', 'neutral']" in text
+    assert "Traceback" not in text
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_committed_outputs_are_whole_and_of_no_one_machine(name):
     book = read(name)
@@ -125,11 +149,14 @@ def test_the_committed_counts_are_those_of_the_corpus(corpus):
     development = {*parts["train"], *parts["dev"]}
     n = sum(p.document_id in development for p in corpus.passages)
     assert f"{n:,} passages of {len(development)} documents" in second, AGAIN
+    fourth = shown(read(NAMES[3]))
+    assert f"trained on {n:,} passages" in fourth, AGAIN
+    assert f"{len(natural_passages(corpus))} units, 150 coded by hand" in fourth, AGAIN
 
 
 def test_the_notebooks_are_small_and_their_links_lead_somewhere():
     assert sorted(p.stem for p in FOLDER.glob("*.ipynb")) == NAMES
-    assert sum(p.stat().st_size for p in FOLDER.glob("*.ipynb")) < 600_000
+    assert sum(p.stat().st_size for p in FOLDER.glob("*.ipynb")) < 650_000
     for page in FOLDER.iterdir():
         for target in re.findall(r"\]\(([^)#\\]+)\)", page.read_text(encoding="utf-8")):
             assert target.startswith("http") or (FOLDER / target).exists(), f"{page.name}: {target}"

@@ -13,8 +13,9 @@ from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
 from sahelclf.labelling.collection import crossed, members, period, read_collection
 from sahelclf.labelling.drift import drift
-from sahelclf.labelling.measure import measure, placed, r_table
-from sahelclf.labelling.shares import Cells, Design, Sample
+from sahelclf.labelling.for_r import r_script, r_table
+from sahelclf.labelling.measure import carried, joined, measure
+from sahelclf.labelling.shares import Cells, Design, Outcome, Sample
 from sahelclf.labelling.sheet import KEPT, Unit, draw, names_of, probability_strata, read_sheet, write_sheet
 
 TOPICS, STANCES = ("fishing", "dredging"), ("pro", "con")
@@ -131,10 +132,11 @@ def test_every_unit_has_the_chance_that_is_written():
 
 
 def test_likely_positives_of_rare_topics_are_drawn_more_often():
-    # the second topic is rare: its one likely unit has a score of .9 / .09 + .1 / .1 and stands in the last part alone
+    # the second topic is rare: its one likely unit scores the root of .1 / .1 + .9 / .09 = 11, the others 1; of 12.32 in all, the first six
+    # have their middle below half
     p = np.column_stack([np.full(10, 0.1), np.r_[np.zeros(9), 0.9]])
     strata = probability_strata(p, parts=2)
-    assert [s.split()[1] for s in strata] == ["1"] * 9 + ["2"]
+    assert [s.split()[1] for s in strata] == ["1"] * 6 + ["2"] * 4
 
 
 def test_ids_that_a_spreadsheet_would_change_are_marked_and_come_back(tmp_path, book):
@@ -215,7 +217,7 @@ def test_near_duplicates_count_once_where_asked(work, harbour, book, tmp_path):
     sampled(harbour)
     fill("sheet.csv", "filled.csv", gold)
     collection, sheet = read_collection(tmp_path / "labels.csv", names_of(book)), read_sheet(tmp_path / "filled.csv", book)
-    found = measure(collection, sheet, [], "labels.csv", "filled.csv", once=True)
+    found = measure(joined(collection, sheet, "labels.csv", "filled.csv", once=True))
     assert set(found.table["units"]) == {360}
     kept = pd.read_csv("labels.csv")[lambda f: f["duplicate_of"].isna()]
     naive = found.table[(found.table["estimator"] == "naive") & (found.table["measured"] == "topic")]
@@ -224,14 +226,15 @@ def test_near_duplicates_count_once_where_asked(work, harbour, book, tmp_path):
     without = collection.take(np.arange(N))
     object.__setattr__(without, "frame", without.frame.drop(columns="duplicate_of"))
     with pytest.raises(RequestError, match="no column 'duplicate_of'"):
-        measure(without, sheet, [], "labels.csv", "filled.csv", once=True)
+        joined(without, sheet, "labels.csv", "filled.csv", once=True)
 
 
 def test_what_the_gold_cannot_carry_is_withheld_with_how_many_more_it_takes(work, harbour, book, tmp_path):
     _, gold = work
     sampled(harbour, n=40)
     fill("sheet.csv", "filled.csv", gold)
-    found = measure(read_collection(tmp_path / "labels.csv", names_of(book)), read_sheet(tmp_path / "filled.csv", book), ["month", "country"], "l", "s")
+    study = joined(read_collection(tmp_path / "labels.csv", names_of(book)), read_sheet(tmp_path / "filled.csv", book), "l", "s")
+    found = measure(study, ["month", "country"])
     cells = found.table[(found.table["by"] == "month") & (found.table["measured"] == "topic") & (found.table["topic"] == "fishing")]
     assert cells["month"].unique().tolist() == ["2023-01", "2023-02", "2023-03", "2023-04"]
     dsl, naive = (cells[cells["estimator"] == e] for e in ("dsl", "naive"))
@@ -242,15 +245,26 @@ def test_what_the_gold_cannot_carry_is_withheld_with_how_many_more_it_takes(work
 
 
 def test_how_many_more_by_hand():
-    # 5 of all 50 codes have it, so 100 codes are needed for 10 to be expected: 60 beside the 40 of cell 0, 90 beside the 10 of cell 1,
+    # 5 of all 50 codes are expected to have it, so 100 codes are needed for 10: 60 beside the 40 of cell 0, 90 beside the 10 of cell 1,
     # whatever their own codes say
-    from sahelclf.labelling.measure import carried
-
     y = np.r_[np.ones(2), np.zeros(38), np.ones(3), np.zeros(7)]
+    g = np.full(100, 0.1)
     sample = Sample(np.arange(50), np.full(50, 2.0), np.zeros(50, dtype=int))
     design = Design(sample, Cells(np.arange(100), (np.arange(100) >= 40).astype(int), 2), 100)
-    codes, held, more = carried(design, y, None)
+    codes, held, more = carried(design, Outcome(y, g, g, g), None)
     assert (codes.tolist(), held.tolist(), more.tolist()) == ([40, 10], [2, 3], [60, 90])
+
+
+def test_likely_positives_do_not_carry_a_share_that_one_of_the_unlikely_would_outweigh():
+    # 40 codes of weight 1 and chance 1/2, 40 of weight 50 and chance 1/50: (20 + 40)² / (20 + 2000) = 3600 / 2020 codes' worth, so that
+    # 10 take 80 x 10 x 2020 / 3600 = 448.9 codes; with equal chances the 20.8 expected would be more than enough
+    g = np.r_[np.full(40, 0.5), np.full(40, 0.02)]
+    one = Cells(np.arange(80), np.zeros(80, dtype=int), 1)
+    sample = Sample(np.arange(80), np.r_[np.ones(40), np.full(40, 50.0)], np.r_[np.zeros(40, dtype=int), np.ones(40, dtype=int)])
+    outcome = Outcome(np.r_[np.ones(20), np.zeros(60)], g, g, g)
+    assert carried(Design(sample, one, 80), outcome, None)[2].tolist() == [369]
+    equal = Sample(np.arange(80), np.ones(80), np.zeros(80, dtype=int))
+    assert carried(Design(equal, one, 80), outcome, None)[2].tolist() == [0]
 
 
 def test_periods_and_lists(work, book, tmp_path):
@@ -272,8 +286,7 @@ def test_the_file_for_r_holds_what_dsl_and_survey_take(work, harbour, book, tmp_
     sampled(harbour, "--predictions", "labels.csv", "--by", "probability")
     fill("sheet.csv", "filled.csv", gold)
     collection, sheet = read_collection(tmp_path / "labels.csv", names_of(book)), read_sheet(tmp_path / "filled.csv", book)
-    rows, _ = placed(collection, sheet, "l", "s")
-    units = r_table(collection, sheet, rows, ["month"])
+    units = r_table(joined(collection, sheet, "l", "s"), ["month"])
     coded = units[units["coded"] == 1]
     assert (len(units), len(coded)) == (N, 120)
     assert coded["fishing_gold"].tolist() == [float(gold[i]["fishing"] != "no") for i in coded["id"]]
@@ -297,3 +310,82 @@ def test_drift_is_said_of_words_languages_and_lengths_and_not_of_the_same_kind()
     assert "fr 75%" in text
     assert "drift, vocabulary:" in text
     assert "drift, length: 75% of the units are shorter than 30 words" in text
+
+
+@pytest.mark.parametrize(("dates", "said", "code"), [
+    (["10.01.2023"] * N, "--by month: no unit has one; column date: found '10.01.2023' in the first row, expected a date that begins as 2023-07-31 does", 2),
+    (["2023-13-01", *["2023-02-10T08:00:00Z"] * (N - 1)], "1 of 400 units have no month (date of id 'a0': 2023-13-01; expected a date", 0),
+    (["", "5/3/23", "May 2023", "2023", *["2023-02"] * (N - 4)], "4 of 400 units have no month (date of id 'a0': empty, id 'a1': 5/3/23, id 'a2': May 2023, …", 0),
+])  # fmt: skip
+def test_a_date_of_another_form_is_never_guessed(work, harbour, capsys, dates, said, code):
+    sampled(harbour)
+    fill("sheet.csv", "filled.csv", work[1])
+    pd.read_csv("labels.csv", dtype=str).assign(date=dates).to_csv("dated.csv", index=False)
+    capsys.readouterr()
+    assert main(["measure", "dated.csv", "--gold", "filled.csv", "--by", "month", "--corpus", str(harbour)]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_a_sample_by_month_says_which_dates_it_cannot_read(work, harbour, capsys):
+    lines = Path("texts.jsonl").read_text().splitlines()
+    Path("texts.jsonl").write_text("\n".join([lines[0].replace("2023-01-10", "10.1.2023"), lines[1].replace("2023-02-10", "10.2.2023"), *lines[2:]]))
+    assert sampled(harbour, "--by", "month") == 0
+    assert "2 units have no month and are a stratum of their own: texts.jsonl:1: found '10.1.2023'; expected a date that begins" in capsys.readouterr().err
+    Path("texts.jsonl").write_text("\n".join(line.replace("2023-", "23-") for line in lines))
+    assert main(["corpus", "sample", "texts.jsonl", "--corpus", str(harbour), "--n", "40", "--by", "month", "-o", "other.csv"]) == 2
+    assert "texts.jsonl:1: --by month: no unit has a date that begins as 2023-07-31 does, year first; found '23-01-10'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("by", "said"), [
+    ("month;country", "--by month;country: no such column; found ['id', 'date', 'country', 'duplicate_of']; expected one of these, or year, month, quarter; several with commas"),
+    ("month,month", "--by month,month: a column stands twice"),
+    ("units", "the result has columns units of its own; rename them in labels.csv"),
+])  # fmt: skip
+def test_what_by_cannot_take_is_refused(work, harbour, capsys, by, said):
+    sampled(harbour, n=20)
+    fill("sheet.csv", "filled.csv", work[1])
+    assert main(["measure", "labels.csv", "--gold", "filled.csv", "--by", by, "--corpus", str(harbour)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_tables_and_sheets_of_another_form_are_named(work, harbour, book, tmp_path):
+    pd.read_csv("labels.csv").to_csv("semicolons.csv", index=False, sep=";", decimal=",")
+    with pytest.raises(RequestError, match=r"semicolons.csv: row 1: the header has semicolons; expected commas"):
+        read_collection(tmp_path / "semicolons.csv", names_of(book))
+    Path("sheet.xlsx").write_bytes(b"PK\x03\x04\x14\x00\x06\x00")
+    with pytest.raises(RequestError, match="a spreadsheet's own form; open it and save the sheet as 'CSV UTF-8"):
+        read_sheet(tmp_path / "sheet.xlsx", book)
+
+
+def test_yes_and_no_of_another_tongue_are_no_codes(work, harbour, book, tmp_path):
+    sampled(harbour, n=12)
+    fill("sheet.csv", "filled.csv", work[1], delimiter=";", change=lambda rows: [row.__setitem__(6, word) for row, word in zip(rows[2:], ("TRUE", "wahr", "1", "x", "nein"), strict=False)])
+    with pytest.raises(RequestError) as error:
+        read_sheet(tmp_path / "filled.csv", book)
+    assert [line.split(": ")[2] for line in str(error.value).splitlines()] == [f"found {w!r}; expected one of ['no', 'pro', 'con']" for w in ("TRUE", "wahr", "1", "x", "nein")]
+
+
+def test_r_reads_the_units_that_were_measured(work, harbour):
+    sampled(harbour)
+    fill("sheet.csv", "filled.csv", work[1])
+    assert main(["measure", "labels.csv", "--gold", "filled.csv", "--once", "--corpus", str(harbour), "-o", "out"]) == 0
+    units, shares = pd.read_csv("out/units_for_r.csv"), pd.read_parquet("out/shares.parquet")
+    assert {len(units)} == set(shares[shares["by"] == ""]["units"]) == {360}
+    assert {int(units["coded"].sum())} == set(shares[shares["measured"] == "topic"]["codes"])
+
+
+def test_a_cell_that_is_shown_with_hardly_a_code_of_one_kind_is_warned_of(work, harbour, book, tmp_path):
+    _, gold = work
+    emptied = {unit: codes | ({"fishing": "no"} if int(unit[1:]) % 2 else {}) for unit, codes in gold.items()}  # in Niger none
+    sampled(harbour, n=240)
+    fill("sheet.csv", "filled.csv", emptied)
+    study = joined(read_collection(tmp_path / "labels.csv", names_of(book)), read_sheet(tmp_path / "filled.csv", book), "l", "s")
+    found = measure(study, ["country"])
+    assert any(n.startswith("by country: fishing: in 1 of 2 cells fewer than 3 hand codes are with it, or without it: the intervals there are too short") for n in found.notes)
+    assert not any("dredging: in " in n for n in found.notes)
+    assert found.table["share"].dropna().between(0, 1).all()
+
+
+def test_the_lines_for_r_in_docs_are_those_that_are_written():
+    page = (Path(__file__).parents[2] / "docs" / "measure.md").read_text(encoding="utf-8")
+    assert page.split("```r\n")[1].split("```")[0] == r_script("sanctions", ["month"]).split("\n", 1)[1]

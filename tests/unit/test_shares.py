@@ -15,6 +15,7 @@ from sahelclf.labelling.shares import (
     shares,
     tuned,
 )
+from sahelclf.labelling.sheet import probability_strata
 
 
 def one_cell(n: int) -> Cells:
@@ -52,7 +53,8 @@ def test_by_hand():
 
 def test_a_ratio_by_hand():
     whole = Outcome(np.array([1.0, 1.0]), P, np.array([1.0, 1.0, 1.0, 0.0]), np.ones(4))
-    found = ratios(Design(equal([0, 1], 4), one_cell(4), 4), SMALL, whole)
+    design = Design(equal([0, 1], 4), one_cell(4), 4)
+    found = ratios(design, SMALL, whole, shares(design, SMALL), shares(design, whole))
     # naive: 2 of 3; delta: values 1/3, -2/3, 1/3, -2/3 x 0 = 0: mean 0, variance (1 + 4 + 1) / 9 / 4 = 1/6, over 4, over (3/4)²
     assert found["naive"].value[0] == pytest.approx(2 / 3, abs=1e-12)
     assert found["naive"].error[0] == pytest.approx(np.sqrt(1 / 24) / 0.75, abs=1e-12)
@@ -129,23 +131,28 @@ def test_a_prediction_is_never_fitted_on_the_units_own_code():
         assert (after[rows] != before[rows]).sum() >= 40
 
 
-def labelled(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Truth, and a labeller that is too sure and says yes far too often: 37% where 20.2% are true."""
+def labelled(rng: np.random.Generator, n: int, rarity: float = 2.2) -> tuple[np.ndarray, np.ndarray]:
+    """Truth, and a labeller that is too sure and says yes far too often: 37% where 20.2% are true; 15% where 6.8% are, of rarity 4."""
     x = rng.normal(size=n)
-    y = (rng.random(n) < 1 / (1 + np.exp(2.2 - 2 * x))).astype(float)
-    return y, 1 / (1 + np.exp(0.9 - 2.5 * (x + rng.normal(scale=0.5, size=n))))
+    y = (rng.random(n) < 1 / (1 + np.exp(rarity - 2 * x))).astype(float)
+    return y, 1 / (1 + np.exp(rarity - 1.3 - 2.5 * (x + rng.normal(scale=0.5, size=n))))
 
 
-def simulated(repetitions: int, *, stratified: bool) -> dict[str, np.ndarray]:
-    """(repetitions, 3) value, error and whether the interval covers the share that all populations are drawn with."""
+def true_share(rarity: float) -> float:
+    """The share that all populations are drawn with."""
     x = np.linspace(-10, 10, 200_001)
-    truth = np.average(1 / (1 + np.exp(2.2 - 2 * x)), weights=np.exp(-x * x / 2))
+    return float(np.average(1 / (1 + np.exp(rarity - 2 * x)), weights=np.exp(-x * x / 2)))
+
+
+def simulated(repetitions: int, *, stratified: bool, rarity: float = 2.2) -> dict[str, np.ndarray]:
+    """(repetitions, 3) value, error and whether the interval covers the true share."""
+    truth = true_share(rarity)
     n, drawn = 10_000, 300
     found: dict[str, list] = {}
     for seed in range(repetitions):
         rng = np.random.default_rng(seed)
-        y, p = labelled(rng, n)
-        stratum = np.searchsorted(np.quantile(p, [0.5, 0.75, 0.9]), p) if stratified else np.zeros(n, dtype=int)
+        y, p = labelled(rng, n, rarity)
+        stratum = np.unique(probability_strata(p[:, None]), return_inverse=True)[1] if stratified else np.zeros(n, dtype=int)
         k = stratum.max() + 1
         rows = np.concatenate([rng.choice(np.flatnonzero(stratum == h), drawn // k, replace=False) for h in range(k)])
         sample = Sample(rows, np.bincount(stratum)[stratum[rows]] / (drawn // k), stratum[rows])
@@ -175,12 +182,21 @@ def test_corrected_intervals_cover_and_naive_ones_do_not():
         assert errors[name] == pytest.approx(found[name][:, 0].std(), rel=0.07)  # the errors said are those made
 
 
-def test_they_cover_too_where_likely_positives_are_drawn_more_often():
-    found = simulated(200, stratified=True)
+def test_a_rare_share_is_covered_and_narrower_where_likely_positives_are_drawn_more_often():
+    found = simulated(200, stratified=True, rarity=4.0)
+    share = true_share(4.0)
+    assert share == pytest.approx(0.068, abs=0.001)
     for name in ("sample", "ppi", "dsl"):
         assert 0.90 <= found[name][:, 2].mean() <= 0.99
         assert found[name][:, 1].mean() == pytest.approx(found[name][:, 0].std(), rel=0.12)
     assert found["naive"][:, 2].mean() < 0.5
+    # Theory: the sum over strata of (share of the units)² x variance / 75, beside 300 codes drawn with equal chances
+    y, p = labelled(np.random.default_rng(12345), 400_000, 4.0)
+    strata = np.array(probability_strata(p[:, None]))
+    variance = sum((strata == s).mean() ** 2 * y[strata == s].var() / 75 for s in np.unique(strata))
+    equal_chances = np.sqrt(share * (1 - share) / 300)
+    assert np.sqrt(variance) / equal_chances < 0.85
+    assert found["sample"][:, 1].mean() == pytest.approx(np.sqrt(variance), rel=0.05)
 
 
 def test_z_is_that_of_95_percent():

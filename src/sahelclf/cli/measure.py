@@ -27,7 +27,6 @@ FOLDER gets shares.csv and shares.parquet, a figure for each of these, and units
 Without -o the table goes to standard output as CSV. docs/measure.md says what the columns and the four estimators are.
 """
 SHOWN = ("naive", "sample", "ppi", "dsl")
-R_SCRIPT = "measure.R"
 
 
 def run(args: list[str]) -> int:
@@ -46,11 +45,12 @@ def run(args: list[str]) -> int:
         raise RequestError(f"{target}: exists already; choose another folder, or move it away")
     for name in (options.predictions, options.gold):
         if not Path(name).is_file():
-            raise RequestError(f"{name}: no such file")
+            raise RequestError(f"{name}: {'a folder; expected a file' if Path(name).is_dir() else 'no such file'}")
 
     from sahelclf.corpus.read import read_corpus
     from sahelclf.labelling.collection import read_collection
-    from sahelclf.labelling.measure import measure, placed, r_table
+    from sahelclf.labelling.for_r import r_table
+    from sahelclf.labelling.measure import joined, measure
     from sahelclf.labelling.sheet import names_of, read_sheet
     from sahelclf.training.run import corpus_root
 
@@ -58,15 +58,15 @@ def run(args: list[str]) -> int:
     corpus = read_corpus(corpus_root(options.corpus))
     sheet = read_sheet(Path(options.gold), corpus.codebook)
     collection = read_collection(Path(options.predictions), names_of(corpus.codebook))
-    found = measure(collection, sheet, by, options.predictions, options.gold, once=options.once, date=options.date)
+    study = joined(collection, sheet, options.predictions, options.gold, once=options.once)
+    found = measure(study, by, options.date)
     _show(found)
     for note in (*found.notes, *drift_of(sheet, corpus)):
         say(f"warning: {note}")
     if target is None:
         found.table.to_csv(sys.stdout, index=False, float_format="%.6g", lineterminator="\n")
         return 0
-    rows, _ = placed(collection, sheet, options.predictions, options.gold)
-    _write(target, found, r_table(collection, sheet, rows, by, options.date))
+    _write(target, found, r_table(study, by, options.date))
     result(str(target))
     return 0
 
@@ -107,12 +107,13 @@ def _write(target: Path, found: "Measured", units: "pd.DataFrame") -> None:
     import pyarrow.csv as pa_csv
 
     from sahelclf.export.bundle import written_aside
+    from sahelclf.labelling.for_r import SCRIPT, UNITS, r_script
 
     with written_aside(target) as folder:
         found.table.to_csv(folder / "shares.csv", index=False, float_format="%.6g")
         found.table.to_parquet(folder / "shares.parquet", index=False)
-        pa_csv.write_csv(pa.Table.from_pandas(units, preserve_index=False), folder / "units_for_r.csv")  # pandas takes five times as long
-        (folder / R_SCRIPT).write_text(_r_script(found.table["topic"].iloc[0], found.by), encoding="utf-8")
+        pa_csv.write_csv(pa.Table.from_pandas(units, preserve_index=False), folder / UNITS)  # pandas takes five times as long
+        (folder / SCRIPT).write_text(r_script(found.table["topic"].iloc[0], found.by), encoding="utf-8")
         for name, figure in _figures(found).items():
             for form in ("pdf", "png"):
                 figure.savefig(folder / f"{name}.{form}")
@@ -153,19 +154,3 @@ def _panels(rows: "pd.DataFrame", axis: str, other: str | None) -> list[tuple[st
             panels.append((str(topic), str(column), places, numbers))
     return panels
 
-
-def _r_script(topic: str, by: Sequence[str]) -> str:
-    formula = f"~{by[0]}" if by else "~1"
-    return f"""# One topic of units_for_r.csv in R: the sample alone with survey, and design-based supervised learning with dsl.
-units <- read.csv("units_for_r.csv", encoding = "UTF-8", colClasses = c(id = "character", stratum = "character"))
-
-library(survey)   # install.packages("survey")
-coded <- units[units$coded == 1, ]
-design <- svydesign(ids = ~1, strata = ~stratum, probs = ~sampling_probability, data = coded)
-print(svymean(~{topic}_gold, design))
-{f"print(svyby(~{topic}_gold, {formula}, design, svymean))" if by else ""}
-
-library(dsl)      # devtools::install_github("naoki-egami/dsl")
-print(summary(dsl(model = "lm", formula = {topic}_gold ~ 1, predicted_var = "{topic}_gold",
-  prediction = "{topic}_predicted", data = units, sample_prob = "sampling_probability")))
-"""

@@ -40,7 +40,8 @@ def sample_collection(codebook: "Codebook", options: Any) -> int:
         for r, p in zip(rows, chances, strict=True)
     ]  # fmt: skip
     cut = write_sheet(path, units, codebook, f"Drawn from {len(items):,} units with seed {options.seed}.")
-    say(f"{len(units)} of {len(items):,} units in {len(set(strata))} strata, {min(chances):.2%} to {max(chances):.2%} of each")
+    n_strata = len(set(strata))
+    say(f"{len(units)} of {len(items):,} units in {n_strata} {'stratum' if n_strata == 1 else 'strata'}, {min(chances):.2%} to {max(chances):.2%} of each")
     if cut:
         say(f"{cut} texts are longer than a spreadsheet's cell and end with […]")
     say(f"Fill every topic column, then: python -m sahelclf evaluate LABELS --gold {path}    and: python -m sahelclf measure LABELS --gold {path} --by …")
@@ -91,7 +92,7 @@ def _matched(items: "Sequence[Item]", predicted: "Collection", options: Any) -> 
 
 def _strata(items: "Sequence[Item]", by: Sequence[str], predicted: "Collection | None", place: Sequence[int]) -> list[str]:
     """Name of each unit's stratum: 'month 2023-07; country Niger'. A unit without a value is in a stratum of its own kind."""
-    from sahelclf.labelling.collection import PERIODS, period
+    from sahelclf.labelling.collection import DATE, PERIODS, period
     from sahelclf.labelling.sheet import probability_strata
 
     parts: list[list[str]] = []
@@ -103,8 +104,11 @@ def _strata(items: "Sequence[Item]", by: Sequence[str], predicted: "Collection |
             parts.append([f"{name} {_value(i.extra.get(name))}" for i in items])
         elif name in PERIODS:
             values = period([i.date or "" for i in items], name)
-            if not any(values):
-                raise RequestError(f"--by {name}: no unit has a date of the form 2023-07-31; name its column with --date COLUMN")
+            unread = [i for i, v in zip(items, values, strict=True) if not v]
+            if len(unread) == len(items):
+                raise RequestError(f"{items[0].where}: --by {name}: no unit has {DATE}; found {items[0].date!r}; name its column with --date COLUMN")
+            if unread:
+                say(f"warning: {len(unread):,} units have no {name} and are a stratum of their own: {unread[0].where}: found {unread[0].date!r}; expected {DATE}")
             parts.append([f"{name} {v or NONE}" for v in values])
         else:
             raise RequestError(f"--by {name}: no such column; found {sorted(known)[:15]}, expected one of these, {PROBABILITY}, or {', '.join(PERIODS)}")

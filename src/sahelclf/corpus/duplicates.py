@@ -3,9 +3,6 @@
 from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from sklearn.feature_extraction.text import CountVectorizer
 
 SHINGLE_WORDS = 4
 NEAR = 0.5
@@ -18,6 +15,8 @@ def near_duplicates(texts: Sequence[str], threshold: float = NEAR) -> list[tuple
     The index is exact, by a sparse product; MinHash would approximate it for collections too large for that.
     Texts of fewer than four words are compared as a whole.
     """
+    from sklearn.feature_extraction.text import CountVectorizer
+
     vectorizer = CountVectorizer(analyzer=_shingles, binary=True, dtype=np.int32)
     try:
         shingles = vectorizer.fit_transform(texts)
@@ -43,6 +42,9 @@ def _shingles(text: str) -> list[str]:
 
 def linked_groups(n: int, pairs: Iterable[tuple[int, int]], keys: Iterable[Sequence[Hashable | None]]) -> list[int]:
     """Group number of each of `n` items: items are together where a pair links them or a key is the same."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     links = list(pairs)
     for values in keys:
         first: dict[Hashable, int] = {}

@@ -11,6 +11,7 @@ from sahelclf.corpus.jsonl import MAX_LINE_BYTES
 from sahelclf.errors import RequestError
 
 NO = "no"
+SPREADSHEET = b"PK\x03\x04"  # how an .xlsx or .ods begins
 GUIDE = "#"  # the first cell of the line that says how to fill the sheet
 csv.field_size_limit(MAX_LINE_BYTES)
 
@@ -24,7 +25,10 @@ def write_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
 def read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Header and numbered rows that are not blank; commas, semicolons or tabs, as spreadsheets of different countries write."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        if data[:4] == SPREADSHEET:
+            raise RequestError(f"{path}: a spreadsheet's own form; open it and save the sheet as 'CSV UTF-8 (comma delimited)'")
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise RequestError(f"{path}: not readable: {error.strerror}") from None
     except UnicodeDecodeError:

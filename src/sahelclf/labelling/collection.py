@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 DUPLICATE = "duplicate_of"
 YES = {"true", "1", "1.0"}
 NO = {"false", "0", "0.0"}
-PERIODS = {"year": (4, r"\d{4}"), "month": (7, r"\d{4}-\d\d"), "quarter": (7, r"\d{4}-\d\d")}
+MONTH = r"\d{4}-(0[1-9]|1[0-2])"
+PERIODS = {"year": (4, r"\d{4}"), "month": (7, MONTH), "quarter": (7, MONTH)}
+DATE = "a date that begins as 2023-07-31 does, year first"
+MOST_CELLS = 20_000
 MOST_SHOWN = 20
 Members = tuple[np.ndarray, np.ndarray]
 
@@ -59,9 +62,11 @@ def read_collection(path: Path, names: Names) -> Collection:
     """Read and check a table of predictions: `id`, and for each topic `_holds`, `_stance`, and probabilities where there are any."""
     frame = _frame(path)
     where = str(path)
+    if len(frame.columns) == 1 and ";" in frame.columns[0]:
+        raise RequestError(f"{where}: row 1: the header has semicolons; expected commas (or tabs in .tsv), and decimal points: give the table as `predict` wrote it")
     missing = [c for c in ("id", *(f"{t}_{end}" for t in names.topics for end in ("holds", "stance"))) if c not in frame]
     if missing:
-        raise RequestError(f"{where}: no column {', '.join(missing[:6])}; found {[*frame.columns][:12]}, expected the flat table of `predict` for topics {list(names.topics)}")
+        raise RequestError(f"{where}: no column {', '.join(missing[:6])}; found {[*frame.columns][:12]}, expected the flat table of `predict` for topics {list(names.topics)}; of another codebook, name its --corpus FOLDER")
     if {"unit", "passage"} <= {*frame.columns}:  # a page's own passages share its id; the document's row is the unit
         frame = frame[~((frame["unit"] == "passage") & (frame["passage"].fillna("") != ""))].reset_index(drop=True)
     if not len(frame):
@@ -174,14 +179,8 @@ def members(collection: Collection, name: str, where: str, date: str = "date") -
 
     A unit without a value is in none; one whose value is a JSON list, such as two countries, is in each.
     """
-    frame = collection.frame
-    if name in frame:
-        values = frame[name]
-    elif name in PERIODS and date in frame:
-        values = _period(frame[date], name)
-    else:
-        why = f"and no column {date!r} to take it from" if name in PERIODS else ""
-        raise RequestError(f"{where}: --by {name}: no such column {why}; found {[c for c in frame.columns if not c.startswith(collection.names.topics)][:15]}")
+    source = source_of(collection, name, where, date)
+    values = collection.frame[source] if source == name else _period(collection.frame[source], name)
     text = values.fillna("").astype(str).str.strip()
     listed = text.str.startswith("[").to_numpy()
     if listed.any():
@@ -189,8 +188,24 @@ def members(collection: Collection, name: str, where: str, date: str = "date") -
     else:
         exploded = text
     exploded = exploded[exploded.notna() & (exploded != "")]
+    if not len(exploded):
+        found = repr(collection.frame[source].iloc[0])
+        raise RequestError(f"{where}: --by {name}: no unit has one; column {source}: found {found} in the first row, expected {'a value' if source == name else DATE}")
     labels, codes = np.unique(exploded.to_numpy(dtype=object).astype(str), return_inverse=True)
+    if len(labels) > MOST_CELLS:
+        raise RequestError(f"{where}: --by {name}: {len(labels):,} values, as {labels[0]!r}; expected groups of units, at most {MOST_CELLS:,}")
     return (exploded.index.to_numpy(), codes), [str(x) for x in labels]
+
+
+def source_of(collection: Collection, name: str, where: str, date: str = "date") -> str:
+    """The column that `--by` takes a name from: of that name, or the date's for a period."""
+    frame = collection.frame
+    if name in frame or (name in PERIODS and date in frame):
+        return name if name in frame else date
+    if name in PERIODS:
+        raise RequestError(f"{where}: --by {name}: no such column, and no column {date!r} to take it from; name the date's with --date COLUMN")
+    known = [c for c in frame.columns if not c.startswith(collection.names.topics)]
+    raise RequestError(f"{where}: --by {name}: no such column; found {known[:15]}; expected one of these, or {', '.join(PERIODS)}; several with commas between them")
 
 
 def _listed(value: str) -> list[str] | str:

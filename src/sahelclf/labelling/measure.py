@@ -8,7 +8,7 @@ import numpy as np
 
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.predictions import Names
-from sahelclf.labelling.collection import Collection, crossed, members
+from sahelclf.labelling.collection import DATE, Collection, crossed, members, source_of
 from sahelclf.labelling.shares import (
     ESTIMATORS,
     Cells,
@@ -27,12 +27,24 @@ if TYPE_CHECKING:
 
 FEWEST_CODES = 30
 FEWEST_EACH = 10  # codes to be expected that have it, and that have it not
+THIN = 3  # fewer codes of one kind than this in a cell that is shown: its intervals are too short
 MISFIT = 0.02
 MOST_SHOWN = 20
 COLUMNS = (
     *("by", "measured", "topic", "stance", "estimator", "units", "codes", "positive_codes", "more_codes"),
     *("share", "standard_error", "low", "high", "count", "count_low", "count_high", "cell"),
 )
+
+
+@dataclass(frozen=True)
+class Study:
+    """A collection and its filled sheet, whose k-th unit is row `rows[k]`; where the collection was read from, and what to know."""
+
+    collection: Collection
+    sheet: Sheet
+    rows: np.ndarray
+    where: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -46,46 +58,45 @@ class Measured:
 
 @dataclass(frozen=True)
 class _Coded:
-    """A collection with its sample: predictions and codes of the topics, then of the topic-stance pairs, as columns."""
+    """A collection with its sample: an outcome for each topic, then for each topic-stance pair."""
 
     names: Names
     sample: Sample
-    y: np.ndarray
-    p: np.ndarray
-    said: np.ndarray
-    g: np.ndarray
+    outcomes: tuple[Outcome, ...]
 
     def outcome(self, topic: int, stance: int | None = None) -> Outcome:
         column = topic if stance is None else len(self.names.topics) + topic * len(self.names.stances) + stance
-        return Outcome(self.y[:, column], self.p[:, column], self.said[:, column], self.g[:, column])
+        return self.outcomes[column]
 
 
-def measure(collection: Collection, sheet: Sheet, by: Sequence[str], where: str, sheet_name: str, *, once: bool = False, date: str = "date") -> Measured:
-    """Shares and counts of the whole, by each of `by`, and by all of them together.
+def joined(collection: Collection, sheet: Sheet, where: str, sheet_name: str, *, once: bool = False) -> Study:
+    """A collection with its coded units; `once` leaves units that are near-duplicates of another out of both."""
+    rows, notes = placed(collection, sheet, where, sheet_name)
+    if not once:
+        return Study(collection, sheet, rows, where, tuple(notes))
+    originals = collection.originals(where)
+    place = np.full(len(collection), -1)
+    place[originals] = np.arange(len(originals))
+    chosen = np.flatnonzero(place[rows] >= 0)
+    if not len(chosen):
+        raise RequestError(f"{sheet_name}: every coded unit is a near-duplicate of another; measure without --once, or draw a sheet from the others")
+    notes.append(f"{len(collection) - len(originals):,} near-duplicates are left out, {len(rows) - len(chosen)} of them coded by hand; {len(originals):,} units remain")
+    return Study(collection.take(originals), sheet.take(chosen), place[rows[chosen]], where, tuple(notes))
 
-    `once` leaves out units that are near-duplicates of another, from the collection and from the sheet.
-    """
+
+def measure(study: Study, by: Sequence[str] = (), date: str = "date") -> Measured:
+    """Shares and counts of the whole, by each of `by`, and by all of them together."""
     import pandas as pd
 
-    if len(set(by)) < len(by) or {*by} & {*COLUMNS}:
-        raise RequestError(f"--by {','.join(by)}: names one column twice, or one that the result has itself ({', '.join(COLUMNS)}); rename it in {where}")
-    rows, notes = placed(collection, sheet, where, sheet_name)
-    chosen = np.arange(len(rows))
-    if once:
-        originals = collection.originals(where)
-        place = np.full(len(collection), -1)
-        place[originals] = np.arange(len(originals))
-        chosen = np.flatnonzero(place[rows] >= 0)
-        notes.append(f"{len(collection) - len(originals):,} near-duplicates are left out, {len(rows) - len(chosen)} of them coded by hand; {len(originals):,} units remain")
-        collection, rows = collection.take(originals), place[rows[chosen]]
-        if not len(chosen):
-            raise RequestError(f"{sheet_name}: every coded unit is a near-duplicate of another; measure without --once, or draw a sheet from the others")
-    coded = _coded(collection, sheet, rows, chosen)
-    parts = {name: members(collection, name, where, date) for name in by}
+    collection, notes = study.collection, list(study.notes)
+    if len(set(by)) < len(by):
+        raise RequestError(f"--by {','.join(by)}: a column stands twice; name each once")
+    if {*by} & {*COLUMNS}:
+        raise RequestError(f"--by {','.join(by)}: the result has columns {', '.join(sorted({*by} & {*COLUMNS}))} of its own; rename them in {study.where}")
+    parts = {name: members(collection, name, study.where, date) for name in by}
     for name, ((units, _), _) in parts.items():
-        missing = len(collection) - len(np.unique(units))
-        if missing:
-            notes.append(f"{missing:,} of {len(collection):,} units have no {name}: they count in the whole and in no cell of {name}")
+        notes += _without(study, name, units, date)
+    coded = _coded(study)
     tables = []
     for group in dict.fromkeys([(), *((b,) for b in by), tuple(by)]):
         cells, values = crossed(len(collection), [parts[b] for b in group])
@@ -98,6 +109,18 @@ def measure(collection: Collection, sheet: Sheet, by: Sequence[str], where: str,
     whole = pd.concat(tables, ignore_index=True)
     first = ["by", *by]
     return Measured(whole[[*first, *(c for c in whole if c not in first)]], tuple(by), tuple(notes))
+
+
+def _without(study: Study, name: str, units: np.ndarray, date: str) -> list[str]:
+    """A line on units that are in no cell of a column, with the first of them."""
+    n = len(study.collection)
+    missing = np.setdiff1d(np.arange(n), units)
+    if not len(missing):
+        return []
+    source = source_of(study.collection, name, study.where, date)
+    first = [f"id {study.collection.ids[k]!r}: {study.collection.frame[source].iloc[k] or 'empty'}" for k in missing[:3]]
+    expected = "" if source == name else f"; expected {DATE}"
+    return [f"{len(missing):,} of {n:,} units have no {name} ({source} of {', '.join(first)}{', …' if len(missing) > 3 else ''}{expected}): they count in the whole and in no cell of {name}"]
 
 
 def placed(collection: Collection, sheet: Sheet, where: str, sheet_name: str) -> tuple[np.ndarray, list[str]]:
@@ -121,18 +144,19 @@ def placed(collection: Collection, sheet: Sheet, where: str, sheet_name: str) ->
     return rows, notes
 
 
-def _coded(collection: Collection, sheet: Sheet, rows: np.ndarray, chosen: np.ndarray) -> _Coded:
+def _coded(study: Study) -> _Coded:
+    collection, sheet, rows = study.collection, study.sheet, study.rows
     names, n = collection.names, len(collection)
     s = len(names.stances)
-    _, strata = np.unique(np.array([sheet.stratum[k] for k in chosen]), return_inverse=True)
-    sample = Sample(rows, 1 / sheet.probability[chosen], strata)
-    gold_stance = sheet.gold.stance[chosen]
-    y = np.hstack([sheet.gold.topics[chosen], (gold_stance[:, :, None] == np.arange(s)).reshape(len(rows), -1)]).astype(float)
+    _, strata = np.unique(np.array(sheet.stratum), return_inverse=True)
+    sample = Sample(rows, 1 / sheet.probability, strata)
+    y = np.hstack([sheet.gold.topics, (sheet.gold.stance[:, :, None] == np.arange(s)).reshape(len(rows), -1)]).astype(float)
     pair_p = (collection.probability[:, :, None] * collection.stance_probability).reshape(n, -1)
     pair_said = ((collection.stance[:, :, None] == np.arange(s)) & collection.holds[:, :, None]).reshape(n, -1)
     p = np.hstack([collection.probability, pair_p])
     said = np.hstack([collection.holds, pair_said]).astype(float)
-    return _Coded(names, sample, y, p, said, fitted(y, p, sample))
+    tables = (y, p, said, fitted(y, p, sample))
+    return _Coded(names, sample, tuple(Outcome(*(np.ascontiguousarray(a[:, k]) for a in tables)) for k in range(y.shape[1])))
 
 
 def _table(coded: _Coded, cells: Cells, n_units: int) -> "pd.DataFrame":
@@ -143,23 +167,25 @@ def _table(coded: _Coded, cells: Cells, n_units: int) -> "pd.DataFrame":
     frames = []
     for k, topic in enumerate(coded.names.topics):
         whole = coded.outcome(k)
-        frames.append(_rows(design, whole, None, ("topic", topic, ""), shares(design, whole)))
+        bottoms = shares(design, whole)
+        frames.append(_rows(design, whole, None, ("topic", topic, ""), bottoms))
         for j, stance in enumerate(coded.names.stances):
             part = coded.outcome(k, j)
-            frames.append(_rows(design, part, None, ("pair", topic, stance), shares(design, part)))
-            frames.append(_rows(design, part, whole, ("stance", topic, stance), ratios(design, part, whole)))
+            tops = shares(design, part)
+            frames.append(_rows(design, part, None, ("pair", topic, stance), tops))
+            frames.append(_rows(design, part, whole, ("stance", topic, stance), ratios(design, part, whole, tops, bottoms)))
     return pd.DataFrame({name: np.concatenate([f[name] for f in frames]) for name in frames[0]})
 
 
 def _rows(design: Design, outcome: Outcome, base: Outcome | None, what: tuple[str, str, str], found: dict[str, Estimate]) -> dict[str, np.ndarray]:
     """Columns of one thing measured, estimators one after another; what the gold cannot carry is withheld."""
     n = design.cells.n
-    codes, positives, more = carried(design, outcome.y, None if base is None else base.y)
+    codes, positives, more = carried(design, outcome, base)
     columns: dict[str, list[Any]] = {}
     for name in ESTIMATORS:
         known = np.ones(n, dtype=bool) if name == "naive" else more == 0
         low, high = found[name].interval
-        share = {"share": found[name].value, "standard_error": found[name].error, "low": low, "high": high}
+        share = {"share": np.clip(found[name].value, 0, 1), "standard_error": found[name].error, "low": low, "high": high}
         share = {c: np.where(known, v, np.nan) for c, v in share.items()}
         size = design.cells.size if base is None else np.full(n, np.nan)
         counts = {"count": share["share"] * size, "count_low": share["low"] * size, "count_high": share["high"] * size}
@@ -170,22 +196,33 @@ def _rows(design: Design, outcome: Outcome, base: Outcome | None, what: tuple[st
     return {column: np.concatenate(values) for column, values in columns.items()}
 
 
-def carried(design: Design, y: np.ndarray, base: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def carried(design: Design, outcome: Outcome, base: Outcome | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(n_cells,) hand codes, those that have it, and how many more codes the cell needs, 0 where they suffice.
 
     A share needs 30 codes, and as many that 10 with it and 10 without are to be expected; of a stance, the codes that count are those
-    with the topic. What is expected follows from the rates in the whole sample, never from the cell's own codes: to show the cells
-    that happened to have many would bias what is shown.
+    with the topic. What is expected follows from the fitted probabilities of the whole sample, never from the cell's own codes: to
+    show the cells that happened to have many would bias what is shown.
     """
-    n, total = design.cells.n, len(y)
-    within = np.ones(total) if base is None else base
+    n, total, drawn = design.cells.n, len(outcome.y), design.sample.unit
+    within = np.ones(total) if base is None else base.y
+    having = outcome.g[drawn]
+    others = (1.0 if base is None else base.g[drawn]) - having
 
     def counted(values: np.ndarray) -> np.ndarray:
         return np.bincount(design.where, values[design.who], minlength=n).astype(int)
 
-    wanted = ((FEWEST_CODES, within), (FEWEST_EACH, within * y), (FEWEST_EACH, within * (1 - y)))
-    need = max(fewest * total / max(float(having.sum()), 1.0) for fewest, having in wanted)
-    return counted(within), counted(within * y), np.ceil(np.maximum(need - design.codes, 0)).astype(int)
+    expected = [(FEWEST_CODES, max(float(within.sum()), 1.0)), *((FEWEST_EACH, _worth(v, design.sample.weight)) for v in (having, others))]
+    need = max(fewest * total / found for fewest, found in expected)
+    return counted(within), counted(within * outcome.y), np.ceil(np.maximum(need - design.codes, 0)).astype(int)
+
+
+def _worth(chance: np.ndarray, weight: np.ndarray) -> float:
+    """Codes to be expected from (n,) fitted chances, counted as codes of one weight that would tell as much (Kish's effective size).
+
+    Twenty likely positives tell little of a share where one among the unlikely would outweigh them.
+    """
+    chance = np.maximum(chance, 1e-9)
+    return float((weight @ chance) ** 2 / (weight**2 @ chance))
 
 
 def _too_few(table: "pd.DataFrame", group: tuple[str, ...], n_cells: int) -> list[str]:
@@ -203,6 +240,10 @@ def _too_few(table: "pd.DataFrame", group: tuple[str, ...], n_cells: int) -> lis
             lines.append(f"{where}: {topic}: too few hand codes in {_of(len(cells), n_cells)}; withheld there. {_more(cells)}")
     if len(others):
         lines.append(f"{where}: stances: {len(others):,} of {n_all:,} shares withheld, as too few codes are expected to have the topic or the stance; more_codes says how many each lacks")
+    seen = np.minimum(rows["positive_codes"], rows["codes"] - rows["positive_codes"])
+    thin = rows[(rows["more_codes"] == 0) & (rows["measured"] == "topic") & (seen < THIN)]
+    for topic, cells in thin.groupby("topic", sort=False):
+        lines.append(f"{where}: {topic}: in {_of(len(cells), n_cells)} fewer than {THIN} hand codes are with it, or without it: the intervals there are too short; with none of n codes, up to 3/n is possible")
     small = rows[(rows["units"] < FEWEST_CODES) & (rows["measured"] == "topic")]
     if len(small):
         lines.append(f"{where}: {len(small) // n_topics:,} of {n_cells:,} cells have fewer than {FEWEST_CODES} units and cannot be carried however much is coded; join them with others")
@@ -218,40 +259,3 @@ def _more(short: "pd.DataFrame") -> str:
     span = f"about {high:,} more" if low == high else f"about {low:,} to {high:,} more a cell"
     return f"It takes {FEWEST_CODES} in a cell, and {FEWEST_EACH} expected with and without the topic: {span}"
 
-
-def r_table(collection: Collection, sheet: Sheet, rows: np.ndarray, by: Sequence[str], date: str = "date") -> "pd.DataFrame":
-    """One row a unit for R: `coded`, `sampling_probability`, `stratum`, codes as 0 and 1 (empty where not coded), probabilities.
-
-    R's `dsl` drops rows without a sampling probability, uses that of coded rows alone, and scales all by their mean; units that are
-    not coded get the one value that makes the scale 1. `survey` takes the coded rows.
-    """
-    import pandas as pd
-
-    n, drawn = len(collection), len(rows)
-    left = n - drawn
-    filler = (drawn - float(sheet.probability.sum())) / left if left else 0.0
-    probability = np.full(n, min(max(filler, 1e-9), 1.0))
-    probability[rows] = sheet.probability
-    coded = np.zeros(n, dtype=int)
-    coded[rows] = 1
-    stratum = np.full(n, "", dtype=object)
-    stratum[rows] = sheet.stratum
-    columns: dict[str, Any] = {"id": collection.ids, "coded": coded, "sampling_probability": probability, "stratum": stratum}
-    for name in by:
-        (units, codes), labels = members(collection, name, "", date)
-        values = np.full(n, "", dtype=object)
-        for unit, code in zip(units, codes, strict=True):
-            values[unit] = f"{values[unit]};{labels[code]}" if values[unit] else labels[code]
-        columns[name] = values
-    for k, topic in enumerate(collection.names.topics):
-        columns |= _both(topic, collection.probability[:, k], sheet.gold.topics[:, k], rows)
-        for j, stance in enumerate(collection.names.stances):
-            p = collection.probability[:, k] * collection.stance_probability[:, k, j]
-            columns |= _both(f"{topic}_{stance}", p, sheet.gold.stance[:, k] == j, rows)
-    return pd.DataFrame(columns)
-
-
-def _both(name: str, p: np.ndarray, gold: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
-    codes = np.full(len(p), np.nan)
-    codes[rows] = gold
-    return {f"{name}_gold": codes, f"{name}_predicted": np.round(p, 6)}

@@ -63,6 +63,11 @@ class Outcome:
     said: np.ndarray
     g: np.ndarray
 
+    @cached_property
+    def spread(self) -> float:
+        """Variance of the probabilities of all units."""
+        return float(np.var(self.p, ddof=1)) if len(self.p) > 1 else 0.0
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -128,12 +133,11 @@ def tuned(sample: Sample, outcome: Outcome) -> float:
     """
     f, y, w = outcome.p[sample.unit], outcome.y, sample.weight / sample.weight.mean()
     centred = f - np.average(f, weights=w)
-    spread = float(np.var(outcome.p, ddof=1)) if len(outcome.p) > 1 else 0.0
     inside = float(np.mean(w * centred**2))
-    if spread <= 0 or inside <= 0:
+    if outcome.spread <= 0 or inside <= 0:
         return 0.0
     together = float(np.mean(w**2 * (y - np.average(y, weights=w)) * centred))
-    share = together / (spread * float(np.mean(w**2 * centred**2)) / inside)
+    share = together / (outcome.spread * float(np.mean(w**2 * centred**2)) / inside)
     n, whole = len(y), len(outcome.p)
     return float(np.clip(share, 0.0, whole / max(whole - n, 1)))
 
@@ -162,9 +166,8 @@ def shares(design: Design, outcome: Outcome) -> dict[str, Estimate]:
     return _measured(design, [(1.0, outcome)])[0]
 
 
-def ratios(design: Design, part: Outcome, whole: Outcome) -> dict[str, Estimate]:
-    """The share of `part` among the units that have `whole`, by each estimator, with the delta method's standard error."""
-    tops, bottoms = shares(design, part), shares(design, whole)
+def ratios(design: Design, part: Outcome, whole: Outcome, tops: dict[str, Estimate], bottoms: dict[str, Estimate]) -> dict[str, Estimate]:
+    """The share of `part` among the units that have `whole`, from the shares of both, with the delta method's standard error."""
     found = {}
     for name in ESTIMATORS:
         below = bottoms[name].value

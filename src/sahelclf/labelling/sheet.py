@@ -53,6 +53,12 @@ class Sheet:
     gold: Gold
     notes: tuple[str, ...]
 
+    def take(self, rows: Sequence[int] | np.ndarray) -> "Sheet":
+        """The same with these units only."""
+        ids, strata, texts, predicted = (tuple(column[k] for k in rows) for column in (self.ids, self.stratum, self.texts, self.predicted))
+        gold = Gold(self.gold.topics[rows], self.gold.stance[rows])
+        return Sheet(ids, tuple(self.rows[k] for k in rows), self.probability[rows], strata, texts, predicted, gold, self.notes)
+
 
 def draw(strata: Sequence[str], n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows drawn evenly from the strata, and their sampling probabilities; each stratum gets two or more, else no error can be told."""
@@ -65,11 +71,14 @@ def draw(strata: Sequence[str], n: int, seed: int) -> tuple[np.ndarray, np.ndarr
 def probability_strata(p: np.ndarray, parts: int = 4) -> list[str]:
     """Strata of (n, t) predicted probabilities, so that likely positives of rare topics are drawn more often.
 
-    A unit's score is the sum of its probabilities, each over the topic's mean; units in order of score are cut where each part
-    holds as much of the summed score. Equal draws from the parts then come near to drawing in proportion to score.
+    A unit's score is the root of the sum of its probabilities, each over the topic's mean: chances in proportion to it make the
+    variances of the shares, each over what equal chances would give, least in sum, as far as the probabilities are right. Without the
+    root likely positives would be drawn too often, and a positive among the others would weigh more than all of them.
+    Units in order of score are cut where each part holds as much of the summed score; equal draws from the parts then
+    come near to drawing in proportion.
     """
     mean = p.mean(axis=0)
-    score = (p[:, mean > 0] / mean[mean > 0]).sum(axis=1)
+    score = np.sqrt((p[:, mean > 0] / mean[mean > 0]).sum(axis=1))
     order = np.argsort(score, kind="stable")
     summed = np.cumsum(score[order])
     part = np.zeros(len(score), dtype=int)
