@@ -158,6 +158,14 @@ def test_a_set_without_development_rows_is_said_and_scored_on_test_alone(clones,
     assert {r["metric"] for r in results(tmp_path / "out", "test")} == {"macro_f1"}
 
 
+def test_sets_that_are_not_asked_for_keep_their_lines_in_the_results(clones, tmp_path):
+    run(clones, tmp_path, "sets=[cameo_class]", "part=test")
+    run(clones, tmp_path, "sets=[satp_relevant]", "part=test")
+    run(clones, tmp_path, "sets=[satp_relevant]", "models=[tfidf]", "part=test")
+    found = {(r["set"], r["system"]) for r in results(tmp_path / "out", "test")}
+    assert found == {("cameo_class", "keywords"), ("cameo_class", "tfidf"), ("satp_relevant", "tfidf")}
+
+
 def test_linear_models_read_each_target_with_a_model_of_its_own_and_the_transformer_reads_pairs(clones, tmp_path):
     encoder = write_encoder(tmp_path / "encoder")
     tiny = [f"model.transformer.{x}" for x in (f"encoder={encoder}", "window=64", "overlap=8", "epochs=1", "frozen_layers=0", "threads=1")]

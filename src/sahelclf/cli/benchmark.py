@@ -164,11 +164,14 @@ def _write(out: Path, config: "BenchmarkConfig", rows: list[dict[str, Any]], fit
     from sahelclf.aside import file_aside
     from sahelclf.export.versions import installed_versions
 
+    earlier = _earlier(out / f"{_name(config)}.json", set(fitted))
+    order = [*config.benchmark.sets]
+    rows = sorted([*earlier["rows"], *rows], key=lambda r: order.index(r["set"]))
     about = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, {psutil.cpu_count(logical=False)} cores",
         "versions": installed_versions(),
-        "cells": {name: {o.about["cells"][0]: _without_name(o) for o in own.values()} for name, own in fitted.items()},
+        "cells": earlier["cells"] | {name: {o.about["cells"][0]: _without_name(o) for o in own.values()} for name, own in fitted.items()},
     }
     texts = {
         f"{_name(config)}.json": json.dumps({"rows": rows} | about, ensure_ascii=False, indent=1) + "\n",
@@ -178,6 +181,17 @@ def _write(out: Path, config: "BenchmarkConfig", rows: list[dict[str, Any]], fit
     for name, text in texts.items():
         with file_aside(out / name) as aside:
             aside.write_text(text, encoding="utf-8")
+
+
+def _earlier(path: Path, scored_now: set[str]) -> dict[str, Any]:
+    """What the results hold of sets that were not scored now: they keep their lines."""
+    if not path.is_file():
+        return {"rows": [], "cells": {}}
+    before = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        "rows": [r for r in before["rows"] if r["set"] not in scored_now],
+        "cells": {name: own for name, own in before["cells"].items() if name not in scored_now},
+    }
 
 
 def _name(config: "BenchmarkConfig") -> str:
