@@ -28,7 +28,7 @@ from sahelclf.training.seeds import derive_seed
 HERE = Path(__file__).parent
 CLUSTERS, FOLDS = 48, 4
 LINEAR = {"tfidf": ["model=tfidf"], "embedding": ["model=embedding", "model.threads=1"]}
-VARIANTS = ["tfidf", "embedding", "defaults", "epochs=2", "epochs=8", "softmax", "tfidf masked", "embedding masked", "defaults masked", "epochs=8 dropout=0.1"]
+VARIANTS = ["tfidf", "embedding", "defaults", "epochs=2", "epochs=8", "softmax", "tfidf masked", "embedding masked", "defaults masked", "epochs=8 dropout=0.1", "epochs=12 dropout=0.1"]
 
 
 def make_folds(texts):
