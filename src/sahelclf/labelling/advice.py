@@ -10,9 +10,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from sahelclf.labelling.chunks import Labelled
 from sahelclf.labelling.inputs import Source
 from sahelclf.labelling.labeller import Labeller, Row
-from sahelclf.labelling.readers import Found, Item
 
 LONG_ROW_WORDS = 200
 BIG_JOB = 5_000
@@ -35,8 +35,8 @@ class Summary:
     holds: dict[str, int] = field(default_factory=dict)
     first: list[str] = field(default_factory=list)
 
-    def count(self, rows: Sequence[Row], chunk: Sequence[Found]) -> None:
-        """Add some rows, and the items they were made from."""
+    def count(self, rows: Sequence[Row], piece: Labelled) -> None:
+        """Add some rows, and what is known of the items that they were made from."""
         self.labelled += len(rows)
         for row in rows:
             self.languages[row["language"]] = self.languages.get(row["language"], 0) + 1
@@ -44,7 +44,9 @@ class Summary:
             for topic, t in row["topics"].items():
                 self.holds[topic] = self.holds.get(topic, 0) + t["holds"]
         if len(self.words) < LENGTHS_KEPT:
-            self.words += [len(f.text.split()) for f in chunk if isinstance(f, Item)]
+            self.words += piece.words
+        for language, n in piece.foreign.items():
+            self.foreign[language] = self.foreign.get(language, 0) + n
 
 
 class Clock:
