@@ -11,8 +11,8 @@ from filelock import FileLock
 
 from conftest import write_lines
 from sahelclf.errors import RequestError, SahelclfError
-from sahelclf.labelling import job as jobs
 from sahelclf.labelling import chunks, engines, outputs
+from sahelclf.labelling import job as jobs
 from sahelclf.labelling.inputs import open_source
 from sahelclf.labelling.labeller import Labeller
 from sahelclf.labelling.predict import Options, predict

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Asked:
     texts: bool
 
 
-def labelled(asked: Asked, labeller: Labeller, source: Source, start: tuple[int, int]) -> Iterator[Labelled]:
+def labelled(asked: Asked, labeller: Labeller, source: Source, start: tuple[int, int]) -> Generator[Labelled]:
     """Chunks of the source from a file and the rows taken of it on, labelled, in order."""
     if asked.workers is not None and asked.workers < 1:
         raise RequestError(f"--workers {asked.workers}: expected 1 or more")
@@ -73,12 +73,12 @@ def labelled(asked: Asked, labeller: Labeller, source: Source, start: tuple[int,
     return _in_processes(recipe, chain(first, chunks), workers)
 
 
-def _here(work: ChunkLabeller, chunks: Iterator[Chunk]) -> Iterator[Labelled]:
+def _here(work: ChunkLabeller, chunks: Iterator[Chunk]) -> Generator[Labelled]:
     with threadpool_limits(1, user_api="blas"):
         yield from map(work, chunks)
 
 
-def _in_processes(recipe: Recipe, chunks: Iterator[Chunk], workers: int) -> Iterator[Labelled]:
+def _in_processes(recipe: Recipe, chunks: Iterator[Chunk], workers: int) -> Generator[Labelled]:
     spawn = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
     pool = ProcessPoolExecutor(workers, spawn, initializer=_begin, initargs=(recipe,))
     waiting: deque[Future[Labelled]] = deque()
@@ -100,7 +100,7 @@ def _in_processes(recipe: Recipe, chunks: Iterator[Chunk], workers: int) -> Iter
 
 def _begin(recipe: Recipe) -> None:
     """In a worker: load, leave Ctrl-C to the parent, and do not outlive it."""
-    global _work  # noqa: PLW0603 - a process pool has no other place for what a worker keeps
+    global _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _work = recipe.make()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -105,7 +105,7 @@ class _Run:
                     self._checkpoint(piece)
                     clock.tick(piece.size)
 
-    def _pieces(self) -> Iterator[Labelled]:
+    def _pieces(self) -> Generator[Labelled]:
         options = self.options
         asked = Asked(options.engine, options.workers, options.any_language, texts=options.duplicates)
         return labelled(asked, self.labeller, self.source, (self.progress.file, self.progress.taken))
