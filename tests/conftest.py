@@ -116,6 +116,22 @@ def bundle(trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def transformer_bundle(harbour, tmp_path_factory) -> Path:
+    """A bundle of a tiny random encoder."""
+    from encoders import write_encoder
+    from sahelclf.export.bundle import write_bundle
+    from sahelclf.training.compose import compose_config
+    from sahelclf.training.run import run
+
+    folder = tmp_path_factory.mktemp("transformer")
+    encoder = write_encoder(folder / "encoder", layers=2)
+    tiny = ("window=64", "overlap=16", "frozen_layers=1", "epochs=1", "threads=1")
+    overrides = ["model=transformer", f"model.encoder={encoder}", *(f"model.{x}" for x in tiny), "crossfit=2", f"corpus={harbour}"]
+    write_bundle(run(compose_config(overrides)), folder / "bundle", "0" * 32)
+    return folder / "bundle"
+
+
+@pytest.fixture(scope="session")
 def environment(tmp_path_factory):
     """`environment(name)` gives the Python of the clean environment of that name."""
     built: dict[str, Path] = {}

@@ -58,19 +58,24 @@ def labelled(asked: Asked, labeller: Labeller, source: Source, start: tuple[int,
     if asked.workers is not None and asked.workers < 1:
         raise RequestError(f"--workers {asked.workers}: expected 1 or more")
     workers = asked.workers or (cores() if asked.engine == "ray" or labeller.manifest["kind"] == "linear" else 1)
+    chunks = chunks_of(source, *start)
+    if labeller.folder is None or (workers == 1 and asked.engine == "local"):
+        return _here(_work_of(asked, labeller, source), chunks)
     recipe = Recipe(
-        labeller.folder, bool(labeller.graph), source.unit, asked.any_language, asked.texts, threads=max(cores() // workers, 1)
+        labeller.folder.resolve(), bool(labeller.graph), source.unit, asked.any_language, asked.texts, threads=max(cores() // workers, 1)
     )
     if asked.engine == "ray":
         from sahelclf.labelling.on_ray import on_ray
 
         return on_ray(recipe, source, start, workers)
-    chunks = chunks_of(source, *start)
-    first = list(islice(chunks, FEW_CHUNKS if workers > 1 else 0))
-    small = len(first) < FEW_CHUNKS and asked.workers is None
-    if workers == 1 or small:
-        return _here(ChunkLabeller(labeller, source.unit, any_language=asked.any_language, texts=asked.texts), chain(first, chunks))
+    first = list(islice(chunks, FEW_CHUNKS))
+    if len(first) < FEW_CHUNKS and asked.workers is None:
+        return _here(_work_of(asked, labeller, source), iter(first))
     return _in_processes(recipe, chain(first, chunks), workers)
+
+
+def _work_of(asked: Asked, labeller: Labeller, source: Source) -> ChunkLabeller:
+    return ChunkLabeller(labeller, source.unit, any_language=asked.any_language, texts=asked.texts)
 
 
 def _here(work: ChunkLabeller, chunks: Iterator[Chunk]) -> Generator[Labelled]:

@@ -24,6 +24,8 @@ from sahelclf.labelling.inputs import Source
 READER_CPUS = 0.1
 LEAST_CPUS = 0.1  # for an actor; with less a worker is no gain
 NO_PROGRESS_SECONDS = 600
+# Ray gives its workers the lowest rank and begins anew, for ever, with those that do not answer within a minute
+BUSY_MACHINE = {"RAY_worker_register_timeout_seconds": "600", "RAY_worker_niceness": "0"}
 INSTALL = "pip install -c requirements.lock 'sahelclf[ray]'"
 
 
@@ -58,7 +60,8 @@ def _connected() -> Iterator[None]:
     import ray
 
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-    os.environ.setdefault("RAY_worker_register_timeout_seconds", "600")  # on a busy machine Ray gives up and begins anew for ever
+    for name, value in BUSY_MACHINE.items():
+        os.environ.setdefault(name, value)
     address = os.environ.get("RAY_ADDRESS", "local")
     if address.startswith("ray://"):
         raise RequestError(f"RAY_ADDRESS={address}: expected HOST:PORT; run the command on a machine of the cluster")
