@@ -11,7 +11,6 @@ The table goes to standard output and into docs/elsewhere.md.
 import argparse
 import json
 import os
-import random
 import re
 import shutil
 import statistics
@@ -26,7 +25,22 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests"))
 sys.path.insert(0, str(REPOSITORY / "tests" / "tools"))
 
-from elsewhere import DECIDE, PYFUNC, READER, TEXT, cut_reader, expected_rows, flat, manifest_of, python_blocks, said_by, section, short_ones  # noqa: E402
+from made import made_texts  # noqa: E402
+
+from elsewhere import (  # noqa: E402
+    DECIDE,
+    PYFUNC,
+    READER,
+    TEXT,
+    cut_reader,
+    expected_rows,
+    flat,
+    manifest_of,
+    python_blocks,
+    said_by,
+    section,
+    short_ones,
+)
 from environments import PACKAGES, build  # noqa: E402
 
 CLEAN = {"PATH": os.environ["PATH"], "HF_HUB_OFFLINE": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "LANG": "C.UTF-8"}
@@ -63,16 +77,6 @@ def the_tools():
         Tool("onnxruntime, transformer", "Onnxruntime", "Onnxruntime", "transformer", READER, MANY_READER, onnx[1:2]),
         Tool("onnxruntime, transformer in eight bits", "Onnxruntime", "Onnxruntime", "transformer", READER, MANY_READER, small),
     ]
-
-
-def made_texts(n, words=88):
-    from sahelclf.corpus.read import read_corpus
-    from sahelclf.training.run import corpus_root
-
-    all_words = [w for p in read_corpus(corpus_root(None)).passages for w in p.text.split()]
-    rng = random.Random(0)
-    starts = [rng.randrange(len(all_words) - words) for _ in range(n)]
-    return [" ".join(all_words[s : s + words]) for s in starts]
 
 
 def megabytes(folder):

@@ -17,12 +17,19 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 }
 
 
+def installed(python: Path) -> set[str]:
+    """Names of the packages of an environment, in lower case."""
+    code = "from importlib.metadata import distributions; print(*(d.metadata['Name'].lower() for d in distributions()))"
+    return set(subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True, timeout=200).stdout.split())
+
+
 def build(folder: Path, packages: tuple[str, ...]) -> Path:
     """Install packages into a new environment; returns its Python."""
-    venv.create(folder, with_pip=True, symlinks=True)
+    venv.create(folder, symlinks=True)
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     lock = REPOSITORY / "requirements.lock"
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(lock), *packages]
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet", "--disable-pip-version-check"]
+    command = [*pip, "install", "--no-compile", "-c", str(lock), *packages]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     if done.returncode:
         raise RuntimeError(f"{packages}: {done.stderr[-2000:]}")

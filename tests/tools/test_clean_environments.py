@@ -25,7 +25,7 @@ from elsewhere import (
     section,
     short_ones,
 )
-from environments import PACKAGES
+from environments import PACKAGES, installed
 from sahelclf.labelling.labeller import Labeller
 
 pytestmark = [pytest.mark.tools, pytest.mark.filterwarnings("ignore")]
@@ -59,11 +59,6 @@ def assert_golden(rows: list[dict], manifest: dict, tolerance: float, golden: li
 
 def texts_of(manifest: dict) -> list[str]:
     return [g["text"] for g in manifest["golden"]]
-
-
-def installed(python: Path) -> set[str]:
-    listed = subprocess.run([str(python), "-m", "pip", "list", "--format", "json"], check=True, capture_output=True, text=True, timeout=200)
-    return {p["name"].lower() for p in json.loads(listed.stdout)}
 
 
 def test_mlflow(environment, clean, work):
@@ -177,7 +172,7 @@ def test_scikit_learn(environment, clean, work):
 
 def test_numpy_alone(environment, clean, work):
     python, manifest = environment("Numpy alone"), manifest_of(work / "bundles" / "tfidf")
-    assert installed(python) == {"numpy", "pip", "setuptools"}
+    assert installed(python) == {"numpy"}
     cut_reader(work, "Numpy alone")
     assert_golden(said_by(python, work, READER, texts_of(manifest), clean, once=python_blocks("Numpy alone")), manifest, 1e-6)
 

@@ -23,7 +23,8 @@ read_array <- function(path, name) {
   size <- readBin(con, "integer", 1, size = if (start[7] == as.raw(1)) 2 else 4, signed = start[7] != as.raw(1), endian = "little")
   header <- rawToChar(readBin(con, "raw", size))
   stopifnot(grepl("'descr': '<f8'", header, fixed = TRUE))
-  shape <- as.integer(regmatches(header, gregexpr("[0-9]+", sub(".*'shape': \\(([^)]*)\\).*", "\\1", header)))[[1]])
+  shape <- sub(".*'shape': \\(([^)]*)\\).*", "\\1", header)
+  shape <- as.integer(regmatches(shape, gregexpr("[0-9]+", shape))[[1]])
   numbers <- readBin(con, "double", prod(shape), endian = "little")
   stopifnot(length(numbers) == prod(shape))
   if (length(shape) == 1) return(numbers)
@@ -46,7 +47,7 @@ normalise <- function(labeller, text) {
   paste(pieces, collapse = "")
 }
 
-SPACES <- "[\\s\\x{1c}-\\x{1f}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}]+"
+SPACES <- "[\\s\u001c-\u001f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+"
 
 word_terms <- function(text, sizes) {
   words <- regmatches(text, gregexpr("[\\p{L}\\p{N}_]{2,}", text, perl = TRUE))[[1]]

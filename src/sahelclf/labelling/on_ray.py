@@ -9,6 +9,7 @@ import logging
 import os
 import pickle
 import signal
+import warnings
 from collections.abc import Generator, Iterator
 from contextlib import chdir, contextmanager
 from dataclasses import replace
@@ -77,6 +78,7 @@ def _connected() -> Iterator[None]:
     context.target_max_block_size = 1  # a chunk is a block, handed on as soon as it is read
     context.execution_no_progress_timeout_s = NO_PROGRESS_SECONDS
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"ray\.")  # its advice on settings that are ours
     try:
         yield
     finally:
