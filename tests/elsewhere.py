@@ -16,7 +16,7 @@ PROGRAM = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
 task = json.load(open(sys.argv[1], encoding="utf-8"))
-found, names = [], {}
+found, names = [], {"json": json}
 for block in task["once"]:
     exec(block, names)
 for text in task["texts"]:
@@ -24,7 +24,7 @@ for text in task["texts"]:
     for block in task["each"]:
         exec(block.replace(json.dumps(task["text"]), repr(text)), names)
     found.append(eval(task["gives"], names))
-print(json.dumps({"found": found, "strangers": [m for m in task["absent"] if m in sys.modules]}))
+print(json.dumps({"found": found, "strangers": [m for m in task["absent"] if m in sys.modules]}, default=float))
 """
 
 
