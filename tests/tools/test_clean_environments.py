@@ -157,8 +157,8 @@ def test_onnxruntime_in_eight_bits(environment, clean, encoder_work):
     lines = python_blocks("Onnxruntime")[1].replace('load("bundles/transformer")', f'load("bundles/transformer", "{small}")')
     assert small in lines
     rows = said_by(environment("Onnxruntime"), encoder_work, READER, texts_of(manifest), clean, once=[lines])
-    ours = OnnxLabeller.load(folder, small).logits(texts_of(manifest))
-    golden = [{"text": t, "logits": list(x)} for t, x in zip(texts_of(manifest), ours, strict=True)]
+    ours = OnnxLabeller.load(folder, small)  # a text at a time: eight-bit sums depend on what is read together
+    golden = [{"text": t, "logits": list(ours.logits([t])[0])} for t in texts_of(manifest)]
     assert_golden(rows, manifest, 1e-4, golden)
 
 

@@ -1,6 +1,7 @@
 """`predict --engine ray`, in an environment that has the base installation and ray."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ import psutil
 import pytest
 
 from conftest import sahelclf, write_lines
+from sahelclf.labelling.on_ray import BUSY_MACHINE
 
 pytestmark = pytest.mark.tools
 BOAT = "The boat crews landed a catch and residents welcomed it and praised the plan of item"
@@ -63,6 +65,17 @@ def actors(process):
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+def wait_for(port):
+    """Until the cluster's head takes connections, and has had a moment to count its processors."""
+    for _ in range(240):
+        with socket.socket() as trial:
+            if trial.connect_ex(("127.0.0.1", port)) == 0:
+                time.sleep(5)
+                return
+        time.sleep(0.5)
+    raise AssertionError("no cluster")
 
 
 @pytest.mark.parametrize("name", ["o.jsonl", "o.csv.gz", "o.parquet"])
@@ -136,9 +149,9 @@ def test_a_cluster_is_taken_by_its_address(bundle, command, environment, clean, 
     ray = environment("Ray").with_name("ray")
     port = "26379"
     start = [str(ray), "start", "--head", "--port", port, "--num-cpus", "2", "--include-dashboard", "false", "--disable-usage-stats", "--block"]
-    cluster = subprocess.Popen(start, env=clean, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    cluster = subprocess.Popen(start, env=clean | BUSY_MACHINE, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        time.sleep(8)
+        wait_for(int(port))
         ours(bundle, "in.jsonl", "-o", "one.jsonl", cwd=tmp_path)
         job = command(bundle, "in.jsonl", "-o", "ray.jsonl", cwd=tmp_path, RAY_ADDRESS=f"127.0.0.1:{port}")
         ended(job)
