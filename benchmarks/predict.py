@@ -110,6 +110,10 @@ def fast_costs(bundle, texts, gold=None):
     """Decisions of topics and stances that eight bits change, and topic macro-F1 where there are labels, (n, topics) of 0 and 1."""
     from sahelclf.labelling.labeller import Labeller
 
+    if "model.int8.onnx" not in json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["files"]:
+        return print(f"{bundle}: no eight-bit graph, so no --fast")
+    if not texts:
+        return print(f"{bundle}: trained on every development passage; --prepare says how to train one that is not")
     plain, fast = Labeller.load(bundle).runtime, Labeller.load(bundle, fast=True).runtime
     (p, stance), (q, other) = plain.probabilities(texts), fast.probabilities(texts)
     holds, still = p >= plain.thresholds, q >= plain.thresholds
@@ -120,11 +124,13 @@ def fast_costs(bundle, texts, gold=None):
 
         before, after = (100 * f1_score(gold, x, average="macro", zero_division=0) for x in (holds, still))
         print(f"  topic macro-F1 {before:.2f} in float32, {after:.2f} in eight bits: {before - after:+.2f} points lost")
+    return None
 
 
 def heldout_passages(bundle):
     """Texts and gold topics of development passages that a bundle was not trained on; the test part is left alone."""
-    from sahelclf.corpus.read import read_corpus, read_split
+    from sahelclf.corpus.read import read_corpus
+    from sahelclf.corpus.splits import read_split
     from sahelclf.training.run import corpus_root, text_sha256
 
     manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
