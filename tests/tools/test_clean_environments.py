@@ -70,6 +70,17 @@ def test_mlflow(environment, clean, work):
     assert all(row["id"] == "a1" for row in rows)
 
 
+def test_mlflow_shows_an_example_and_takes_a_threshold(environment, clean, work):
+    manifest = manifest_of(work / "bundles" / "tfidf")
+    once = [*python_blocks("MLflow"), "example = model.input_example"]
+    gives = '[example.to_dict("records"), model.predict(example, {"threshold": float(text)}).filter(like="_holds").values.tolist(), model.predict(example).shape[0]]'
+    none, all_ = said_by(environment("MLflow"), work, gives, ["1", "0"], clean, once=once)
+    assert none[0][0] == {"id": "a1", "text": manifest["golden"][0]["text"]}
+    assert none[1] == [[False] * len(manifest["topics"])] * 2
+    assert all_[1] == [[True] * len(manifest["topics"])] * 2
+    assert none[2] == 2
+
+
 def test_mlflow_with_an_encoder_and_without_torch(environment, clean, encoder_work):
     python, manifest = environment("MLflow, encoder"), manifest_of(encoder_work / "bundles" / "transformer")
     assert not installed(python) & {"sahelclf", "torch", "transformers"}

@@ -196,7 +196,7 @@ def test_the_pyfunc_file_imports_nothing_of_ours(bundle):
     tree = ast.parse((bundle / "pyfunc_model.py").read_text(encoding="utf-8"))
     names = {a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     names |= {n.module.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
-    assert names == {"json", "re", "unicodedata", "collections", "itertools", "pathlib", "typing", "numpy", "pandas", "mlflow"}
+    assert names == {"copy", "json", "re", "unicodedata", "collections", "itertools", "pathlib", "typing", "numpy", "pandas", "mlflow"}
 
 
 def test_the_card_names_scores_limits_and_how_to_load(bundle):
