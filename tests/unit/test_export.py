@@ -34,6 +34,7 @@ def resign(folder, **changes):
 def test_a_bundle_has_plain_files_only(bundle):
     assert {p.name for p in bundle.iterdir()} == {
         "manifest.json", "manifest.sha256", "features.json", "weights.npz", "README.md", "MLmodel", "pyfunc_model.py", "requirements.txt", "python_env.yaml",
+        "input_example.json", "serving_input_example.json",
     }
     with np.load(bundle / "weights.npz", allow_pickle=False) as arrays:
         assert {a.dtype for a in arrays.values()} == {np.dtype(float)}
