@@ -42,7 +42,7 @@ def python_blocks(title: str) -> list[str]:
 
 def said_by(python: Path, work: Path, gives: str, texts: list[str], environment: dict[str, str], *, once: list[str] = (), each: list[str] = ()) -> list:
     """What the expression `gives` is for each `text`, in another Python, in `work`: after these blocks, run once or for each text."""
-    absent = ["sahelclf"] + ["torch"] * (not any("transformers" in block for block in each))
+    absent = ["sahelclf"] + ["torch"] * (not any("transformers" in block for block in [*once, *each]))
     task = {"once": [*once], "each": [*each], "texts": texts, "text": TEXT, "gives": gives, "absent": absent}
     (work / "task.json").write_text(json.dumps(task), encoding="utf-8")
     (work / "program.py").write_text(PROGRAM, encoding="utf-8")
