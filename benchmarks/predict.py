@@ -1,99 +1,182 @@
-"""`predict` on many rows with a linear labeller: rows a second, peak memory, a kill and a resume, near copies.
+"""Passages a second of `predict`'s parts beside what others take for the same, as ratios in one run; and what --fast costs.
 
-python benchmarks/predict.py BUNDLE [--rows 1000000] [--copies 0.1]
+python benchmarks/predict.py LINEAR [--transformer BUNDLE] [--embedding BUNDLE] [--heldout BUNDLE] [--texts 400] [--rows 40000]
+python benchmarks/predict.py --prepare FOLDER
 
-Made-up passages of 100 words drawn from the packaged corpus's vocabulary; a share of them are copies of the 1,000 rows before
-with one word changed. The same job runs once unbroken and once killed by SIGKILL half-way and gone on with; the outputs must be
-equal to the byte. Peak memory is the largest resident set of the process; the same on a tenth of the rows stands beside it.
+Passages: runs of 88 words of the packaged corpus, some 110 tokens. Each contender reads all of them once a round, three rounds, the
+best counts; all cores unless it says otherwise. HELDOUT is a transformer that has not seen a fifth of the development documents:
+--prepare writes a corpus with such a split and prints the command that trains it. On those documents' passages float32 and
+eight bits are compared: decisions that differ, and topic macro-F1. Without it decisions are compared on made-up passages alone.
 """
 
 import argparse
-import hashlib
 import json
 import os
-import random
-import signal
-import subprocess
-import sys
+import shutil
+import statistics
 import tempfile
 import time
 from pathlib import Path
 
-from measured import peak_of
+import numpy as np
+from made import command, made_texts, taken_by
 
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ROUNDS = 3
 
 
-def made_rows(n, share):
-    """Rows, and how many are copies."""
+def rates(contenders, texts):
+    """Passages a second of each function, the best of several rounds that they run in turn."""
+    best = dict.fromkeys(contenders, 0.0)
+    for function in contenders.values():
+        function(texts[:16])
+    for _ in range(ROUNDS):
+        for name, function in contenders.items():
+            started = time.perf_counter()
+            function(texts)
+            best[name] = max(best[name], len(texts) / (time.perf_counter() - started))
+    return best
+
+
+def told(best, base):
+    for name, rate in best.items():
+        print(f"  {name}: {rate:,.0f}/s" + (f", {rate / best[base]:.2f} times {base}" if name != base else ""), flush=True)
+
+
+def transformer(bundle, texts):
+    """Against transformers.pipeline with its defaults."""
+    from transformers import pipeline
+
+    from sahelclf.labelling.labeller import Labeller
+
+    contenders = {"transformers.pipeline": pipeline("text-classification", str(bundle), top_k=None)}
+    plain = Labeller.load(bundle)
+    contenders["predict, float32"] = plain.predict
+    fast = "model.int8.onnx" in plain.manifest["files"]
+    if fast:
+        contenders["predict, --fast"] = Labeller.load(bundle, fast=True).predict
+    lengths = [len(e.ids) for e in plain.runtime.encoder.windows.tokenizer.encode_batch(texts)]
+    print(f"transformer, {len(texts)} passages of median {statistics.median(lengths):.0f} tokens")
+    told(rates(contenders, texts), "transformers.pipeline")
+
+
+def linear(bundle, texts):
+    """One thread each: our reader, and scikit-learn's transform and score of the same weights."""
+    from threadpoolctl import threadpool_limits
+
+    from sahelclf.export.sklearn_form import build_pipeline
+    from sahelclf.labelling.labeller import Labeller
+
+    with threadpool_limits(1):
+        contenders = {"scikit-learn": build_pipeline(bundle).predict_proba, "linear reader": Labeller.load(bundle).runtime.logits}
+        print(f"linear, one thread, {len(texts)} passages")
+        told(rates(contenders, texts), "scikit-learn")
+
+
+def embedding(bundle, texts):
+    """The whole labeller, and its encoder alone."""
+    from sahelclf.labelling.labeller import Labeller
+
+    runtime = Labeller.load(bundle).runtime
+    print(f"embedding, {len(texts)} passages")
+    told(rates({"its encoder alone": runtime.encoder.outputs, "embedding": runtime.logits}, texts), "its encoder alone")
+
+
+def engines(bundle, n):
+    """Our own two processes, and Ray with two workers: rows a second between a quarter of the rows and all of them, start-up left out."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        lines = [json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(made_texts(n))]
+        (folder / "all.jsonl").write_text("".join(lines))
+        (folder / "quarter.jsonl").write_text("".join(lines[: n // 4]))
+        best = {}
+        print(f"engines, linear, {n:,} rows")
+        for name, more in {"1 process": ["--workers", 1], "2 processes": ["--workers", 2], "Ray, 2 workers": ["--workers", 2, "--engine", "ray"]}.items():
+            seconds = [taken_by(command(bundle, folder / f"{part}.jsonl", folder / "out.jsonl", *more))[0] for part in ("quarter", "all")]
+            best[name] = (n - n // 4) / max(seconds[1] - seconds[0], 1e-9)
+            print(f"  {name}: {seconds[1]:.1f} s with start-up")
+        told(best, "2 processes")
+
+
+def cold_start(bundle, text):
+    """`predict` of one passage from the shell."""
+    with tempfile.TemporaryDirectory() as scratch:
+        one = Path(scratch) / "one.jsonl"
+        one.write_text(json.dumps({"text": text}) + "\n")
+        seconds = min(taken_by(command(bundle, one, Path(scratch) / "o.jsonl"))[0] for _ in range(ROUNDS))
+    print(f"cold start of predict for one passage with {bundle.name}: {seconds:.2f} s", flush=True)
+
+
+def fast_costs(bundle, texts, gold=None):
+    """Decisions of topics and stances that eight bits change, and topic macro-F1 where there are labels, (n, topics) of 0 and 1."""
+    from sahelclf.labelling.labeller import Labeller
+
+    if "model.int8.onnx" not in json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["files"]:
+        return print(f"{bundle}: no eight-bit graph, so no --fast")
+    if not texts:
+        return print(f"{bundle}: trained on every development passage; --prepare says how to train one that is not")
+    plain, fast = Labeller.load(bundle).runtime, Labeller.load(bundle, fast=True).runtime
+    (p, stance), (q, other) = plain.probabilities(texts), fast.probabilities(texts)
+    holds, still = p >= plain.thresholds, q >= plain.thresholds
+    changed = (stance.argmax(axis=2) != other.argmax(axis=2))[holds]
+    print(f"--fast on {len(texts)} passages: topics flipped {(holds != still).mean():.2%}, stances flipped {changed.mean() if len(changed) else 0:.2%} (of {len(changed)})")
+    if gold is not None:
+        from sklearn.metrics import f1_score
+
+        before, after = (100 * f1_score(gold, x, average="macro", zero_division=0) for x in (holds, still))
+        print(f"  topic macro-F1 {before:.2f} in float32, {after:.2f} in eight bits: {before - after:+.2f} points lost")
+    return None
+
+
+def heldout_passages(bundle):
+    """Texts and gold topics of development passages that a bundle was not trained on; the test part is left alone."""
     from sahelclf.corpus.read import read_corpus
+    from sahelclf.corpus.splits import read_split
+    from sahelclf.training.run import corpus_root, text_sha256
+
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    corpus = read_corpus(corpus_root(None))
+    split, seen = read_split(corpus, "grouped"), set(manifest["training_texts"])
+    wanted = {*split.parts["train"], *split.parts["dev"]}
+    passages = [p for p in corpus.passages if p.document_id in wanted and text_sha256(p.text)[:20] not in seen]
+    return [p.text for p in passages], np.array([[t in p.topics for t in manifest["topics"]] for p in passages], dtype=int)
+
+
+def prepare(folder):
+    """A copy of the packaged corpus whose split `heldout` keeps the first fold of the development documents from training."""
     from sahelclf.training.run import corpus_root
 
-    words = [w for p in read_corpus(corpus_root(None)).passages for w in p.text.split()]
-    rng = random.Random(0)
-    recent = []
-    for i in range(n):
-        if recent and rng.random() < share:
-            text = rng.choice(recent).split()
-            text[rng.randrange(len(text))] = "changed"
-            yield {"id": f"r{i}", "text": " ".join(text), "copy": True}
-            continue
-        text = " ".join(rng.choices(words, k=100))
-        recent = [*recent[-999:], text]
-        yield {"id": f"r{i}", "text": text, "copy": False}
-
-
-def command(bundle, rows, out, *more):
-    return [sys.executable, "-m", "sahelclf", "predict", str(bundle), str(rows), "-o", str(out), *more]
-
-
-def killed_half_way(args, out, n):
-    """Start a job, kill it when half of its rows are kept, and say how many were."""
-    progress = out.with_name(out.name + ".part") / "progress.json"
-    with subprocess.Popen(args, stderr=subprocess.DEVNULL) as job:
-        while job.poll() is None:
-            time.sleep(0.02)
-            done = json.loads(progress.read_text())["summary"]["labelled"] if progress.exists() else 0
-            if done >= n // 2:
-                job.send_signal(signal.SIGKILL)
-                job.wait()
-                return done
-    raise SystemExit("the job ended before it could be killed; more --rows")
+    shutil.copytree(corpus_root(None), folder)
+    folds = json.loads((folder / "splits" / "folds.json").read_text(encoding="utf-8"))["parts"]
+    parts = {"train": sorted(d for name, ids in folds.items() if name != "fold0" for d in ids), "test": folds["fold0"]}
+    about = {"name": "heldout", "kind": "partition", "rule": "the development folds of 'folds'; fold0 is left out", "parts": parts}
+    (folder / "splits" / "heldout.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    print(f"python -m sahelclf train model=transformer corpus={folder} split=heldout out=bundles/heldout")
 
 
 def main():
-    options = argparse.ArgumentParser()
-    options.add_argument("bundle", type=Path)
-    options.add_argument("--rows", type=int, default=1_000_000)
-    options.add_argument("--copies", type=float, default=0.1)
-    args = options.parse_args()
-    n = args.rows
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        copies = 0
-        with (folder / "in.jsonl").open("w") as stream, (folder / "tenth.jsonl").open("w") as tenth:
-            for i, row in enumerate(made_rows(n, args.copies)):
-                copies += row.pop("copy")
-                line = json.dumps(row) + "\n"
-                stream.write(line)
-                if i < n // 10:
-                    tenth.write(line)
-        for more in ([], ["--duplicates"]):
-            print(f"predict {' '.join(more)}".strip())
-            _, small = peak_of(command(args.bundle, folder / "tenth.jsonl", folder / "tenth.out.jsonl", *more))
-            seconds, peak = peak_of(command(args.bundle, folder / "in.jsonl", folder / "whole.jsonl", *more))
-            print(f"  {n:,} rows: {seconds:.1f} s with start-up, {n / seconds:,.0f} rows a second")
-            print(f"  peak {peak:.0f} MiB; on a tenth of the rows {small:.0f} MiB")
-        job = command(args.bundle, folder / "in.jsonl", folder / "o.jsonl", "--duplicates", "--resume")
-        kept = killed_half_way(job, folder / "o.jsonl", n)
-        seconds, _ = peak_of(job)
-        same = len({hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in ("o.jsonl", "whole.jsonl")}) == 1
-        print(f"killed by SIGKILL with {kept:,} rows kept, gone on with in {seconds:.1f} s: {'equal to the byte' if same else 'DIFFERENT'}")
-        with (folder / "o.jsonl").open() as rows:
-            found = [json.loads(line)["duplicate_of"] is not None for line in rows]
-        print(f"rows {len(found):,}; copies made {copies:,}, named {sum(found):,}")
-        if not same or len(found) != n:
-            raise SystemExit(1)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("linear", type=Path, nargs="?")
+    for name in ("transformer", "embedding", "heldout", "prepare"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--texts", type=int, default=400)
+    parser.add_argument("--rows", type=int, default=40_000)
+    options = parser.parse_args()
+    if options.prepare:
+        return prepare(options.prepare)
+    texts = made_texts(options.texts)
+    print(f"{os.cpu_count()} cores")
+    if options.transformer:
+        transformer(options.transformer, texts)
+        cold_start(options.transformer, texts[0])
+        fast_costs(options.transformer, texts)
+    if options.heldout:
+        fast_costs(options.heldout, *heldout_passages(options.heldout))
+    if options.embedding:
+        embedding(options.embedding, texts)
+    if options.linear:
+        linear(options.linear, made_texts(5_000))
+        engines(options.linear, options.rows)
+    return None
 
 
 if __name__ == "__main__":

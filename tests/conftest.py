@@ -3,11 +3,14 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from environments import PACKAGES, build
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID"):
@@ -110,6 +113,43 @@ def bundle(trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundles") / "harbour"
     write_bundle(trained, folder, "0" * 32)
     return folder
+
+
+@pytest.fixture(scope="session")
+def transformer_bundle(harbour, tmp_path_factory) -> Path:
+    """A bundle of a tiny random encoder."""
+    from encoders import write_encoder
+    from sahelclf.export.bundle import write_bundle
+    from sahelclf.training.compose import compose_config
+    from sahelclf.training.run import run
+
+    folder = tmp_path_factory.mktemp("transformer")
+    encoder = write_encoder(folder / "encoder", layers=2)
+    tiny = ("window=64", "overlap=16", "frozen_layers=1", "epochs=1", "threads=1")
+    overrides = ["model=transformer", f"model.encoder={encoder}", *(f"model.{x}" for x in tiny), "crossfit=2", f"corpus={harbour}"]
+    write_bundle(run(compose_config(overrides)), folder / "bundle", "0" * 32)
+    return folder / "bundle"
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    """`environment(name)` gives the Python of the clean environment of that name."""
+    built: dict[str, Path] = {}
+    root = tmp_path_factory.mktemp("environments")
+
+    def python(name: str) -> Path:
+        if name not in built:
+            built[name] = build(root / re.sub(r"\W+", "-", name.lower()), PACKAGES[name])
+        return built[name]
+
+    return python
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory):
+    """Variables of a shell that knows nothing of this repository."""
+    home = tmp_path_factory.mktemp("home")
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "MLFLOW_DISABLE_TELEMETRY": "true", "HF_HUB_OFFLINE": "1", "LANG": "C.UTF-8"}
 
 
 def tfidf_config(**changes):

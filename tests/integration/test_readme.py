@@ -13,6 +13,8 @@ REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 INSTALLS = ("make ", "python -m venv", ".venv/bin/pip")
 
+needs_r = pytest.mark.skipif(shutil.which("Rscript") is None, reason="no R here: apt-get install --no-install-recommends r-base-core r-cran-jsonlite")
+
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
@@ -49,6 +51,7 @@ def test_every_command_of_the_readme_works(work):
 
 
 @pytest.mark.tools
+@needs_r
 def test_the_readmes_lines_for_r_work(work):
     labels = work / "labels.csv"
     if not (work / "bundles" / "first").exists():
@@ -69,6 +72,7 @@ def test_links_lead_somewhere():
 
 
 @pytest.mark.tools
+@needs_r
 def test_the_ten_lines_for_r_in_docs_work(work):
     page = (REPOSITORY / "docs" / "predict.md").read_text(encoding="utf-8")
     script = re.search(r"```r\n(.*?)```", page, re.DOTALL).group(1)

@@ -14,7 +14,7 @@ def test_the_wheel_works_without_the_repository(tmp_path):
     subprocess.run(build, check=True, capture_output=True, timeout=120)
     wheel = next((tmp_path / "dist").glob("*.whl"))
     names = zipfile.ZipFile(wheel).namelist()
-    for part in ("sahelclf/data/conf/train.yaml", "sahelclf/data/annotations/passages.jsonl", "sahelclf/export/pyfunc.py.in", "sahelclf/py.typed",
+    for part in ("sahelclf/data/conf/train.yaml", "sahelclf/data/annotations/passages.jsonl", "sahelclf/export/pyfunc.py.in", "sahelclf/export/labeller.R", "sahelclf/py.typed",
                  *(f"sahelclf/evaluation/error_page.{kind}" for kind in ("html", "css", "js"))):  # fmt: skip
         assert part in names
     site = tmp_path / "site"

@@ -12,19 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from encoders import write_encoder
+from elsewhere import DECIDE, PAGE, TEXT, section
 from sahelclf import load
 
-PAGE = (Path(__file__).parents[2] / "docs" / "elsewhere.md").read_text(encoding="utf-8")
-TEXT = "The ambassador was called home on Monday."
 pytestmark = pytest.mark.filterwarnings("ignore")  # other people's readers
-
-
-def section(title: str) -> list[tuple[str, str]]:
-    """(language, block) of a section, in order."""
-    body = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
-    assert body, title
-    return re.findall(r"```(python|bash)\n(.*?)```", body.group(1), re.DOTALL)
 
 
 def shell(command: str) -> str:
@@ -44,21 +35,6 @@ def names_of(title: str, *, then: str = "") -> dict:
     return names
 
 
-@pytest.fixture(scope="module")
-def transformer(harbour, tmp_path_factory) -> Path:
-    """A bundle of a tiny random encoder."""
-    from sahelclf.export.bundle import write_bundle
-    from sahelclf.training.compose import compose_config
-    from sahelclf.training.run import run
-
-    folder = tmp_path_factory.mktemp("transformer")
-    encoder = write_encoder(folder / "encoder", layers=2)
-    tiny = ("window=64", "overlap=16", "frozen_layers=1", "epochs=1", "threads=1")
-    overrides = ["model=transformer", f"model.encoder={encoder}", *(f"model.{x}" for x in tiny), "crossfit=2", f"corpus={harbour}"]
-    write_bundle(run(compose_config(overrides)), folder / "bundle", "0" * 32)
-    return folder / "bundle"
-
-
 @pytest.fixture
 def work(tmp_path, monkeypatch, bundle):
     """A working folder with `bundles/tfidf`."""
@@ -70,9 +46,9 @@ def work(tmp_path, monkeypatch, bundle):
 
 
 @pytest.fixture
-def work_with_encoder(work, transformer):
+def work_with_encoder(work, transformer_bundle):
     """And `bundles/transformer`."""
-    shutil.copytree(transformer, work / "bundles" / "transformer")
+    shutil.copytree(transformer_bundle, work / "bundles" / "transformer")
     return work
 
 
@@ -116,19 +92,19 @@ def test_numpy_alone(work):
 
 
 def test_scikit_learn(work):
-    names = names_of("Scikit-learn", then="From heads to labels")
+    names = names_of("Scikit-learn", then=DECIDE)
     assert_same(names["labels"], load("bundles/tfidf").predict([TEXT])[0], 2e-6)
 
 
 def test_transformers(work_with_encoder):
-    names = names_of("Transformers", then="From heads to labels")
+    names = names_of("Transformers", then=DECIDE)
     assert set(names["probability"]) == set(names["about"]["heads"])
     assert_same(names["labels"], load("bundles/transformer").predict([TEXT])[0], 1e-4)
 
 
 def test_onnxruntime(work_with_encoder):
     (_, alone), *with_reader = section("Onnxruntime")
-    (_, decide) = section("From heads to labels")[0]
+    (_, decide) = section(DECIDE)[0]
     names: dict = {}
     exec(compile(alone, "docs/elsewhere.md", "exec"), names)
     exec(compile(decide, "docs/elsewhere.md", "exec"), names)
@@ -170,4 +146,4 @@ def test_a_server(work):
 def test_the_table_leads_to_every_section():
     titles = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
     anchors = re.findall(r"^\| \[[^\]]+\]\(#([^)]+)\)", PAGE, re.MULTILINE)
-    assert anchors == [t.lower().replace(" ", "-") for t in titles if t != "From heads to labels"]
+    assert anchors == [t.lower().replace(" ", "-") for t in titles if t not in {DECIDE, "What each costs"}]

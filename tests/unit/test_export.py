@@ -5,15 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sahelclf.aside import aside_of, file_aside
 from sahelclf.errors import BundleError, RequestError, SahelclfError
 from sahelclf.export.bundle import write_bundle, written_aside
+from sahelclf.export.hub import write_hub
 from sahelclf.export.load import open_bundle, sha256
+from sahelclf.export.r_form import changed_characters, write_r
 from sahelclf.export.sklearn_form import build_pipeline, write_sklearn
 from sahelclf.labelling.labeller import Labeller
+from sahelclf.models.plain import normalise
 
 
 def copy(bundle, tmp_path):
@@ -30,6 +34,7 @@ def resign(folder, **changes):
 def test_a_bundle_has_plain_files_only(bundle):
     assert {p.name for p in bundle.iterdir()} == {
         "manifest.json", "manifest.sha256", "features.json", "weights.npz", "README.md", "MLmodel", "pyfunc_model.py", "requirements.txt", "python_env.yaml",
+        "input_example.json", "serving_input_example.json",
     }
     with np.load(bundle / "weights.npz", allow_pickle=False) as arrays:
         assert {a.dtype for a in arrays.values()} == {np.dtype(float)}
@@ -197,10 +202,64 @@ def test_the_pyfunc_file_imports_nothing_of_ours(bundle):
     tree = ast.parse((bundle / "pyfunc_model.py").read_text(encoding="utf-8"))
     names = {a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     names |= {n.module.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
-    assert names == {"json", "re", "unicodedata", "collections", "itertools", "pathlib", "typing", "numpy", "pandas", "mlflow"}
+    assert names == {"copy", "json", "re", "unicodedata", "collections", "itertools", "pathlib", "typing", "numpy", "pandas", "mlflow"}
 
 
 def test_the_card_names_scores_limits_and_how_to_load(bundle):
     card = (bundle / "README.md").read_text(encoding="utf-8")
     for part in ("## Scores", "topic/macro_f1", "## Limits", "mlflow.pyfunc.load_model", "sahelclf.load"):
         assert part in card
+
+
+def test_the_hub_form_is_a_bundle_with_a_card_that_the_hub_reads(bundle, tmp_path):
+    import skops.io
+    from huggingface_hub import ModelCard
+
+    write_hub(bundle, open_bundle(bundle), tmp_path / "hub")
+    folder = tmp_path / "hub"
+    data = ModelCard.load(folder / "README.md").data
+    assert (data.library_name, data.pipeline_tag, data.license, data.language) == ("sklearn", "text-classification", "other", ["en"])
+    scores = open_bundle(bundle)["scores"]["passage"]["scores"]
+    assert {r.metric_name: r.metric_value for r in data.eval_results}["macro-F1 of topics"] == scores["topic/macro_f1"]
+    assert "model-index" in yaml.safe_load((folder / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+    assert Labeller.load(folder).predict(["The boat landed a catch"]) == Labeller.load(bundle).predict(["The boat landed a catch"])
+    about = json.loads((folder / "config.json").read_text(encoding="utf-8"))["sklearn"]
+    assert skops.io.load(folder / about["model"]["file"]).predict_proba(["The boat"]).shape == (1, 6)
+
+
+def test_the_hub_forms_card_may_be_edited_and_its_weights_may_not(bundle, tmp_path):
+    write_hub(bundle, open_bundle(bundle), tmp_path / "hub")
+    with (tmp_path / "hub" / "README.md").open("a", encoding="utf-8") as card:
+        card.write("A line of ours.\n")
+    (tmp_path / "hub" / ".cache" / "huggingface").mkdir(parents=True)
+    (tmp_path / "hub" / ".cache" / "huggingface" / "a.metadata").write_text("left by a download\n")
+    Labeller.load(tmp_path / "hub")
+    with (tmp_path / "hub" / "weights.npz").open("ab") as weights:
+        weights.write(b"x")
+    with pytest.raises(BundleError, match="weights.npz: changed since"):
+        Labeller.load(tmp_path / "hub")
+
+
+def test_a_hub_form_that_differs_is_not_written(bundle, tmp_path):
+    manifest = open_bundle(bundle)
+    manifest["golden"][3]["logits"][1] += 0.01
+    with pytest.raises(SahelclfError, match="not exported"):
+        write_hub(bundle, manifest, tmp_path / "hub")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_form_for_r_holds_every_character_that_is_changed(bundle, tmp_path):
+    changed = changed_characters()
+    table = dict(zip(changed["from"], changed["to"], strict=True))
+    assert table[ord("É")] == "e"
+    assert table[0x301] == ""
+    assert table[ord("ﬁ")] == "fi"
+    assert ord("e") not in table
+    text = "Ne\u0301gociations à Ménaka, ﬁnal ½ İstanbul Ωmega ǆ أعلن 한국 ２０２３"
+    by_table = "".join(table.get(ord(c), c.lower()) for c in text)
+    assert by_table == normalise(text)
+
+
+def test_the_form_for_r_is_for_linear_models(bundle, tmp_path):
+    with pytest.raises(RequestError, match="only tfidf and keywords have this form"):
+        write_r(bundle, open_bundle(bundle) | {"kind": "transformer", "model": "transformer"}, tmp_path / "r")

@@ -11,9 +11,8 @@ from filelock import FileLock
 
 from conftest import write_lines
 from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.labelling import chunks, engines, outputs
 from sahelclf.labelling import job as jobs
-from sahelclf.labelling import outputs
-from sahelclf.labelling import predict as predicting
 from sahelclf.labelling.inputs import open_source
 from sahelclf.labelling.labeller import Labeller
 from sahelclf.labelling.predict import Options, predict
@@ -31,7 +30,8 @@ def labeller(bundle):
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    monkeypatch.setattr(predicting, "CHUNK", {"passage": 8, "document": 2})
+    monkeypatch.setattr(chunks, "CHUNK", {"passage": 8, "document": 2})
+    monkeypatch.setattr(engines, "FEW_CHUNKS", 1000)  # all of it in this process
     monkeypatch.setattr(jobs, "SECONDS_BETWEEN", 0)
     monkeypatch.setattr(os, "fsync", lambda _: None)  # a killed process leaves its pages to the system; waiting for the disk proves nothing
 
@@ -129,8 +129,8 @@ def test_documents_in_many_files_go_on_at_the_next_file(labeller, tmp_path, monk
     done = json.loads((tmp_path / "o.jsonl.part" / "progress.json").read_text())["file"]
     assert done > 1
     read = []
-    opened = predicting.Source.items_from
-    monkeypatch.setattr(predicting.Source, "items_from", lambda self, file, taken: (read.append(file), opened(self, file, taken))[1])
+    opened = chunks.Source.items_from
+    monkeypatch.setattr(chunks.Source, "items_from", lambda self, file, taken: (read.append(file), opened(self, file, taken))[1])
     run(labeller, tmp_path / "in", tmp_path / "o.jsonl")
     assert read == [done]
     assert (tmp_path / "o.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()

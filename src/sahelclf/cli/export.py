@@ -1,11 +1,16 @@
 """`export BUNDLE --to FORM`."""
 
 from pathlib import Path
+from typing import Any
 
 from sahelclf.cli.predict import local_bundle
-from sahelclf.cli.terminal import parser, result
+from sahelclf.cli.terminal import parser, result, say
 
-FORMS = {"sklearn": "a scikit-learn pipeline in skops' format: predict_proba(texts) gives the sigmoid of every head"}
+FORMS = {
+    "sklearn": "a scikit-learn pipeline in skops' format: predict_proba(texts) gives the sigmoid of every head",
+    "r": "plain numbers and a script that base R with jsonlite reads: label(labeller, texts) gives the flat table",
+    "hub": "a folder to push to the Hugging Face hub: model card, the forms that its libraries load, still a bundle",
+}
 
 
 def run(args: list[str]) -> int:
@@ -22,9 +27,25 @@ def run(args: list[str]) -> int:
     beside = Path(f"{name}-{options.to}") if from_store else Path(options.bundle).resolve().parent / f"{Path(options.bundle).resolve().name}-{options.to}"
     target = Path(options.out) if options.out else beside
     with local_bundle(options.bundle) as folder:
-        from sahelclf.export.sklearn_form import write_sklearn
         from sahelclf.labelling.labeller import Labeller
 
-        write_sklearn(folder, Labeller.load(folder).manifest, target)
+        _write(options.to, folder, Labeller.load(folder).manifest, target)
     result(str(target))
     return 0
+
+
+def _write(form: str, bundle: Path, manifest: dict[str, Any], target: Path) -> None:
+    if form == "sklearn":
+        from sahelclf.export.sklearn_form import write_sklearn
+
+        write_sklearn(bundle, manifest, target)
+    elif form == "r":
+        from sahelclf.export.r_form import write_r
+
+        if not write_r(bundle, manifest, target):
+            say("R with jsonlite is not here: check_labeller(read_labeller(FOLDER)) there holds the form against the golden outputs")
+    else:
+        from sahelclf.export.hub import write_hub
+
+        write_hub(bundle, manifest, target)
+        say(f"set the license in README.md if you trained on a corpus of your own, then: hf upload USER/NAME {target}")

@@ -14,6 +14,7 @@ EPILOG = """examples:
   python -m sahelclf predict bundles/tfidf-… articles.csv --text body -o labels.csv
   python -m sahelclf predict bundles/tfidf-… pages/ -o labels.jsonl
   python -m sahelclf predict bundles/tfidf-… archive/ -o labels.csv --duplicates --resume
+  python -m sahelclf predict bundles/tfidf-… archive/ -o labels.parquet --engine ray --workers 64
   cat article.txt | python -m sahelclf predict runs:/<run id> -
 
 MODEL is a bundle folder, runs:/<run id> or models:/<name or id>. INPUT is .jsonl, .csv, .parquet, .txt or .html, any of
@@ -35,16 +36,20 @@ def run(args: list[str]) -> int:
     p.add_argument("--any-language", action="store_true", help="label rows in languages that the model was not trained on too")
     p.add_argument("--duplicates", action="store_true", help="add duplicate_of: the first row that a row is a near copy of")
     p.add_argument("--fast", action="store_true", help="a transformer's eight-bit weights; how often it decides otherwise is told")
+    p.add_argument("--engine", choices=["local", "ray"], default="local", help="ray: on this machine, or the cluster that RAY_ADDRESS names")
+    p.add_argument("--workers", type=int, metavar="N", help="processes that label (default: one a core; one in all for an encoder's model)")
     options = p.parse_args(args)
 
     from sahelclf.labelling.inputs import open_source
+    from sahelclf.labelling.labeller import Labeller
     from sahelclf.labelling.predict import Options, predict
     from sahelclf.labelling.readers import Columns
 
     columns = Columns(options.text, options.id, options.title, options.date)
     source = open_source(options.input, options.unit, columns)
-    asked = Options(options.resume, options.any_language, options.duplicates)
-    predict(load_labeller(options.model, fast=options.fast), source, Path(options.out) if options.out else None, asked)
+    asked = Options(options.resume, options.any_language, options.duplicates, options.engine, options.workers)
+    with local_bundle(options.model) as folder:
+        predict(Labeller.load(folder, fast=options.fast), source, Path(options.out) if options.out else None, asked)
     return 0
 
 

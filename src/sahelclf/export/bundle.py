@@ -68,13 +68,17 @@ def write_bundle(result: Result, target: Path, run_id: str) -> dict[str, Any]:
             manifest["forms"] = transformer_forms(folder, manifest, passage_data(result.corpus, result.parts["train"]).texts)
         (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
         write_pyfunc(folder, manifest)
-        manifest["files"] = {
-            p.relative_to(folder).as_posix(): sha256(p) for p in sorted(folder.rglob("*")) if p.is_file() and p.name != "manifest.json"
-        }
-        _write_json(folder / "manifest.json", manifest)
-        line = f"{sha256(folder / 'manifest.json')}  manifest.json\n"
-        (folder / "manifest.sha256").write_text(line, encoding="utf-8")
+        sign(folder, manifest)
     return manifest
+
+
+def sign(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest with the hash of every file that stands there, and its own beside it."""
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    manifest["files"] = {n: sha256(folder / n) for n in names if n not in {"manifest.json", "manifest.sha256"}}
+    _write_json(folder / "manifest.json", manifest)
+    line = f"{sha256(folder / 'manifest.json')}  manifest.json\n"
+    (folder / "manifest.sha256").write_text(line, encoding="utf-8")
 
 
 def _manifest(result: Result, run_id: str) -> dict[str, Any]:

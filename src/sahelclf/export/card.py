@@ -2,8 +2,16 @@
 
 from typing import Any
 
+import yaml
 from tabulate import tabulate
 
+OWN_LINES = (
+    "import sahelclf",
+    'sahelclf.load("this/folder").predict(["Niger recalled its ambassador from Paris."])',
+    "",
+    "import mlflow, pandas as pd  # without sahelclf",
+    'mlflow.pyfunc.load_model("this/folder").predict(pd.DataFrame({"text": ["Niger recalled its ambassador."]}))',
+)
 TRANSFORMERS_LINES = (
     (),
     (
@@ -22,10 +30,16 @@ FILES = {
 
 def model_card(manifest: dict[str, Any]) -> str:
     """Markdown, for people; everything in it stands in the manifest too."""
+    front = {"library_name": "sahelclf", "pipeline_tag": "text-classification", "language": manifest["codebook"]["languages"]}
+    return card(manifest, front, [*OWN_LINES, *TRANSFORMERS_LINES[manifest["kind"] == "transformer"]])
+
+
+def card(manifest: dict[str, Any], front: dict[str, Any], loading: list[str]) -> str:
+    """A card with this front matter, and these lines of Python to load the folder."""
     book, corpus = manifest["codebook"], manifest["corpus"]
-    front = ["---", "library_name: sahelclf", "pipeline_tag: text-classification", f"language: {book['languages']}", "---", ""]
     lines = [
-        f"# {book['title']}: {manifest['model']} labeller",
+        *("---", yaml.safe_dump(front, sort_keys=False, allow_unicode=True).rstrip(), "---", ""),
+        f"# {title(manifest)}",
         "",
         f"Labels passages and documents with the topics {_listed(manifest['topics'])} and the stance on each "
         f"({_listed(manifest['stances'])}), by codebook {book['version']}.",
@@ -52,19 +66,19 @@ def model_card(manifest: dict[str, Any]) -> str:
         "## Loading",
         "",
         "```python",
-        "import sahelclf",
-        'sahelclf.load("this/folder").predict(["Niger recalled its ambassador from Paris."])',
-        "",
-        "import mlflow, pandas as pd  # without sahelclf",
-        'mlflow.pyfunc.load_model("this/folder").predict(pd.DataFrame({"text": ["Niger recalled its ambassador."]}))',
-        *TRANSFORMERS_LINES[manifest["kind"] == "transformer"],
+        *loading,
         "```",
         "",
         FILES[manifest["kind"]] + " `manifest.json` says how text is read, in what order the heads stand, the thresholds, and golden "
         "inputs with their outputs to check a reader of your own.",
         "",
     ]
-    return "\n".join(front + lines)
+    return "\n".join(lines)
+
+
+def title(manifest: dict[str, Any]) -> str:
+    """What a bundle is called."""
+    return f"{manifest['codebook']['title']}: {manifest['model']} labeller"
 
 
 def _scores(manifest: dict[str, Any]) -> str:

@@ -10,7 +10,8 @@ from sahelclf.errors import BundleError
 FORMAT = 1
 MAX_MANIFEST = 50_000_000
 MAX_FILE = 4_000_000_000
-FOREIGN = {"registered_model_meta"}  # MLflow adds it to what it downloads from the registry
+FOREIGN = {"registered_model_meta", "README.md", ".gitattributes"}  # what MLflow's registry and the Hugging Face hub add; never read
+FOREIGN_FOLDERS = {".git", ".cache", "__pycache__"}
 
 
 def open_bundle(folder: Path) -> dict[str, Any]:
@@ -61,10 +62,8 @@ def _check_files(folder: Path, listed: Any) -> None:
         elif sha256(path) != expected:
             problems.append(f"{path}: changed since the bundle was written (SHA-256 differs); copy the bundle again or retrain")
     allowed = {*listed, "manifest.json", "manifest.sha256"} | FOREIGN
-    strangers = sorted(
-        p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.relative_to(folder).as_posix() not in allowed
-    )
-    strangers = [s for s in strangers if "__pycache__" not in s]
+    found = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+    strangers = sorted(p.as_posix() for p in found if p.as_posix() not in allowed and not FOREIGN_FOLDERS & {*p.parts[:-1]})
     if strangers:
         problems.append(f"{folder}: files that the manifest does not list: {strangers[:5]}; move them out of the bundle")
     if problems:

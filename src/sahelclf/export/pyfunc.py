@@ -10,10 +10,12 @@ from typing import Any
 import yaml
 
 from sahelclf import __version__
+from sahelclf.export.golden import GOLDEN_TEXTS
 from sahelclf.export.load import FORMAT
 from sahelclf.export.versions import installed_versions
 
 CLASSES = {"linear": "PlainLabeller", "embedding": "EmbeddingLabeller", "transformer": "OnnxLabeller", "blend": "BlendLabeller"}
+EXAMPLE, SERVING_EXAMPLE = "input_example.json", "serving_input_example.json"
 PLAIN_READER, PLAIN_NEEDS = ("plain",), ("mlflow", "numpy", "pandas")
 ENCODER_READER, ENCODER_NEEDS = ("plain", "windows", "onnx_reader"), (*PLAIN_NEEDS, "onnxruntime", "tokenizers")
 
@@ -27,6 +29,8 @@ def write_pyfunc(folder: Path, manifest: dict[str, Any]) -> None:
     environment = {"python": platform.python_version(), "build_dependencies": ["pip"], "dependencies": ["-r requirements.txt"]}
     (folder / "python_env.yaml").write_text(yaml.safe_dump(environment, sort_keys=False), encoding="utf-8")
     inputs: list[dict[str, Any]] = [{"type": "string", "name": "text", "required": True}, {"type": "string", "name": "id", "required": False}]
+    params = [{"name": "threshold", "type": "double", "default": None, "shape": None}]
+    _write_example(folder)
     model = {
         "flavors": {
             "python_function": {
@@ -41,10 +45,23 @@ def write_pyfunc(folder: Path, manifest: dict[str, Any]) -> None:
         "mlflow_version": installed_versions(("mlflow",))["mlflow"],
         "run_id": manifest["run_id"],
         "utc_time_created": manifest["created"],
-        "signature": {"inputs": json.dumps(inputs), "outputs": json.dumps(_columns(manifest)), "params": None},
+        "signature": {"inputs": json.dumps(inputs), "outputs": json.dumps(_columns(manifest)), "params": json.dumps(params)},
+        "saved_input_example_info": {
+            "artifact_path": EXAMPLE,
+            "serving_input_path": SERVING_EXAMPLE,
+            "type": "dataframe",
+            "pandas_orient": "split",
+        },
         "metadata": {"sahelclf": __version__, "format": FORMAT},
     }
     (folder / "MLmodel").write_text(yaml.safe_dump(model, sort_keys=False), encoding="utf-8")
+
+
+def _write_example(folder: Path) -> None:
+    """An input that the server and MLflow's pages show: two of the golden texts."""
+    frame = {"columns": ["id", "text"], "data": [[f"a{k}", text] for k, text in enumerate(GOLDEN_TEXTS[:2], start=1)]}
+    (folder / EXAMPLE).write_text(json.dumps(frame) + "\n", encoding="utf-8")
+    (folder / SERVING_EXAMPLE).write_text(json.dumps({"dataframe_split": frame}) + "\n", encoding="utf-8")
 
 
 def _code(kind: str) -> str:

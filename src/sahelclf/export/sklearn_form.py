@@ -11,32 +11,37 @@ from sahelclf.export.bundle import written_aside
 
 TRUSTED_TYPES: tuple[str, ...] = ()  # skops needs to trust nothing of ours; the list is kept here, never in an artefact
 TOLERANCE = 1e-6
+SKOPS_FILE = "labeller.skops"
 
 
 def write_sklearn(bundle: Path, manifest: dict[str, Any], target: Path) -> None:
-    """Write `labeller.skops` and `heads.json`; its probabilities equal the bundle's golden ones, or nothing is written."""
-    import skops.io
-
+    """Write `labeller.skops` and `heads.json` into a new folder."""
     if manifest["kind"] != "linear":
         raise RequestError(
             f"export --to sklearn: {bundle} is a bundle of model={manifest['model']}, whose encoder scikit-learn has no place for; "
             "only tfidf and keywords have this form. Read it with MLflow, Transformers or onnxruntime: its README.md has the lines"
         )
-    pipeline = build_pipeline(bundle)
     with written_aside(target) as folder:
-        path = folder / "labeller.skops"
-        skops.io.dump(pipeline, path)
-        untrusted = set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES)
-        if untrusted:
-            raise SahelclfError(f"skops would have to trust {sorted(untrusted)}; not exported")
-        loaded = skops.io.load(path, trusted=list(TRUSTED_TYPES))
-        said = loaded.predict_proba([g["text"] for g in manifest["golden"]])
-        expected = 1 / (1 + np.exp(-np.array([g["logits"] for g in manifest["golden"]])))
-        worst = float(np.abs(said - expected).max())
-        if not worst <= TOLERANCE:
-            raise SahelclfError(f"the scikit-learn form differs from the bundle by {worst:.2g} on the golden texts; not exported")
-        about = {k: manifest[k] for k in ("heads", "topics", "stances", "thresholds", "versions")}
-        (folder / "heads.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        write_skops(bundle, manifest, folder)
+
+
+def write_skops(bundle: Path, manifest: dict[str, Any], folder: Path) -> None:
+    """The two files into `folder`; an error where its probabilities differ from the bundle's golden ones."""
+    import skops.io
+
+    path = folder / SKOPS_FILE
+    skops.io.dump(build_pipeline(bundle), path)
+    untrusted = set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES)
+    if untrusted:
+        raise SahelclfError(f"skops would have to trust {sorted(untrusted)}; not exported")
+    loaded = skops.io.load(path, trusted=list(TRUSTED_TYPES))
+    said = loaded.predict_proba([g["text"] for g in manifest["golden"]])
+    expected = 1 / (1 + np.exp(-np.array([g["logits"] for g in manifest["golden"]])))
+    worst = float(np.abs(said - expected).max())
+    if not worst <= TOLERANCE:
+        raise SahelclfError(f"the scikit-learn form differs from the bundle by {worst:.2g} on the golden texts; not exported")
+    about = {k: manifest[k] for k in ("heads", "topics", "stances", "thresholds", "versions")}
+    (folder / "heads.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 def build_pipeline(bundle: Path) -> Any:

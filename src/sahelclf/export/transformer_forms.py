@@ -17,7 +17,7 @@ LOGITS_TOLERANCE = 1e-4
 
 def transformer_forms(folder: Path, manifest: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
     """Check Transformers' own layout, write the eight-bit graph; returns what the manifest says of each form."""
-    short = _check_transformers(folder, manifest)
+    short = check_transformers(folder, manifest)
     plain, small = OnnxLabeller.load(folder), folder / "model.int8.onnx"
     write_int8_graph(folder / "model.onnx", small)
     sample = [*GOLDEN_TEXTS, *list(texts)[:: max(len(texts) // SAMPLE, 1)]]
@@ -43,7 +43,7 @@ def decisions_flipped(one: OnnxLabeller, other: OnnxLabeller, texts: Sequence[st
     }
 
 
-def _check_transformers(folder: Path, manifest: dict[str, Any]) -> int:
+def check_transformers(folder: Path, manifest: dict[str, Any]) -> int:
     """The classifier as Transformers loads it says the golden logits, on the texts that fit one window; returns how many."""
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -59,3 +59,15 @@ def _check_transformers(folder: Path, manifest: dict[str, Any]) -> int:
             expected.append(golden["logits"])
     check_same(np.array(expected), np.array(found), LOGITS_TOLERANCE, "Transformers' own layout's logits")
     return len(expected)
+
+
+def check_pipeline(folder: Path, manifest: dict[str, Any]) -> None:
+    """`pipeline("text-classification", folder, top_k=None)` gives the golden sigmoids, on the texts that fit one window."""
+    from transformers import pipeline
+
+    classify = pipeline("text-classification", str(folder), top_k=None)
+    window = manifest["features"]["window"]
+    short = [g for g in manifest["golden"] if len(classify.tokenizer(g["text"])["input_ids"]) <= window]
+    found = [{one["label"]: one["score"] for one in scores} for scores in classify([g["text"] for g in short])]
+    expected = 1 / (1 + np.exp(-np.array([g["logits"] for g in short])))
+    check_same(expected, np.array([[f[head] for head in manifest["heads"]] for f in found]), LOGITS_TOLERANCE, "the pipeline's sigmoids")

@@ -10,14 +10,14 @@ from typing import Any
 
 from tqdm import tqdm
 
+from sahelclf.labelling.chunks import Labelled
 from sahelclf.labelling.inputs import Source
 from sahelclf.labelling.labeller import Labeller, Row
-from sahelclf.labelling.readers import Found, Item
 
 LONG_ROW_WORDS = 200
 BIG_JOB = 5_000
 LONG_JOB_SECONDS = 600
-ESTIMATE_AFTER = 1_000
+ESTIMATE_AFTER = 3.0  # seconds after the first rows came, which had to wait for what is loaded
 LENGTHS_KEPT = 2_000
 
 
@@ -35,8 +35,8 @@ class Summary:
     holds: dict[str, int] = field(default_factory=dict)
     first: list[str] = field(default_factory=list)
 
-    def count(self, rows: Sequence[Row], chunk: Sequence[Found]) -> None:
-        """Add some rows, and the items they were made from."""
+    def count(self, rows: Sequence[Row], piece: Labelled) -> None:
+        """Add some rows, and what is known of the items that they were made from."""
         self.labelled += len(rows)
         for row in rows:
             self.languages[row["language"]] = self.languages.get(row["language"], 0) + 1
@@ -44,7 +44,9 @@ class Summary:
             for topic, t in row["topics"].items():
                 self.holds[topic] = self.holds.get(topic, 0) + t["holds"]
         if len(self.words) < LENGTHS_KEPT:
-            self.words += [len(f.text.split()) for f in chunk if isinstance(f, Item)]
+            self.words += piece.words
+        for language, n in piece.foreign.items():
+            self.foreign[language] = self.foreign.get(language, 0) + n
 
 
 class Clock:
@@ -56,18 +58,22 @@ class Clock:
             total=total, initial=earlier, unit=" rows", disable=not sys.stderr.isatty(), leave=False, file=sys.stderr
         )
         self.left = None if total is None else total - earlier
-        self.resumable, self.done, self.started = resumable, 0, time.perf_counter()
+        self.resumable, self.done, self.started, self.told = resumable, 0, 0.0, False
 
     def tick(self, n: int) -> None:
         """Another `n` rows are done."""
         self.bar.update(n)
-        told = self.done >= ESTIMATE_AFTER
+        if self.left is None or self.left < BIG_JOB or self.told:
+            return
+        if not self.started:
+            self.started, self.left = time.perf_counter(), self.left - n
+            return
         self.done += n
-        if self.left is not None and self.left >= BIG_JOB and not told and self.done >= ESTIMATE_AFTER:
-            rate = self.done / max(time.perf_counter() - self.started, 1e-9)
-            long = self.left / rate > LONG_JOB_SECONDS and not self.resumable
+        if (seconds := time.perf_counter() - self.started) >= ESTIMATE_AFTER:
+            rate, left, self.told = self.done / seconds, self.left - self.done, True
+            long = left / rate > LONG_JOB_SECONDS and not self.resumable
             hint = "; begun with --resume, a job that is stopped can be gone on with" if long else ""
-            say(f"{self.left:,} rows at about {rate:,.0f} rows a second: about {_duration(self.left / rate)}{hint}")
+            say(f"{left:,} rows to go at about {rate:,.0f} rows a second: about {_duration(left / rate)}{hint}")
 
 
 def at_the_end(

@@ -32,6 +32,7 @@ class Labeller:
         self.manifest = manifest
         self.runtime = runtime
         self.graph = ""
+        self.folder: Path | None = None  # that it was loaded from
         self.topics: tuple[str, ...] = tuple(manifest["topics"])
         self.stances: tuple[str, ...] = tuple(manifest["stances"])
         documents = manifest["documents"]
@@ -52,7 +53,7 @@ class Labeller:
             _check_manifest(manifest)
             runtime = OnnxLabeller.load(folder, SMALL_GRAPH) if fast else read_labeller(manifest["kind"], Path(folder))
             labeller = cls(manifest, runtime)
-            labeller.graph = SMALL_GRAPH if fast else ""
+            labeller.graph, labeller.folder = SMALL_GRAPH if fast else "", Path(folder)
             _check_runtime(runtime)
         except (ModuleNotFoundError, KeyboardInterrupt, SystemExit):
             raise

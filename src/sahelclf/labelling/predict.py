@@ -3,9 +3,9 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -14,21 +14,13 @@ from sahelclf import __version__
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.labelling import advice
 from sahelclf.labelling.advice import Summary
+from sahelclf.labelling.chunks import Labelled
 from sahelclf.labelling.copies import Copies
+from sahelclf.labelling.engines import Asked, labelled
 from sahelclf.labelling.inputs import Source
 from sahelclf.labelling.job import Job, Progress, input_sha256
-from sahelclf.labelling.labeller import Labeller, Row, page_of
-from sahelclf.labelling.language import READ, READ_OF_DOCUMENT, recognise, surely_foreign
+from sahelclf.labelling.labeller import Labeller, Row
 from sahelclf.labelling.outputs import Output, Rejects, check_form, finish, stdout_stream
-from sahelclf.labelling.readers import Found, Item, Reject
-
-CHUNK = {"passage": 1024, "document": 64}  # read together: encoders take texts of like length from among them
-CHUNK_CHARACTERS = 4_000_000
-RESERVED = (
-    *("id", "unit", "language", "topics", "title", "date", "passages", "dropped", "text", "start", "end", "passage"),
-    "duplicate_of",
-)
-Chunk = list[tuple[int, Found]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +30,8 @@ class Options:
     resume: bool = False
     any_language: bool = False
     duplicates: bool = False
+    engine: str = "local"
+    workers: int | None = None
 
 
 def predict(labeller: Labeller, source: Source, out: Path | None, options: Options | None = None) -> Summary:
@@ -65,7 +59,7 @@ def _left(options: Options) -> str:
 
 
 class _Run:
-    """One process's share of a job."""
+    """A job from what was kept of it to its end."""
 
     def __init__(self, labeller: Labeller, source: Source, options: Options, job: Job | None, stack: ExitStack) -> None:
         self.labeller, self.source, self.options, self.job = labeller, source, options, job
@@ -94,111 +88,63 @@ class _Run:
 
     def _label_all(self) -> None:
         earlier = self.summary.labelled + self.rejects.count
-        chunks = _chunks(self.source, self.progress)
-        if not earlier:
-            chunks = self._begin(chunks)
-        else:
+        if earlier:
             advice.say(f"going on after {earlier:,} rows")
-        output = Output(
-            self.job.out if self.job else None, self.stream, self.labeller.topics, self.labeller.stances, self.progress.carried
-        )
+        with closing(self._pieces()) as pieces:
+            clock = advice.Clock(self.source, earlier, resumable=self.options.resume)
+            started, before = time.perf_counter(), self.summary.seconds
+            with clock.bar:
+                output, first = self._begin(pieces, earlier)
+                for piece in chain(first, pieces):
+                    rows = self._rows(piece)
+                    output.write(rows)
+                    for reject in piece.rejects:
+                        self.rejects.add(reject.where, reject.reason, reject.id)
+                    self.summary.count(rows, piece)
+                    self.summary.seconds = before + time.perf_counter() - started
+                    self._checkpoint(piece)
+                    clock.tick(piece.size)
+
+    def _pieces(self) -> Generator[Labelled]:
+        options = self.options
+        asked = Asked(options.engine, options.workers, options.any_language, texts=options.duplicates)
+        return labelled(asked, self.labeller, self.source, (self.progress.file, self.progress.taken))
+
+    def _begin(self, pieces: Iterator[Labelled], earlier: int) -> tuple[Output, list[Labelled]]:
+        """The output, and the pieces that were read to settle its columns: those up to the first readable row, and those read with it."""
+        first: list[Labelled] = []
+        if not earlier:
+            for piece in pieces:
+                first.append(piece)
+                if piece.columns is not None:
+                    break
+            if not first:
+                raise RequestError(f"{_names(self.source)}: nothing in it; expected at least one row")
+            names: dict[str, None] = {"duplicate_of": None} if self.options.duplicates else {}
+            names |= dict.fromkeys(("title", "date")) if self.source.unit == "document" else {}
+            self.progress.carried = list(names | (first[-1].columns or {}))
+        out = self.job.out if self.job else None
+        output = Output(out, self.stream, self.labeller.topics, self.labeller.stances, self.progress.carried)
         if not earlier:
             output.begin()
-        self.labeller.predict(["The first text loads the language model, so that the clock measures labelling."])
-        clock = advice.Clock(self.source, earlier, resumable=self.options.resume)
-        started, before = time.perf_counter(), self.summary.seconds
-        with clock.bar:
-            for chunk in chunks:
-                rows = self._label([found for _, found in chunk])
-                output.write(rows)
-                self.summary.count(rows, [found for _, found in chunk])
-                self.summary.seconds = before + time.perf_counter() - started
-                self._checkpoint(chunk)
-                clock.tick(len(chunk))
+        return output, first
 
-    def _begin(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-        """Settle the columns that a table carries, by the rows up to the first good one and those read with it."""
-        first: Chunk = []
-        for chunk in chunks:
-            first += chunk
-            if any(isinstance(found, Item) for _, found in chunk):
-                break
-        if not first:
-            raise RequestError(f"{_names(self.source)}: nothing in it; expected at least one row")
-        names: dict[str, None] = {"duplicate_of": None} if self.options.duplicates else {}
-        names |= dict.fromkeys(("title", "date")) if self.source.unit == "document" else {}
-        for _, found in first:
-            if isinstance(found, Item):
-                names |= dict.fromkeys(_extra(found, self.labeller))
-        self.progress.carried = list(names)
-        return chain([first], chunks)
+    def _rows(self, piece: Labelled) -> list[Row]:
+        """A piece's rows: labels, the first row that each is a near copy of where that was asked for, what is carried."""
+        rows = piece.rows
+        if self.copies:
+            firsts = self.copies.of(piece.texts, [row["id"] for row in rows])
+            rows = [row | {"duplicate_of": first} for row, first in zip(rows, firsts, strict=True)]
+        return [row | extra for row, extra in zip(rows, piece.extras, strict=True)]
 
-    def _checkpoint(self, chunk: Chunk) -> None:
-        last = chunk[-1][0]
-        if last != self.progress.file:
-            self.progress.file, self.progress.taken = last, 0
-        self.progress.taken += sum(file == last for file, _ in chunk)
+    def _checkpoint(self, piece: Labelled) -> None:
+        if piece.file != self.progress.file:
+            self.progress.file, self.progress.taken = piece.file, 0
+        self.progress.taken += piece.taken
         self.summary.rejected, self.summary.first = self.rejects.count, self.rejects.first
         self.progress.summary = asdict(self.summary)
         if self.job:
             self.job.keep()
-
-    def _label(self, chunk: list[Found]) -> list[Row]:
-        """Rows of the good ones in order; the others are rejected."""
-        as_document = self.source.unit == "document"
-        good, languages = [], []
-        for found in chunk:
-            item, reason = (_as_page(found) if as_document else found), ""
-            if not isinstance(item, Item):
-                self.rejects.add(item.where, item.reason, item.id)
-                continue
-            text, read = (item.page.text, READ_OF_DOCUMENT) if item.page else (item.text, READ)
-            language = recognise(text, read)
-            if not self.options.any_language and (reason := self._foreign(text, language, read)):
-                self.summary.foreign[language] = self.summary.foreign.get(language, 0) + 1
-                self.rejects.add(item.where, reason, item.id)
-            else:
-                good.append(item)
-                languages.append(language)
-        if as_document:
-            rows = self.labeller.predict_pages([i.page for i in good if i.page], [i.id for i in good])
-        else:
-            rows = self.labeller.predict([i.text for i in good], [i.id for i in good], languages)
-        if self.copies:
-            firsts = self.copies.of([i.page.text if i.page else i.text for i in good], [i.id for i in good])
-            rows = [row | {"duplicate_of": first} for row, first in zip(rows, firsts, strict=True)]
-        extras = [_extra(i, self.labeller) for i in good]
-        if as_document:  # a page knows its own title and date where the row gives none
-            extras = [{k: v for k, v in extra.items() if v is not None} for extra in extras]
-        return [row | extra for row, extra in zip(rows, extras, strict=True)]
-
-    def _foreign(self, text: str, language: str, read: int) -> str:
-        trained = self.labeller.manifest["codebook"]["languages"]
-        if not surely_foreign(text, language, trained, read):
-            return ""
-        return f"language: {language}; the model was trained on {', '.join(trained)}; --any-language labels it all the same"
-
-
-def _as_page(found: Found) -> Found:
-    """An item with its page, cleaned and cut; a reject where nothing is left of it."""
-    if not isinstance(found, Item):
-        return found
-    page = found.page or page_of(found.text, found.title)
-    return replace(found, page=page) if page.passages else Reject(found.where, "no text is left after cleaning", found.id)
-
-
-def _chunks(source: Source, progress: Progress) -> Iterator[Chunk]:
-    """Items in pieces of some rows, and of bounded size; the same pieces, wherever in the input a job goes on."""
-    chunk: Chunk = []
-    size = 0
-    for file, found in source.items_from(progress.file, progress.taken):
-        chunk.append((file, found))
-        size += len(found.text) if isinstance(found, Item) else 0
-        if len(chunk) >= CHUNK[source.unit] or size >= CHUNK_CHARACTERS:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
 
 
 def _about(labeller: Labeller, source: Source, options: Options) -> dict[str, str]:
@@ -224,17 +170,3 @@ def _names(source: Source) -> str:
     if not source.paths:
         return "standard input"
     return str(source.paths[0]) if len(source.paths) == 1 else f"{len(source.paths)} files"
-
-
-def _extra(item: Item, labeller: Labeller) -> dict[str, object]:
-    extra: dict[str, object] = {k: v for k, v in (("title", item.title), ("date", item.date)) if v is not None}
-    for name, value in item.extra.items():
-        free = name
-        while _taken(free, labeller) or (free != name and free in item.extra):
-            free = f"input_{free}"
-        extra[free] = value
-    return extra
-
-
-def _taken(name: str, labeller: Labeller) -> bool:
-    return name in RESERVED or any(name.startswith(f"{t}_") for t in labeller.topics)

@@ -1,0 +1,125 @@
+# Reads a linear labeller with base R and jsonlite alone, and labels texts as sahelclf does (to 1e-6).
+#
+#   source("labeller.R")
+#   labeller <- read_labeller("folder")
+#   check_labeller(labeller)                      # against the golden outputs that lie beside it
+#   labels <- label(labeller, c("A first text.", "A second."))
+
+read_labeller <- function(folder) {
+  about <- jsonlite::fromJSON(file.path(folder, "labeller.json"), simplifyDataFrame = FALSE, simplifyMatrix = FALSE)
+  weights <- file.path(folder, "weights.npz")
+  for (i in seq_along(about$blocks)) about$blocks[[i]]$idf <- read_array(weights, sprintf("idf%d", i - 1))
+  about$coef <- read_array(weights, "coef")
+  about$intercept <- read_array(weights, "intercept")
+  about
+}
+
+# One array of numpy's npz, which is a zip of npy files: a header in text, then the numbers.
+read_array <- function(path, name) {
+  con <- unz(path, paste0(name, ".npy"), open = "rb")
+  on.exit(close(con))
+  start <- readBin(con, "raw", 8)
+  stopifnot(rawToChar(start[2:6]) == "NUMPY")
+  size <- readBin(con, "integer", 1, size = if (start[7] == as.raw(1)) 2 else 4, signed = start[7] != as.raw(1), endian = "little")
+  header <- rawToChar(readBin(con, "raw", size))
+  stopifnot(grepl("'descr': '<f8'", header, fixed = TRUE))
+  shape <- sub(".*'shape': \\(([^)]*)\\).*", "\\1", header)
+  shape <- as.integer(regmatches(shape, gregexpr("[0-9]+", shape))[[1]])
+  numbers <- readBin(con, "double", prod(shape), endian = "little")
+  stopifnot(length(numbers) == prod(shape))
+  if (length(shape) == 1) return(numbers)
+  matrix(numbers, shape[1], shape[2], byrow = !grepl("'fortran_order': True", header, fixed = TRUE))
+}
+
+# Lower case, compatibility decomposition, no combining marks.
+normalise <- function(labeller, text) {
+  text <- enc2utf8(text)
+  points <- utf8ToInt(text)
+  if (length(points) == 0) return("")
+  if (all(points < 128)) return(tolower(text))
+  text <- gsub("(?<=[\\p{L}\\p{M}])\u03a3(?![\\p{L}\\p{M}])", "\u03c2", text, perl = TRUE)
+  points <- utf8ToInt(text)
+  upper <- points >= 65 & points <= 90
+  points[upper] <- points[upper] + 32L
+  pieces <- intToUtf8(points, multiple = TRUE)
+  at <- match(points, labeller$characters$from)
+  pieces[!is.na(at)] <- labeller$characters$to[at[!is.na(at)]]
+  paste(pieces, collapse = "")
+}
+
+SPACES <- "[\\s\u001c-\u001f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+"
+
+word_terms <- function(text, sizes) {
+  words <- regmatches(text, gregexpr("[\\p{L}\\p{N}_]{2,}", text, perl = TRUE))[[1]]
+  runs <- lapply(seq(sizes[1], sizes[2]), function(n) {
+    if (length(words) < n) return(character())
+    do.call(paste, lapply(seq_len(n), function(k) words[seq(k, length(words) - n + k)]))
+  })
+  unlist(runs)
+}
+
+character_terms <- function(text, sizes) {
+  words <- strsplit(text, SPACES, perl = TRUE)[[1]]
+  of_word <- function(word) {
+    word <- paste0(" ", word, " ")
+    size <- nchar(word, "chars")
+    found <- character()
+    for (n in seq(sizes[1], sizes[2])) {
+      at <- seq_len(max(1, size - n + 1))
+      found <- c(found, substring(word, at, at + n - 1))
+      if (size <= n) break
+    }
+    found
+  }
+  unlist(lapply(words[nzchar(words)], of_word))
+}
+
+# Logits of one text: counts, their logarithm, idf, norm, times the weights.
+logits <- function(labeller, text) {
+  text <- normalise(labeller, text)
+  total <- labeller$intercept
+  start <- 0
+  for (block in labeller$blocks) {
+    terms <- if (block$analyzer == "word") word_terms else character_terms
+    ids <- match(terms(text, block$ngram_range), block$terms)
+    counts <- table(ids[!is.na(ids)])
+    ids <- as.integer(names(counts))
+    if (length(ids) > 0) {
+      values <- if (block$norm == "presence") rep(1, length(ids)) else as.numeric(counts)
+      if (block$sublinear_tf) values <- 1 + log(values)
+      values <- values * block$idf[ids]
+      if (block$norm == "l2") values <- values / sqrt(sum(values^2))
+      total <- total + as.vector(values %*% labeller$coef[start + ids, , drop = FALSE])
+    }
+    start <- start + length(block$terms)
+  }
+  total
+}
+
+# The flat table: for each topic its probability, whether it holds, its stance and the stances' probabilities.
+label <- function(labeller, texts, ids = as.character(seq_along(texts) - 1)) {
+  p <- 1 / (1 + exp(-t(vapply(texts, function(x) logits(labeller, x), labeller$intercept, USE.NAMES = FALSE))))
+  colnames(p) <- labeller$heads
+  rows <- data.frame(id = ids)
+  for (topic in labeller$topics) {
+    stance <- p[, paste0(topic, "=", labeller$stances), drop = FALSE]
+    stance[rowSums(stance) == 0, ] <- 1
+    stance <- stance / rowSums(stance)
+    holds <- p[, topic] >= labeller$thresholds[[topic]]
+    likeliest <- labeller$stances[apply(stance, 1, which.max)]
+    rows[[paste0(topic, "_probability")]] <- p[, topic]
+    rows[[paste0(topic, "_holds")]] <- holds
+    rows[[paste0(topic, "_stance")]] <- ifelse(holds, likeliest, NA)
+    for (k in seq_along(labeller$stances)) rows[[paste0(topic, "_", labeller$stances[k])]] <- stance[, k]
+  }
+  rows
+}
+
+# Stops where a golden text's probabilities differ by more than 1e-6; returns the largest difference.
+check_labeller <- function(labeller) {
+  differs <- vapply(labeller$golden, function(one) {
+    max(abs(1 / (1 + exp(-logits(labeller, one$text))) - 1 / (1 + exp(-one$logits))))
+  }, 0)
+  if (max(differs) > 1e-6) stop("probabilities differ by ", max(differs), " on golden text ", which.max(differs))
+  max(differs)
+}

@@ -1,0 +1,36 @@
+"""Clean virtual environments, each with one tool and what that needs, by the versions of requirements.lock."""
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "MLflow": ("mlflow", "numpy", "pandas"),
+    "MLflow, encoder": ("mlflow", "numpy", "pandas", "onnxruntime", "tokenizers"),
+    "Transformers": ("transformers", "torch"),
+    "Onnxruntime": ("onnxruntime", "tokenizers", "numpy"),
+    "Scikit-learn": ("scikit-learn", "skops"),
+    "Numpy alone": ("numpy",),
+    "Ray": (f"{REPOSITORY}[ray]",),
+}
+
+
+def installed(python: Path) -> set[str]:
+    """Names of the packages of an environment, in lower case."""
+    code = "from importlib.metadata import distributions; print(*(d.metadata['Name'].lower() for d in distributions()))"
+    return set(subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True, timeout=200).stdout.split())
+
+
+def build(folder: Path, packages: tuple[str, ...]) -> Path:
+    """Install packages into a new environment; returns its Python."""
+    venv.create(folder, symlinks=True)
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    lock = REPOSITORY / "requirements.lock"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet", "--disable-pip-version-check"]
+    command = [*pip, "install", "--no-compile", "-c", str(lock), *packages]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{packages}: {done.stderr[-2000:]}")
+    return python
