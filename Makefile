@@ -10,7 +10,7 @@ train: .venv/transformer.stamp
 test: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder  # files of few long tests first, not last
 
 test-tools: .venv/dev.stamp
 	$(BIN)/python -m pytest -m tools --override-ini addopts="-ra --strict-markers --strict-config"
