@@ -16,6 +16,7 @@ from sahelclf.models.base import Watch
 from sahelclf.models.encoder import find_encoder, load_tokenizer
 from sahelclf.models.finetune import length_buckets, schedule
 from sahelclf.models.linear import Tfidf
+from sahelclf.models.onnx_graph import write_head_graph, write_int8_graph
 from sahelclf.models.transformer import Transformer
 from sahelclf.models.windows import Windows, like_length, padded
 from sahelclf.tasks.base import HeadLayout, TaskData
@@ -344,3 +345,16 @@ def test_a_broken_cache_is_not_taken_for_an_encoder_that_was_never_fetched(tmp_p
     (tmp_path / "models--some--where" / "refs" / "main").mkdir(parents=True)  # a file in a cache that is whole
     with pytest.raises((IsADirectoryError, PermissionError)):
         find_encoder("some/where")
+
+
+def test_the_eight_bit_graph_holds_all_layers_but_the_last_in_eight_bits(encoder, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    model = fitted(settings(encoder, epochs=1))
+    model.save(tmp_path)
+    write_head_graph(tmp_path, tmp_path / "model.onnx")
+    write_int8_graph(tmp_path / "model.onnx", tmp_path / "small.onnx")
+    nodes = onnx.load(tmp_path / "small.onnx").graph.node
+    small = [n.name for n in nodes if n.op_type == "MatMulInteger"]
+    # query, key, value, their output, and two of the feed-forward part, in each of the two lower layers of three
+    assert len(small) == 12
+    assert not any("layer.2/" in name or "pooler" in name or "classifier" in name for name in small)
