@@ -66,7 +66,7 @@ class Tool:
 def the_tools():
     mlflow, reader = python_blocks("MLflow")[:1], python_blocks("Numpy alone")
     onnx = python_blocks("Onnxruntime")
-    small = [onnx[1].replace('load("bundles/transformer")', 'load("bundles/transformer", "model.int8.onnx")')]
+    small = [onnx[1].replace('load("bundles/transformer")', 'load("bundles/transformer", fast=True)')]
     decide = python_blocks(DECIDE)
     return [
         Tool("numpy alone, linear", "Numpy alone", "Numpy alone", "tfidf", READER, MANY_READER, reader),

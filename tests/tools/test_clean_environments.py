@@ -26,8 +26,8 @@ from elsewhere import (
     short_ones,
 )
 from environments import PACKAGES, installed
-from sahelclf.models.onnx_graph import write_int8_graph
-from sahelclf.models.onnx_reader import OnnxLabeller
+from sahelclf.models.eight_bits import write_int8_graph
+from sahelclf.models.onnx_reader import SMALL_GRAPH, OnnxLabeller
 
 pytestmark = [pytest.mark.tools, pytest.mark.filterwarnings("ignore")]
 
@@ -162,13 +162,15 @@ def test_onnxruntime(environment, clean, encoder_work):
 
 def test_onnxruntime_in_eight_bits(environment, clean, encoder_work):
     folder = encoder_work / "bundles" / "transformer"
-    manifest, small = manifest_of(folder), "model.int8.onnx"
-    write_int8_graph(folder / "model.onnx", folder / small)  # which the bundle of a tiny encoder leaves out: it changes too much
+    manifest = manifest_of(folder)
+    encoder = OnnxLabeller.load(folder).encoder
+    shown = (batch for _, batch in encoder.batches(encoder.windows(texts_of(manifest))))
+    write_int8_graph(folder / "model.onnx", folder / SMALL_GRAPH, shown)  # which the bundle of a tiny encoder may leave out
     cut_reader(encoder_work, "Onnxruntime")
-    lines = python_blocks("Onnxruntime")[1].replace('load("bundles/transformer")', f'load("bundles/transformer", "{small}")')
-    assert small in lines
+    lines = python_blocks("Onnxruntime")[1].replace('load("bundles/transformer")', 'load("bundles/transformer", fast=True)')
+    assert "fast=True" in lines
     rows = said_by(environment("Onnxruntime"), encoder_work, READER, texts_of(manifest), clean, once=[lines])
-    ours = OnnxLabeller.load(folder, small)  # a text at a time: eight-bit sums depend on what is read together
+    ours = OnnxLabeller.load(folder, fast=True)  # a text at a time: eight-bit sums depend on what is read together
     golden = [{"text": t, "logits": list(ours.logits([t])[0])} for t in texts_of(manifest)]
     assert_golden(rows, manifest, 1e-4, golden)
 

@@ -16,7 +16,7 @@ from sahelclf.models.base import Watch
 from sahelclf.models.encoder import find_encoder, load_tokenizer
 from sahelclf.models.finetune import length_buckets, schedule
 from sahelclf.models.linear import Tfidf
-from sahelclf.models.onnx_graph import write_head_graph, write_int8_graph
+from sahelclf.models.onnx_graph import write_head_graph
 from sahelclf.models.transformer import Transformer
 from sahelclf.models.windows import Windows, like_length, padded
 from sahelclf.tasks.base import HeadLayout, TaskData
@@ -144,9 +144,27 @@ def test_the_last_layer_begins_as_the_mean_of_the_tokens(encoder):
         assert torch.allclose(net.bert(**batch).pooler_output, expected, atol=1e-5)
 
 
+def test_computing_the_last_layer_for_the_first_token_changes_nothing(encoder):
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    from sahelclf.models.first_token import FirstTokenLayer, last_layer_for_first_token
+
+    whole, short = (AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=2, attn_implementation="eager").eval() for _ in range(2))
+    last_layer_for_first_token(short)
+    assert isinstance(short.bert.encoder.layer[-1], FirstTokenLayer)
+    short.load_state_dict(whole.state_dict())
+    batch = {k: torch.from_numpy(v) for k, v in padded([[2, 9, 8, 7, 3], [2, 9, 3]], [[0] * 5, [0] * 3], 0).items()}
+    outputs = [net(**batch).logits for net in (whole, short)]
+    assert torch.allclose(*outputs, atol=1e-6)
+    for output in outputs:
+        output.square().sum().backward()
+    pairs = zip(whole.parameters(), short.parameters(), strict=True)
+    assert all(a.grad is b.grad is None or torch.allclose(a.grad, b.grad, atol=1e-5) for a, b in pairs)
+
+
 @pytest.mark.parametrize("kind", ["roberta", "modernbert"])
 def test_other_encoders_train_save_and_say_the_same_through_onnx(tmp_path, kind):
-    from sahelclf.models.onnx_graph import write_head_graph
     from sahelclf.models.onnx_reader import OnnxEncoder
 
     model = fitted(settings(write_encoder(tmp_path / "encoder", kind), epochs=1), data=some_data(16))
@@ -161,7 +179,6 @@ def test_other_encoders_train_save_and_say_the_same_through_onnx(tmp_path, kind)
 
 
 def test_each_weight_is_stored_once(encoder, tmp_path):
-    from sahelclf.models.onnx_graph import write_head_graph
 
     model = fitted(settings(encoder, epochs=1), data=some_data(16))
     model.save(tmp_path)
@@ -345,16 +362,3 @@ def test_a_broken_cache_is_not_taken_for_an_encoder_that_was_never_fetched(tmp_p
     (tmp_path / "models--some--where" / "refs" / "main").mkdir(parents=True)  # a file in a cache that is whole
     with pytest.raises((IsADirectoryError, PermissionError)):
         find_encoder("some/where")
-
-
-def test_the_eight_bit_graph_holds_all_layers_but_the_last_in_eight_bits(encoder, tmp_path):
-    onnx = pytest.importorskip("onnx")
-    model = fitted(settings(encoder, epochs=1))
-    model.save(tmp_path)
-    write_head_graph(tmp_path, tmp_path / "model.onnx")
-    write_int8_graph(tmp_path / "model.onnx", tmp_path / "small.onnx")
-    nodes = onnx.load(tmp_path / "small.onnx").graph.node
-    small = [n.name for n in nodes if n.op_type == "MatMulInteger"]
-    # query, key, value, their output, and two of the feed-forward part, in each of the two lower layers of three
-    assert len(small) == 12
-    assert not any("layer.2/" in name or "pooler" in name or "classifier" in name for name in small)

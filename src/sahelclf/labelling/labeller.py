@@ -12,7 +12,7 @@ from sahelclf.errors import BundleError, RequestError
 from sahelclf.evaluation import decide
 from sahelclf.export.load import open_bundle
 from sahelclf.labelling.language import READ_OF_DOCUMENT, recognise
-from sahelclf.models.onnx_reader import BlendLabeller, EmbeddingLabeller, OnnxLabeller
+from sahelclf.models.onnx_reader import SMALL_GRAPH, BlendLabeller, EmbeddingLabeller, OnnxLabeller
 from sahelclf.models.plain import WORDS, PlainLabeller, Reader, sigmoid, split_heads
 from sahelclf.models.registry import read_labeller
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 LONGEST_NGRAM = 8
 LARGEST_NUMBER = 1e9
-SMALL_GRAPH = "model.int8.onnx"
 
 
 class Labeller:
@@ -44,14 +43,14 @@ class Labeller:
     def load(cls, folder: str | Path, *, fast: bool = False) -> "Labeller":
         """Load a bundle folder; it is checked first, and refused where a byte of it has changed.
 
-        `fast` takes the eight-bit graph of a transformer, where its bundle has one.
+        `fast` reads with the eight-bit graph of a transformer, where its bundle has one, and again in float32 what is near a decision.
         """
         manifest = open_bundle(Path(folder))
         if fast:
             _need_small_graph(folder, manifest)
         try:
             _check_manifest(manifest)
-            runtime = OnnxLabeller.load(folder, SMALL_GRAPH) if fast else read_labeller(manifest["kind"], Path(folder))
+            runtime = OnnxLabeller.load(folder, fast=True) if fast else read_labeller(manifest["kind"], Path(folder))
             labeller = cls(manifest, runtime)
             labeller.graph, labeller.folder = SMALL_GRAPH if fast else "", Path(folder)
             _check_runtime(runtime)
@@ -68,7 +67,7 @@ class Labeller:
             return None
         form = self.manifest["forms"][self.graph]
         topics, stances = f"{form['topics_flipped']:.2%}", f"{form['stances_flipped']:.2%}"
-        return f"--fast: eight-bit weights decide {topics} of topics and {stances} of stances otherwise than float32 ({form['texts']} texts)"
+        return f"--fast: decides {topics} of topics and {stances} of stances otherwise than float32 ({form['texts']} texts)"
 
     def predict(
         self, texts: Sequence[str], ids: Sequence[str] | None = None, languages: Sequence[str] | None = None
@@ -187,9 +186,11 @@ def _check_runtime(runtime: Reader) -> None:
         _check_plain(runtime.terms, len(expected))
     if isinstance(runtime, EmbeddingLabeller):
         _check_vectors(runtime.vectors, len(expected))
-    logits = runtime.logits(["a golden text of five words"])
-    if logits.shape != (1, len(expected)) or not np.isfinite(logits).all():
-        raise ValueError(f"logits {logits} for one text; expected {len(expected)} finite numbers")
+    reads = [runtime.encoder.outputs, runtime.quick.outputs] if isinstance(runtime, OnnxLabeller) and runtime.quick else [runtime.logits]
+    for read in reads:
+        logits = read(["a golden text of five words"])
+        if logits.shape != (1, len(expected)) or not np.isfinite(logits).all():
+            raise ValueError(f"logits {logits} for one text; expected {len(expected)} finite numbers")
 
 
 def _check_vectors(weights: np.ndarray, n_heads: int) -> None:

@@ -23,6 +23,8 @@ def build_classifier(files: EncoderFiles, names: Sequence[str], config: Transfor
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification, logging
 
+    from sahelclf.models.first_token import last_layer_for_first_token
+
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -42,6 +44,7 @@ def build_classifier(files: EncoderFiles, names: Sequence[str], config: Transfor
     net.own_layer = pooling == "mean" and settings.model_type == "bert"
     if net.own_layer:
         _last_layer_takes_the_mean(net)
+    last_layer_for_first_token(net)
     if config.dropout is not None:
         for module in net.modules():
             if isinstance(module, torch.nn.Dropout):

@@ -7,14 +7,17 @@ mean over its windows, weighted by tokens, brought to length 1, and stands besid
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sahelclf.models.plain import PlainLabeller, Reader
-from sahelclf.models.windows import Windows, like_length
+from sahelclf.models.windows import Cut, Windows, like_length
+
+SMALL_GRAPH = "model.int8.onnx"
+NEAR = 0.15  # in logits, several times what eight bits change (experiments/10-eight-bits)
 
 
 class OnnxEncoder:
@@ -38,31 +41,55 @@ class OnnxEncoder:
         if not len(cut):
             return np.zeros((0, self.session.get_outputs()[0].shape[1]))
         out: list[np.ndarray] = [np.zeros(0)] * len(cut)
-        for rows in like_length(cut.lengths):
-            batch = cut.batch(rows, self.pad)
-            found = self.session.run(None, {name: batch[name] for name in self.takes})[0]
-            for row, values in zip(rows, found, strict=True):
+        for rows, batch in self.batches(cut):
+            for row, values in zip(rows, self.session.run(None, batch)[0], strict=True):
                 out[row] = values
         return cut.pooled(np.array(out, dtype=np.float64), len(texts))
 
+    def batches(self, cut: Cut) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Rows of windows, of like length together, and the graph's inputs."""
+        for rows in like_length(cut.lengths):
+            batch = cut.batch(rows, self.pad)
+            yield rows, {name: batch[name] for name in self.takes}
+
 
 class OnnxLabeller(Reader):
-    """A fine-tuned transformer: the graph ends in the heads."""
+    """A fine-tuned transformer: the graph ends in the heads. With a quick encoder that reads in eight bits, the other reads
+    again what that finds near a decision, so that hardly any decision differs.
+    """
 
-    def __init__(self, manifest: dict[str, Any], encoder: OnnxEncoder) -> None:
+    def __init__(self, manifest: dict[str, Any], encoder: OnnxEncoder, quick: OnnxEncoder | None = None) -> None:
         super().__init__(manifest)
-        self.encoder = encoder
+        self.encoder, self.quick = encoder, quick
 
     @classmethod
-    def load(cls, folder: str | Path, graph: str = "model.onnx") -> "OnnxLabeller":
-        """Read `manifest.json`, the graph with its weights, and `tokenizer.json`; no code is run."""
+    def load(cls, folder: str | Path, *, fast: bool = False) -> "OnnxLabeller":
+        """Read `manifest.json`, the graph with its weights, and `tokenizer.json`; no code is run. `fast` reads `model.int8.onnx` too."""
         folder = Path(folder)
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        return cls(manifest, OnnxEncoder(folder / graph, folder / "tokenizer.json", manifest["features"]))
+        graphs = ["model.onnx", SMALL_GRAPH] if fast else ["model.onnx"]
+        return cls(manifest, *(OnnxEncoder(folder / graph, folder / "tokenizer.json", manifest["features"]) for graph in graphs))
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """(n, n_heads) calibrated logits."""
-        return self.encoder.outputs([str(t) for t in texts])
+        texts = [str(t) for t in texts]
+        if self.quick is None:
+            return self.encoder.outputs(texts)
+        logits = self.quick.outputs(texts)
+        again = np.flatnonzero(self.near_a_decision(logits))
+        if len(again):
+            logits[again] = self.encoder.outputs([texts[i] for i in again])
+        return logits
+
+    def near_a_decision(self, logits: np.ndarray) -> np.ndarray:
+        """(n,): a topic is near its threshold, or the two likeliest stances of a topic that holds are near each other."""
+        n = len(self.topics)
+        beyond = logits[:, :n] - np.log(self.thresholds / (1 - self.thresholds))
+        near = (np.abs(beyond) < NEAR).any(axis=1)
+        if len(self.stances) > 1:
+            ordered = np.sort(logits[:, n:].reshape(len(logits), n, -1), axis=2)
+            near |= ((ordered[:, :, -1] - ordered[:, :, -2] < NEAR) & (beyond >= 0)).any(axis=1)
+        return np.asarray(near)
 
 
 class EmbeddingLabeller(Reader):
