@@ -30,4 +30,4 @@ def last_layer_for_first_token(net: Any) -> None:
     layers = net.bert.encoder.layer
     short = FirstTokenLayer(net.config)
     short.load_state_dict(layers[-1].state_dict())
-    layers[-1] = short.to(layers[-1].attention.self.query.weight.device)
+    layers[-1] = short.to(layers[-1].attention.self.query.weight.device).train(layers[-1].training)
