@@ -1,0 +1,81 @@
+"""How is a fine-tuned transformer read in eight bits with few decisions changed?
+
+python experiments/10-eight-bits/run.py HELDOUT
+
+HELDOUT is a transformer's bundle that has not seen a fifth of the development documents (benchmarks/predict.py --prepare). Variants of
+the eight-bit graph against float32 on those documents' passages: mean difference of logits, decisions that differ, topic macro-F1;
+and, for margins in logits, how many passages are read again in float32 and what differs then. No test document is read.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+from sklearn.metrics import f1_score
+
+from sahelclf.models import eight_bits, onnx_reader
+from sahelclf.models.onnx_reader import SMALL_GRAPH, OnnxLabeller
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+from predict import heldout_passages
+
+HERE = Path(__file__).parent
+VARIANTS = {"plain": ["even_out", "set_aside"], "evened out": ["set_aside"], "set aside": ["even_out"], "both": []}  # what is left away
+MARGINS = [0.05, 0.1, 0.15, 0.2, 0.3]
+
+
+def compared(full, small, gold, labeller):
+    """Logits (n, heads) in float32 and otherwise: what differs, in percent."""
+    n = len(labeller.topics)
+    (p, q), (s, t) = ((1 / (1 + np.exp(-x[:, :n])) for x in (full, small)), (x[:, n:].reshape(len(x), n, -1).argmax(2) for x in (full, small)))
+    holds, still = p >= labeller.thresholds, q >= labeller.thresholds
+    return {
+        "topics_flipped": round(100 * float((holds != still).mean()), 2),
+        "stances_flipped": round(100 * float((s != t)[holds].mean()), 2),
+        "macro_f1_lost": round(100 * float(f1_score(gold, holds, average="macro") - f1_score(gold, still, average="macro")), 2),
+    }
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("heldout", type=Path)
+    bundle = options.parse_args().heldout
+    texts, gold = heldout_passages(bundle)
+    plain = OnnxLabeller.load(bundle)
+    full = plain.logits(texts)
+    lines = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(shutil.copytree(bundle, Path(scratch) / "bundle"))
+        for name, without in VARIANTS.items():
+            shown = (batch for _, batch in plain.encoder.batches(plain.encoder.windows(training_texts(bundle))))
+            with patch.multiple(eight_bits, SMOOTHING=eight_bits.SMOOTHING, **{step: lambda *_: None for step in without}):
+                eight_bits.write_int8_graph(folder / "model.onnx", folder / SMALL_GRAPH, shown)
+            fast = OnnxLabeller.load(folder, fast=True)
+            small = fast.quick.outputs(texts)
+            lines.append({"variant": name, "margin": 0, "read_again": 0, "difference": round(float(np.abs(small - full).mean()), 4), **compared(full, small, gold, plain)})
+            for margin in MARGINS:
+                with patch.object(onnx_reader, "NEAR", margin):
+                    again = fast.near_a_decision(small)
+                mixed = np.where(again[:, None], full, small)
+                lines.append({"variant": name, "margin": margin, "read_again": round(100 * float(again.mean()), 1), **compared(full, mixed, gold, plain)})
+    (HERE / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    print(f"{len(texts)} passages", *map(json.dumps, lines), sep="\n")
+
+
+def training_texts(bundle, n=64):
+    """Texts that the bundle was trained on, to show how large each channel gets."""
+    from sahelclf.corpus.read import read_corpus
+    from sahelclf.training.run import corpus_root, text_sha256
+
+    known = set(json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["training_texts"])
+    seen = [p.text for p in read_corpus(corpus_root(None)).passages if text_sha256(p.text)[:20] in known]
+    return seen[:: len(seen) // n]
+
+
+if __name__ == "__main__":
+    main()
