@@ -1,4 +1,4 @@
-"""How is a fine-tuned transformer read in eight bits with few decisions changed?
+"""Reading a fine-tuned transformer in eight bits: what changes how many decisions, step by step and margin by margin.
 
 python experiments/10-eight-bits/run.py HELDOUT
 
