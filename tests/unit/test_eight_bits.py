@@ -89,9 +89,9 @@ def labeller(graph: Path, quick: Path | None = None) -> OnnxLabeller:
 def test_what_is_near_a_decision(graph):
     # the thresholds' logits are 0 and ln(0.2 / 0.8) = -1.386
     settled = [2.0, -3.0, 1.0, -1.0, -1.0, 0.0, 0.0, 0.0]  # fishing holds and its stance is plain; dredging does not hold, so its stances are nothing
-    near_fishing = [0.1, -3.0, 1.0, -1.0, -1.0, 0.0, 0.0, 0.0]
+    near_fishing = [0.05, -3.0, 1.0, -1.0, -1.0, 0.0, 0.0, 0.0]
     near_dredging = [2.0, -1.3, 1.0, -1.0, -1.0, 5.0, 0.0, 0.0]
-    near_stance = [2.0, -3.0, 1.0, 0.9, -1.0, 0.0, 0.0, 0.0]
+    near_stance = [2.0, -3.0, 1.0, 0.95, -1.0, 0.0, 0.0, 0.0]
     found = labeller(graph).near_a_decision(np.array([settled, near_fishing, near_dredging, near_stance]))
     assert found.tolist() == [False, True, True, True]
 
