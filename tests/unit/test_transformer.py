@@ -179,12 +179,14 @@ def test_other_encoders_train_save_and_say_the_same_through_onnx(tmp_path, kind)
 
 
 def test_each_weight_is_stored_once(encoder, tmp_path):
+    import onnx
 
     model = fitted(settings(encoder, epochs=1), data=some_data(16))
     model.save(tmp_path)
     write_head_graph(tmp_path, tmp_path / "model.onnx")
-    weights, graph = ((tmp_path / n).stat().st_size for n in ("model.safetensors", "model.onnx"))
-    assert graph < 0.5 * weights  # the graph alone; a tiny encoder's is large beside its numbers
+    inside = onnx.load(tmp_path / "model.onnx", load_external_data=False).graph.initializer
+    assert len(inside) > 40
+    assert all(len(i.raw_data) < 100 for i in inside)  # shapes and the like; what is larger is in model.safetensors
     tokenizer = json.loads((tmp_path / "tokenizer.json").read_text())
     assert tokenizer["truncation"] is None
     assert tokenizer["padding"] is None
