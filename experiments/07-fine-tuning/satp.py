@@ -1,0 +1,74 @@
+"""Settings of `model=transformer` on satp_relevant: development rows of others' data, two seeds a variant.
+
+python experiments/07-fine-tuning/satp.py --root CLONE [--only VARIANT …] [--seeds 0 1]
+
+Fitted on the training part, scored on the development part with thresholds chosen by the other four fifths of it, as `benchmark part=dev`
+does; no test row is read. Every cell is kept in satp.jsonl beside this file and not computed again; some five minutes each on one thread.
+"""
+
+import argparse
+import json
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+from sahelclf.evaluation.benchmark import decide_held_out, score
+from sahelclf.models.registry import build_learner
+from sahelclf.tasks.benchmarks import read_set
+from sahelclf.training.compose import compose_config
+from sahelclf.training.seeds import derive_seed
+
+HERE = Path(__file__).parent
+VARIANTS = {"shipped": [], "mean on top of all layers": [], "dropout 0.1": ["dropout=0.1"], "6 epochs": ["epochs=6"]}
+
+
+def layers_of(variant):
+    """The shipped model's own layer takes the place of the encoder's last; `on top` adds one after it."""
+    import transformers
+
+    read = transformers.AutoConfig.from_pretrained
+
+    def one_more(*args, **options):
+        found = read(*args, **options)
+        found.num_hidden_layers += 1
+        return found
+
+    return patch.object(transformers.AutoConfig, "from_pretrained", one_more) if "on top" in variant else nullcontext()
+
+
+def cell(variant, seed, found):
+    model = build_learner(compose_config(["model=transformer", "model.threads=1", *(f"model.{v}" for v in VARIANTS[variant])]).model)
+    started = time.perf_counter()
+    with layers_of(variant):
+        model.fit(found.train, seed=derive_seed(seed, "model"))
+    seconds = time.perf_counter() - started
+    logits, y = model.logits(found.dev.texts), found.dev.y > 0
+    said = {m: score(found.spec, m, [decide_held_out(found.spec, m, logits, found.dev)], found.dev).value for m in ("example_f1", "macro_f1")}
+    precision = np.mean([average_precision_score(y[:, k], logits[:, k]) for k in range(y.shape[1])])
+    return {"variant": variant, "seed": seed, "average_precision": round(float(precision), 4), **{k: round(v, 4) for k, v in said.items()}, "seconds": round(seconds)}
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--root", type=Path, required=True)
+    options.add_argument("--only", nargs="*", default=list(VARIANTS))
+    options.add_argument("--seeds", type=int, nargs="*", default=[0, 1])
+    args = options.parse_args()
+    found = read_set("satp_relevant", args.root)
+    path = HERE / "satp.jsonl"
+    have = {(r["variant"], r["seed"]) for r in map(json.loads, path.read_text().splitlines())} if path.exists() else set()
+    for seed in args.seeds:
+        for variant in args.only:
+            if (variant, seed) not in have:
+                row = cell(variant, seed, found)
+                with path.open("a") as stream:
+                    stream.write(json.dumps(row) + "\n")
+                print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
