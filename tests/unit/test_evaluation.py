@@ -153,6 +153,13 @@ def test_pooling_of_a_worked_example():
     assert decide.to_probabilities(logits)[0, 0] == pytest.approx((30 * 0.2 + 10 * 0.8) / 40)  # weighted by words
 
 
+def test_a_topic_with_no_probability_at_all_has_the_plain_mean_of_the_stances():
+    p = np.zeros((2, 1))  # logits below -745
+    stance = np.array([[[1.0, 0, 0]], [[0.5, 0.5, 0]]])
+    _, mean, _ = decide.pool(p, stance, np.array([5.0, 3.0]), np.array([0]))
+    assert mean[0, 0].tolist() == [0.75, 0.25, 0]
+
+
 def test_rows_of_one_document_must_stand_together():
     with pytest.raises(ValueError, match="do not stand together"):
         decide.document_offsets(("a", "b", "a"))

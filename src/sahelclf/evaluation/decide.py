@@ -130,14 +130,16 @@ def pool(
     -------
     logits (d, t): the logit of the mean topic probability, weighted by length, before the documents' own calibration
     (a document is about a topic by the share of it that is; experiments/02-decisions compares the ways);
-    stance (d, t, s): the mean of the passages' stances, weighted by their topic probability;
+    stance (d, t, s): the mean of the passages' stances, weighted by their topic probability (unweighted where that is 0 in all);
     evidence (d, t): index within the document of the passage with the highest topic probability.
     """
     ends = np.r_[starts[1:], len(p)]
     words = np.maximum(lengths, 1.0)[:, None]
     share = np.add.reduceat(p * words, starts, axis=0) / np.add.reduceat(words, starts, axis=0)
     weight = np.add.reduceat(p, starts, axis=0)
-    mean = np.add.reduceat(stance * p[:, :, None], starts, axis=0) / weight[:, :, None]
+    plain = np.add.reduceat(stance, starts, axis=0) / (ends - starts)[:, None, None]
+    weighted = np.add.reduceat(stance * p[:, :, None], starts, axis=0)
+    mean = np.divide(weighted, weight[:, :, None], out=plain, where=weight[:, :, None] > 0)
     evidence = np.array([p[a:b].argmax(axis=0) for a, b in zip(starts, ends, strict=True)])
     return to_logits(share), mean, evidence
 
