@@ -1,10 +1,11 @@
-"""The eight-bit graph: the weights of all layers but the last in eight bits, activations quantised as they come.
+"""The eight-bit graph: the weights of the layers in eight bits, activations quantised as they come.
 
 All activations that enter a product share one scale, and an encoder has a few channels ten times as large as the others.
 So, before the quantiser is called and without changing what the graph says, what a layer norm gives is evened out
 (SmoothQuant; Xiao et al. 2023), and the largest channels of a feed-forward part go through a branch of their own that
 stays in float32 (the outliers of LLM.int8; Dettmers et al. 2022). Both halve the error at no cost in speed
-(experiments/10-eight-bits). The last layer, whose error nothing evens out and which is computed for one token, stays too.
+(experiments/10-eight-bits). What the last layer computes for one token alone stays too: nothing evens out its error, and
+it costs little.
 """
 
 import logging
@@ -19,6 +20,7 @@ import numpy as np
 SMOOTHING = 0.5  # of the range goes from activations to weights
 SET_ASIDE = 16  # channels of a feed-forward part
 SIDE = "_aside"
+OF_ALL_TOKENS = ("/key/MatMul", "/value/MatMul")  # the rest of the last layer is computed for one token
 POINTWISE = {"Add", "Mul", "Div", "Erf", "Tanh", "Pow", "Gelu", "Relu"}
 
 Batch = Mapping[str, np.ndarray]
@@ -62,12 +64,12 @@ def folded(source: Path) -> Any:
 
 
 def products(graph: Any) -> list[Any]:
-    """Products with weights in all numbered layers but the last, but for those in a side branch."""
+    """Products with weights in all numbered layers, but for those in a side branch, and of the last only BERT's keys and values."""
     weights = {i.name for i in graph.graph.initializer}
     layers = {n.name: int(found[1]) for n in graph.graph.node if (found := re.search(r"\.(\d+)/", n.name))}
     last = max(layers.values())
     of_layers = [n for n in graph.graph.node if n.op_type == "MatMul" and n.input[1] in weights and not n.name.endswith(SIDE)]
-    return [n for n in of_layers if layers.get(n.name, last) != last]
+    return [n for n in of_layers if layers.get(n.name, last) != last or n.name.endswith(OF_ALL_TOKENS)]
 
 
 def largest_activations(graph: Any, batches: Iterable[Batch]) -> dict[str, np.ndarray]:

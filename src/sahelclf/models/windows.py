@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-TOKENS_AT_ONCE = 1024  # more fall out of the processor's caches
+TOKENS_AT_ONCE = 512  # more fall out of a core's caches
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def padded(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]], pad: in
 
 
 def like_length(lengths: np.ndarray) -> list[np.ndarray]:
-    """Rows in batches of like length that hold at most some 1,024 tokens, padding counted."""
+    """Rows in batches of like length that hold at most some 512 tokens, padding counted."""
     order = np.argsort(lengths, kind="stable")
     batches, start = [], 0
     while start < len(order):
