@@ -7,10 +7,12 @@ begins at what its parent holds. The command's output is dropped; the exit statu
 """
 
 import json
+import platform
 import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def peak_of(command, messages=subprocess.DEVNULL, **options):
@@ -19,6 +21,13 @@ def peak_of(command, messages=subprocess.DEVNULL, **options):
     out = subprocess.run(again, check=True, stdout=subprocess.PIPE, stderr=messages, text=True, **options).stdout
     found = json.loads(out)
     return found["seconds"], found["peak_MiB"]
+
+
+def processor():
+    """What the processor calls itself."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text(encoding="utf-8").splitlines() if about.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def main():

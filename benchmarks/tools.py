@@ -23,9 +23,9 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests"))
-sys.path.insert(0, str(REPOSITORY / "tests" / "tools"))
 
 from made import made_texts  # noqa: E402
+from measured import processor  # noqa: E402
 
 from elsewhere import (  # noqa: E402
     DECIDE,
@@ -41,9 +41,8 @@ from elsewhere import (  # noqa: E402
     section,
     short_ones,
 )
-from environments import PACKAGES, build  # noqa: E402
+from environments import CLEAN, python_of  # noqa: E402
 
-CLEAN = {"PATH": os.environ["PATH"], "HF_HUB_OFFLINE": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "LANG": "C.UTF-8"}
 MANY_PYFUNC = 'model.predict(pd.DataFrame({"text": text}))'
 MANY_READER = "labeller.rows([str(i) for i in range(len(text))], text)"
 
@@ -183,14 +182,11 @@ def table(rows, texts, folder):
     from sahelclf.export.versions import installed_versions
 
     headers = ["tool", "how", "environment, MB", "cold start, s", "passages a second", "golden outputs: largest difference of a probability"]
-    tokens = "unknown"
-    if shutil.which("lscpu"):
-        tokens = next((line.split(":")[1].strip() for line in subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout.splitlines() if line.startswith("Model name")), "")
     from tokenizers import Tokenizer
 
     counts = [len(e.ids) for e in Tokenizer.from_file(str(folder / "bundles" / "transformer" / "tokenizer.json")).encode_batch(texts)]
     versions = ", ".join(f"{k} {v}" for k, v in installed_versions(("mlflow", "transformers", "torch", "onnxruntime", "scikit-learn", "numpy")).items())
-    about = f"{len(texts)} passages, median {statistics.median(counts):.0f} tokens; {os.cpu_count()} cores ({tokens}); {versions}."
+    about = f"{len(texts)} passages, median {statistics.median(counts):.0f} tokens; {os.cpu_count()} cores ({processor()}); {versions}."
     return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) + f"\n\n{about}\n"
 
 
@@ -206,10 +202,7 @@ def main():
         work = Path(scratch) / "work"
         prepared(work, options)
         environments = options.environments or Path(scratch)
-        pythons = {}
-        for name in {t.environment for t in the_tools()}:
-            folder = environments / re.sub(r"\W+", "-", name.lower())
-            pythons[name] = folder / "bin" / "python" if (folder / "bin" / "python").exists() else build(folder, PACKAGES[name])
+        pythons = {name: python_of(name, environments) for name in {t.environment for t in the_tools()}}
         rows = []
         for tool in the_tools():
             rows.append(measured(tool, pythons[tool.environment], work, texts))

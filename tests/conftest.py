@@ -3,14 +3,13 @@
 import json
 import os
 import random
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from environments import PACKAGES, build
+from environments import CLEAN, python_of
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID"):
@@ -134,22 +133,14 @@ def transformer_bundle(harbour, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
     """`environment(name)` gives the Python of the clean environment of that name."""
-    built: dict[str, Path] = {}
     root = tmp_path_factory.mktemp("environments")
-
-    def python(name: str) -> Path:
-        if name not in built:
-            built[name] = build(root / re.sub(r"\W+", "-", name.lower()), PACKAGES[name])
-        return built[name]
-
-    return python
+    return lambda name: python_of(name, root)
 
 
 @pytest.fixture(scope="session")
 def clean(tmp_path_factory):
-    """Variables of a shell that knows nothing of this repository."""
-    home = tmp_path_factory.mktemp("home")
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "MLFLOW_DISABLE_TELEMETRY": "true", "HF_HUB_OFFLINE": "1", "LANG": "C.UTF-8"}
+    """Variables of a shell that knows nothing of this repository, with a home of its own."""
+    return CLEAN | {"HOME": str(tmp_path_factory.mktemp("home"))}
 
 
 def tfidf_config(**changes):

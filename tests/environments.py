@@ -1,5 +1,7 @@
 """Clean virtual environments, each with one tool and what that needs, by the versions of requirements.lock."""
 
+import os
+import re
 import subprocess
 import sys
 import venv
@@ -16,6 +18,16 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "Ray": (f"{REPOSITORY}[ray]",),
 }
 
+# Variables of a shell that knows nothing of this repository; the home is the caller's.
+CLEAN = {"PATH": os.environ["PATH"], "HF_HUB_OFFLINE": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "LANG": "C.UTF-8"}
+
+
+def python_of(name: str, root: Path) -> Path:
+    """The Python of the environment of that name, built under `root` where it is not there yet."""
+    folder = root / re.sub(r"\W+", "-", name.lower())
+    python = _python(folder)
+    return python if python.exists() else build(folder, PACKAGES[name])
+
 
 def installed(python: Path) -> set[str]:
     """Names of the packages of an environment, in lower case."""
@@ -26,7 +38,7 @@ def installed(python: Path) -> set[str]:
 def build(folder: Path, packages: tuple[str, ...]) -> Path:
     """Install packages into a new environment; returns its Python."""
     venv.create(folder, symlinks=True)
-    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    python = _python(folder)
     lock = REPOSITORY / "requirements.lock"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet", "--disable-pip-version-check"]
     command = [*pip, "install", "--no-compile", "-c", str(lock), *packages]
@@ -34,3 +46,7 @@ def build(folder: Path, packages: tuple[str, ...]) -> Path:
     if done.returncode:
         raise RuntimeError(f"{packages}: {done.stderr[-2000:]}")
     return python
+
+
+def _python(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")

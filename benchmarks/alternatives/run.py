@@ -11,7 +11,6 @@ requirements.lock; after that nothing uses the network. Table and figures are wr
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,7 @@ from sahelclf.training.compose import compose_config
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(1, str(HERE.parent))
-from measured import peak_of  # noqa: E402 - a script one folder up
+from measured import peak_of, processor  # noqa: E402 - a script one folder up
 
 LOCK = HERE.parents[1] / "requirements.lock"
 OURS = ("tfidf", "embedding", "transformer")
@@ -132,9 +131,8 @@ def machine(threads):
     """Processor, cores, threads given, and how busy it was before the start."""
     path = Path("/proc/cpuinfo")
     about = path.read_text() if path.exists() else ""
-    model = next((line.split(":")[1].strip() for line in about.splitlines() if line.startswith("model name")), platform.machine())
     units = "with" if "avx512_bf16" in about or "amx_bf16" in about else "without"
-    return f"{model}, {os.cpu_count()} cores, {units} bfloat16 units, {threads} threads; load at the start {os.getloadavg()[0]:.1f}"
+    return f"{processor()}, {os.cpu_count()} cores, {units} bfloat16 units, {threads} threads; load at the start {os.getloadavg()[0]:.1f}"
 
 
 def as_job(found, rows, threads):
