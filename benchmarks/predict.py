@@ -108,17 +108,18 @@ def cold_start(bundle, text):
 
 def fast_costs(bundle, texts, gold=None):
     """Decisions of topics and stances that eight bits change, and topic macro-F1 where there are labels, (n, topics) of 0 and 1."""
+    from sahelclf.export.transformer_forms import decisions, decisions_flipped
     from sahelclf.labelling.labeller import Labeller
 
     if "model.int8.onnx" not in json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["files"]:
         return print(f"{bundle}: no eight-bit graph, so no --fast")
     if not texts:
         return print(f"{bundle}: trained on every development passage; --prepare says how to train one that is not")
-    plain, fast = Labeller.load(bundle).runtime, Labeller.load(bundle, fast=True).runtime
-    (p, stance), (q, other) = plain.probabilities(texts), fast.probabilities(texts)
-    holds, still = p >= plain.thresholds, q >= plain.thresholds
-    changed = (stance.argmax(axis=2) != other.argmax(axis=2))[holds]
-    print(f"--fast on {len(texts)} passages: topics flipped {(holds != still).mean():.2%}, stances flipped {changed.mean() if len(changed) else 0:.2%} (of {len(changed)})")
+    fast = Labeller.load(bundle, fast=True).runtime
+    full, mixed = fast.encoder.outputs(texts), fast.logits(texts)
+    flipped = decisions_flipped(fast, full, mixed)
+    (holds, _), (still, _) = decisions(fast, full), decisions(fast, mixed)
+    print(f"--fast on {len(texts)} passages: topics flipped {flipped['topics_flipped']:.2%}, stances flipped {flipped['stances_flipped']:.2%} (of {holds.sum()})")
     if gold is not None:
         from sklearn.metrics import f1_score
 
