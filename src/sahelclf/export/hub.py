@@ -18,7 +18,7 @@ from sahelclf.export.card import card, title
 from sahelclf.export.golden import check_same
 from sahelclf.export.sklearn_form import SKOPS_FILE, write_skops
 from sahelclf.export.transformer_forms import check_pipeline, check_transformers
-from sahelclf.models.encoder import PACKAGE_SHA256
+from sahelclf.models.encoder import PACKAGE_SHA256, quiet_transformers
 from sahelclf.models.registry import read_labeller
 
 LIBRARY = {"transformer": "transformers", "linear": "sklearn"}
@@ -57,7 +57,7 @@ def write_hub(bundle: Path, manifest: dict[str, Any], target: Path) -> None:
             write_skops(bundle, manifest, folder)
             _write_sklearn_config(folder, manifest)
         if manifest["kind"] == "transformer":
-            _quiet_transformers()
+            quiet_transformers()
             check_transformers(folder, manifest)
             check_pipeline(folder, manifest)
         said = read_labeller(manifest["kind"], folder).logits([g["text"] for g in manifest["golden"]])
@@ -67,14 +67,6 @@ def write_hub(bundle: Path, manifest: dict[str, Any], target: Path) -> None:
         (folder / "README.md").write_text(hub_card(manifest), encoding="utf-8")
         lines = [f"{pattern} filter=lfs diff=lfs merge=lfs -text" for pattern in LARGE]
         (folder / ".gitattributes").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _quiet_transformers() -> None:
-    """No bars, and no warning of the golden text that is longer than a window: it is left out on purpose."""
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
 
 
 def hub_card(manifest: dict[str, Any]) -> str:

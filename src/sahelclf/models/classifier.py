@@ -7,7 +7,7 @@ import numpy as np
 
 from sahelclf.config import TransformerConfig
 from sahelclf.errors import RequestError, SahelclfError
-from sahelclf.models.encoder import EncoderFiles
+from sahelclf.models.encoder import EncoderFiles, quiet_transformers
 from sahelclf.models.onnx_graph import input_names
 
 MEAN_OVER_RESIDUAL = 4.0
@@ -21,12 +21,11 @@ def build_classifier(files: EncoderFiles, names: Sequence[str], config: Transfor
     quicker than the fused kernel's.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForSequenceClassification, logging
+    from transformers import AutoConfig, AutoModelForSequenceClassification
 
     from sahelclf.models.first_token import last_layer_for_first_token
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    quiet_transformers()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     kept = {"local_files_only": True}
     by_index = dict(enumerate(names))

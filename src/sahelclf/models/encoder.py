@@ -63,6 +63,14 @@ def load_tokenizer(files: EncoderFiles) -> Any:
     return tokenizer.backend_tokenizer
 
 
+def quiet_transformers() -> None:
+    """No bars, and no warnings of what is meant: new heads, a golden text longer than a window."""
+    from transformers import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
 def check_window(files: EncoderFiles, window: int, overlap: int) -> None:
     """Refuse a window that the encoder's positions do not reach, or an overlap that leaves no way forward."""
     if window > files.max_tokens:

@@ -78,10 +78,10 @@ def input_names(net: Any) -> tuple[str, ...]:
 def _quiet(load: Any, folder: Path) -> Any:
     """Load for export: float32, plain attention, no progress bars."""
     import torch
-    from transformers import logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    from sahelclf.models.encoder import quiet_transformers
+
+    quiet_transformers()
     return load(folder, local_files_only=True, use_safetensors=True, attn_implementation="eager", dtype=torch.float32).eval()
 
 
