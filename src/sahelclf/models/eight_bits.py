@@ -53,9 +53,7 @@ def folded(source: Path) -> Any:
     import onnx
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.log_severity_level = 3
+    options = _options(onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC)
     with tempfile.TemporaryDirectory() as scratch:
         whole, options.optimized_model_filepath = Path(scratch) / "whole.onnx", str(Path(scratch) / "folded.onnx")
         onnx.save(onnx.load(source), whole)
@@ -80,9 +78,7 @@ def largest_activations(graph: Any, batches: Iterable[Batch]) -> dict[str, np.nd
     wanted = list(dict.fromkeys(n.input[0] for n in products(graph)))
     watched = onnx.ModelProto.FromString(graph.SerializeToString())
     watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in wanted)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
+    options = _options(onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
     largest: dict[str, np.ndarray] = {}
     for batch in batches:
@@ -96,7 +92,7 @@ def even_out(graph: Any, largest: Mapping[str, np.ndarray]) -> None:
     """Divide what a layer norm gives by a scale a channel, and multiply the weights that read it by the same."""
     import onnx
 
-    made_by = {output: node for node in graph.graph.node for output in node.output}
+    made_by = _makers(graph)
     readers: dict[str, list[Any]] = {}
     for node in products(graph):
         given = made_by.get(node.input[0])
@@ -121,11 +117,11 @@ def set_aside(graph: Any, largest: Mapping[str, np.ndarray]) -> None:
     """Split feed-forward parts: the channels that are largest after activation go through a copy that stays in float32."""
     import onnx
 
-    weights = _Weights(graph)
+    weights, made_by = _Weights(graph), _makers(graph)
     added: dict[str, list[Any]] = {}
     for down in products(graph):
         width = len(weights[down.input[1]])
-        between = _feed_forward(graph, down, weights)
+        between = _feed_forward(graph, made_by, down, weights)
         if not between or width < 4 * SET_ASIDE:
             continue
         aside = np.zeros(width, dtype=bool)
@@ -151,9 +147,8 @@ def set_aside(graph: Any, largest: Mapping[str, np.ndarray]) -> None:
     del graph.graph.value_info[:]
 
 
-def _feed_forward(graph: Any, down: Any, weights: "_Weights") -> list[Any]:
+def _feed_forward(graph: Any, made_by: Mapping[str, Any], down: Any, weights: "_Weights") -> list[Any]:
     """The product that widens, and what is done channel by channel until `down` reads it; empty where it is otherwise."""
-    made_by = {output: node for node in graph.graph.node for output in node.output}
     found: dict[str, Any] = {}
     ups: dict[str, Any] = {}
     open_ends = [down.input[0]]
@@ -172,6 +167,19 @@ def _feed_forward(graph: Any, down: Any, weights: "_Weights") -> list[Any]:
         return []
     inside = {*found, *ups}
     return [node for node in graph.graph.node if node.name in inside]
+
+
+def _options(level: Any) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level, options.log_severity_level = level, 3
+    return options
+
+
+def _makers(graph: Any) -> dict[str, Any]:
+    """The node that makes each tensor."""
+    return {output: node for node in graph.graph.node for output in node.output}
 
 
 def _insert_after(graph: Any, added: Mapping[str, list[Any]]) -> None:
