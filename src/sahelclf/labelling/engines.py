@@ -20,7 +20,6 @@ from sahelclf.labelling.inputs import Source
 from sahelclf.labelling.labeller import Labeller
 from sahelclf.models.onnx_reader import cores
 
-ENGINES = ("local", "ray")
 FEW_CHUNKS = 4  # as many are labelled here sooner than other processes are ready
 AHEAD = 2  # chunks waiting for each worker
 
