@@ -14,10 +14,11 @@ EVERY = 10  # steps whose mean is one point of a curve
 
 @contextmanager
 def followed(run_id: str) -> Iterator[OnStep]:
-    """Give training somebody to tell."""
+    """Give training somebody to tell. A run that goes on gets no second point for a step that an earlier process told it of."""
     form = "{desc} {percentage:3.0f}% [{elapsed}<{remaining}]"
     bar: tqdm[Any] = tqdm(total=1.0, disable=not sys.stderr.isatty(), leave=False, file=sys.stderr, bar_format=form)
     recent: list[float] = []
+    told: dict[str, int] = {}
 
     def on_step(step: Step) -> None:
         loss = step.numbers.get("loss")
@@ -32,11 +33,13 @@ def followed(run_id: str) -> Iterator[OnStep]:
             return
         recent.append(loss)
         if (step.done % EVERY == 0 or step.done == step.steps) and not step.name.startswith("cv-"):
-            from sahelclf.tracking.runs import log_points
+            from sahelclf.tracking.runs import last_point, log_points
 
-            rate = step.numbers["learning_rate"]
-            points = [(f"loss/{step.name}", sum(recent) / len(recent), step.done), (f"learning_rate/{step.name}", rate, step.done)]
-            log_points(run_id, points)
+            curve, rate = f"loss/{step.name}", step.numbers["learning_rate"]
+            if curve not in told:
+                told[curve] = last_point(run_id, curve)
+            if step.done > told[curve]:
+                log_points(run_id, [(curve, sum(recent) / len(recent), step.done), (f"learning_rate/{step.name}", rate, step.done)])
             recent.clear()
 
     with bar:

@@ -135,6 +135,12 @@ def log_points(run_id: str, points: Sequence[tuple[str, float, int]]) -> None:
 
 
 @_in_store
+def last_point(run_id: str, name: str) -> int:
+    """The step that a curve has come to, 0 before its first point."""
+    return max((point.step for point in mlflow().MlflowClient().get_metric_history(run_id, name)), default=0)
+
+
+@_in_store
 def log_bundle(run_id: str, folder: Path, metrics: dict[str, float]) -> str:
     """Log a bundle as the run's model, so that `runs:/<run id>/labeller` and `models:/<id>` load it; returns its id."""
     module = mlflow()
