@@ -1,6 +1,7 @@
 """Fine-tuning on a tiny random encoder: what is learnt, kept, resumed, refused, and written."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -306,6 +307,31 @@ def test_what_cannot_be_done_is_refused(encoder, monkeypatch, changes, message):
 def test_mean_pooling_is_refused_where_there_is_no_place_for_it(tmp_path):
     with pytest.raises(RequestError, match=r"model.pooling=mean: .*roberta.*model.pooling=first"):
         fitted(settings(write_encoder(tmp_path, "roberta"), pooling="mean"))
+
+
+def test_a_labeller_can_be_the_encoder_of_another_with_other_heads(encoder, tmp_path):
+    first = fitted(settings(encoder, epochs=1))
+    first.save(tmp_path / "first")
+    data = some_data()
+    three = TaskData(HeadLayout(("a", "b", "c")), data.ids, data.groups, data.texts, np.hstack([data.y, data.y[:, :1]]), np.ones((len(data), 3), dtype=bool))
+    second = fitted(settings(tmp_path / "first", frozen_layers=2, epochs=1), data=three)
+    assert second.logits(TEXTS[:2]).shape == (2, 3)
+    now, before = (dict(m.net.named_parameters()) for m in (second, first))
+    kept = [n for n in now if n.startswith(("bert.embeddings.", "bert.encoder.layer.0.", "bert.encoder.layer.1."))]
+    assert len(kept) > 20
+    assert all(np.array_equal(now[n].detach(), before[n].detach()) for n in kept)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [({"vocab_size": 150}, "word_embeddings.weight is (160, 32) in its weights, expected (150, 32)"), ({"num_hidden_layers": 4}, "hold no bert.encoder.layer.3.")],
+)
+def test_weights_that_do_not_fit_their_configuration_are_refused(encoder, tmp_path, changed, message):
+    folder = shutil.copytree(encoder, tmp_path / "other")
+    about = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(about | changed))
+    with pytest.raises(RequestError, match=re.escape(message)):
+        fitted(settings(folder))
 
 
 def test_pickled_weights_are_refused_with_the_way_out(encoder, tmp_path):

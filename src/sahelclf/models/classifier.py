@@ -1,6 +1,6 @@
 """The network that is fine-tuned: Transformers' own classifier of an encoder, with a head that begins where a linear one ends."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,10 +36,11 @@ def build_classifier(files: EncoderFiles, names: Sequence[str], config: Transfor
     pooling = _pooling(config.pooling, settings, files.name)
     if pooling == "mean" and hasattr(settings, "classifier_pooling"):
         settings.classifier_pooling = "mean"
-    net = AutoModelForSequenceClassification.from_pretrained(
-        files.folder, config=settings, use_safetensors=True, dtype=torch.float32,
+    net, loaded = AutoModelForSequenceClassification.from_pretrained(
+        files.folder, config=settings, use_safetensors=True, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True,
         attn_implementation="eager" if device == "cpu" else "sdpa", **kept,
     )
+    _refuse_other_weights(net, loaded, files.name)
     net.own_layer = pooling == "mean" and settings.model_type == "bert"
     if net.own_layer:
         _last_layer_takes_the_mean(net)
@@ -50,6 +51,17 @@ def build_classifier(files: EncoderFiles, names: Sequence[str], config: Transfor
                 module.p = config.dropout
     net.inputs = input_names(net)
     return net.to(device)
+
+
+def _refuse_other_weights(net: Any, loaded: Mapping[str, Any], name: str) -> None:
+    """An encoder that was fine-tuned before may bring a head of another size, which is left; the rest must be there and fit."""
+    body = {n for n, _ in net.named_parameters()} - _after_layers(net)
+    for part, there, expected in loaded["mismatched_keys"]:
+        if part in body:
+            raise RequestError(f"model.encoder={name}: {part} is {tuple(there)} in its weights, expected {tuple(expected)} by its config.json")
+    lacking = sorted(body & set(loaded["missing_keys"]))
+    if lacking:
+        raise RequestError(f"model.encoder={name}: its weights hold no {lacking[0]} ({len(lacking)} parts are lacking), which its config.json asks for")
 
 
 def _pooling(asked: str, settings: Any, name: str) -> str:
@@ -101,10 +113,14 @@ def freeze_lower_layers(net: Any, n_layers: int) -> None:
 def head_names(net: Any) -> set[str]:
     """Parameters that the encoder's authors did not train: what stands after the layers, and a last layer of ours."""
     layers, prefix = _layers(net)
-    names = [name for name, _ in net.named_parameters()]
+    return _after_layers(net) | {n for n, _ in net.named_parameters() if net.own_layer and n.startswith(f"{prefix}.{len(layers) - 1}.")}
+
+
+def _after_layers(net: Any) -> set[str]:
+    """Parameters that stand after the last layer."""
+    prefix, names = _layers(net)[1], [name for name, _ in net.named_parameters()]
     last = max(i for i, name in enumerate(names) if name.startswith(f"{prefix}."))
-    ours = {name for name in names if net.own_layer and name.startswith(f"{prefix}.{len(layers) - 1}.")}
-    return ours | set(names[last + 1 :])
+    return set(names[last + 1 :])
 
 
 def _layers(net: Any) -> tuple[Any, str]:
