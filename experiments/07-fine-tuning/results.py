@@ -22,7 +22,7 @@ from sahelclf.training.seeds import derive_seed
 HERE = Path(__file__).parent
 FOLDS = 5
 MODELS = ("tfidf", "embedding", "transformer")
-BOTH = "transformer and tfidf, averaged"
+BLEND = "blend"
 
 
 def held_out(name, seed, shape):
@@ -38,14 +38,15 @@ def held_out(name, seed, shape):
 
 
 def all_predictions(corpus, development, data, targets, names):
-    """By model and seed: predictions of passages and of documents."""
-    found = {name: {} for name in (*MODELS, BOTH)}
+    """By model and seed: predictions of passages and of documents. The blend is what `model=blend` would be: the same fits, added."""
+    found = {name: {} for name in (*MODELS, BLEND)}
+    weight = compose_config(["model=blend"]).model.tfidf_weight
     for seed in range(10):
         folds = dict(zip(development, make_folds(corpus, development, FOLDS, derive_seed(seed, "folds")), strict=True))
         fold = np.array([folds[d] for d in data.groups])
         logits = {name: z for name in MODELS if (z := held_out(name, seed, data.y.shape)) is not None}
         if {"transformer", "tfidf"} <= set(logits):
-            logits[BOTH] = np.mean([logits[n] / logits[n].std(axis=0) for n in ("transformer", "tfidf")], axis=0)
+            logits[BLEND] = logits["transformer"] + weight * logits["tfidf"]
         for name, z in logits.items():
             found[name][seed] = cross_fitted(z, fold, data, targets, names)
     return {name: by_seed for name, by_seed in found.items() if by_seed}

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from conftest import tfidf_config, write_corpus, write_lines
+from encoders import write_encoder
 from sahelclf.config import train_config
 from sahelclf.corpus.read import read_corpus
 from sahelclf.corpus.splits import read_split
 from sahelclf.errors import CorpusError, RequestError
-from sahelclf.training.run import run, text_sha256
+from sahelclf.training.compose import compose_config
+from sahelclf.training.run import check, run, text_sha256
 from sahelclf.training.seeds import derive_seed
 
 
@@ -121,3 +123,16 @@ def test_documents_without_labels_of_their_own_are_left_out_not_taken_for_empty(
     none = run(tfidf_config(corpus=str(root)))
     assert none.documents is None
     assert np.array_equal(none.fitted.decision.document_thresholds, none.fitted.decision.thresholds)
+
+
+def test_an_encoder_that_has_learnt_from_this_corpus_is_refused(harbour, tmp_path):
+    encoder = write_encoder(tmp_path / "bundle" / "encoder", layers=2)
+    overrides = ["model=blend", f"model.transformer.encoder={encoder}", "model.transformer.window=64", "model.transformer.overlap=16"]
+    known = [text_sha256(p.text)[:20] for p in read_corpus(harbour).passages[:7]]
+    for manifest in (encoder / "manifest.json", encoder.parent / "manifest.json"):
+        manifest.write_text(json.dumps({"training_texts": known}))
+        with pytest.raises(RequestError, match="was fine-tuned on 7 of this corpus's 120 passages"):
+            check(compose_config([*overrides, f"corpus={harbour}"]))
+        manifest.unlink()
+    (encoder / "manifest.json").write_text(json.dumps({"training_texts": ["0" * 20]}))
+    check(compose_config([*overrides, f"corpus={harbour}"]))

@@ -1,13 +1,14 @@
 """run(cfg, on_step) -> Result: cross-fit decisions on the development data, then fit the labeller on all of it."""
 
 import hashlib
+import json
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sahelclf.config import TrainConfig
+from sahelclf.config import BlendConfig, EmbeddingConfig, ModelConfig, TrainConfig, TransformerConfig
 from sahelclf.corpus.agreement import annotated_pairs, pairwise_f1
 from sahelclf.corpus.read import Corpus, read_annotations, read_corpus
 from sahelclf.corpus.splits import make_folds, read_split
@@ -110,7 +111,27 @@ def check(config: TrainConfig) -> Checked:
     for n_folds in {config.crossfit, config.cv or config.crossfit}:
         make_folds(corpus, development, n_folds, config.seed)
     build_model(config.model, corpus.codebook, corpus.root)
+    _refuse_an_encoder_that_knows(corpus, config.model)
     return corpus, split, development
+
+
+def _refuse_an_encoder_that_knows(corpus: Corpus, config: ModelConfig) -> None:
+    """A labeller can be the encoder of another, but not where it has learnt labels that this training holds out."""
+    reads = config.transformer if isinstance(config, BlendConfig) else config
+    if not isinstance(reads, TransformerConfig | EmbeddingConfig) or reads.encoder is None:
+        return
+    for folder in (Path(reads.encoder), Path(reads.encoder).parent):  # a blend's encoder lies in its bundle
+        path = folder / "manifest.json"
+        try:
+            known = set(json.loads(path.read_text(encoding="utf-8"))["training_texts"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # no bundle
+        seen = sum(text_sha256(p.text)[:20] in known for p in corpus.passages)
+        if seen:
+            raise RequestError(
+                f"model.encoder={reads.encoder}: it was fine-tuned on {seen:,} of this corpus's {len(corpus.passages):,} passages, so that held-out "
+                "scores and thresholds would come from an encoder that knows their labels; expected one that has not learnt from this corpus"
+            )
 
 
 def agreement_scores(corpus: Corpus, document_ids: set[str]) -> dict[str, dict[str, float]]:
