@@ -1,21 +1,42 @@
-"""Put the tables of `benchmark` into docs/benchmarks.md.
+"""Put the tables of `benchmark` into docs/benchmarks.md: one line a set, then all rows.
 
 python -m sahelclf benchmark root=CLONES part=test out=experiments/08-public-sets
 python -m sahelclf benchmark root=CLONES part=test out=experiments/08-public-sets benchmark=stance
 python experiments/08-public-sets/page.py
 """
 
+import json
 from pathlib import Path
+
+from tabulate import tabulate
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
+MODELS = ("keywords", "tfidf", "embedding", "transformer", "blend")
+
+
+def summary(suites):
+    """Published metric on the published rows: every model, and the best of what others report."""
+    lines = []
+    for suite in suites:
+        rows = [r for r in json.loads((HERE / f"{suite}-test.json").read_text(encoding="utf-8"))["rows"] if r["rows"] == "all"]
+        for name in dict.fromkeys(r["set"] for r in rows):
+            first = next(r for r in rows if r["set"] == name and r["published"])
+            own = {r["system"]: r for r in rows if r["set"] == name and r["published"]}
+            best = max(first["others"], key=lambda o: o["value"], default=None)
+            values = [f"{100 * own[m]['value']:.1f}" if m in own else "" for m in MODELS]
+            lines.append([f"{name} ({first['n_rows']:,})", first["metric"], *values, f"{best['value']:.1f} {best['system']}" if best else ""])
+    headers = ["set (test rows)", "published metric", *MODELS, "best of others"]
+    return tabulate(lines, headers=headers, tablefmt="github", disable_numparse=True)
 
 
 def main():
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    tables = [(HERE / f"{suite}-test.md").read_text(encoding="utf-8") for suite in ("conflict", "stance")]
-    PAGE.write_text(f"{before}{BEGIN}\n" + "\n".join(tables) + f"{END}{rest.partition(END)[2]}", encoding="utf-8")
+    suites = ("conflict", "stance")
+    tables = "\n".join((HERE / f"{suite}-test.md").read_text(encoding="utf-8") for suite in suites)
+    found = f"{summary(suites)}\n\n<details><summary>All rows: both metrics, unseen rows, intervals, seeds averaged</summary>\n\n{tables}\n</details>\n"
+    PAGE.write_text(f"{before}{BEGIN}\n{found}{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":
