@@ -76,13 +76,18 @@ def softmax_loss(logits, y, weight, **_):
 class WordsDropped(finetune.FineTuning):
     """Every step masks other tokens."""
 
+    def run(self, watch):
+        """Train, with numbers of its own for what is masked."""
+        self.rng = np.random.default_rng(self.seed)
+        super().run(watch)
+
     def _step(self, step, rows):
-        rng, plain = np.random.default_rng([self.seed, step]), finetune.padded
+        plain = finetune.padded
 
         def dropped(*windows, **options):
             out = plain(*windows, **options)
             tokens = out["input_ids"]
-            gone = (rng.random(tokens.shape) < DROPPED) & (tokens != self.pad) & ~np.isin(tokens, SPECIAL)
+            gone = (self.rng.random(tokens.shape) < DROPPED) & (tokens != self.pad) & ~np.isin(tokens, SPECIAL)
             return {**out, "input_ids": np.where(gone, MASK, tokens)}
 
         with patch.object(finetune, "padded", dropped):
