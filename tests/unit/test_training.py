@@ -136,3 +136,9 @@ def test_an_encoder_that_has_learnt_from_this_corpus_is_refused(harbour, tmp_pat
         manifest.unlink()
     (encoder / "manifest.json").write_text(json.dumps({"training_texts": ["0" * 20]}))
     check(compose_config([*overrides, f"corpus={harbour}"]))
+
+
+def test_folds_within_folds_are_checked_before_anything_is_fitted(tmp_path):
+    root = write_corpus(tmp_path / "corpus", 6)
+    with pytest.raises((RequestError, CorpusError), match="independent documents"):
+        check(tfidf_config(corpus=str(root), crossfit=5, cv=5))

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from sahelclf.config import TransformerConfig
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.models import finetune
 from sahelclf.models.base import Watch
+from sahelclf.models.classifier import build_classifier, head_names
 from sahelclf.models.encoder import find_encoder, load_tokenizer
 from sahelclf.models.finetune import length_buckets, schedule
 from sahelclf.models.linear import Tfidf
@@ -234,6 +236,9 @@ def test_a_target_that_leaves_no_room_for_the_text_is_refused(encoder):
     y = np.array([[0], [1]], dtype=np.int8)
     ids = ("1", "2")
     data = TaskData(HeadLayout(("named",)), ids, ids, ("the boat", "mud"), y, np.ones(y.shape, dtype=bool), ("the plan", "the harbour works and the market square"))
+    longer = replace(data, targets=("the plan", "the quay " * 60))  # longer than a window, too
+    with pytest.raises(RequestError, match="takes 123 tokens"):
+        Transformer(settings(encoder, window=16, overlap=6)).fit(longer, seed=0)
     # [CLS] [SEP], seven words, [SEP]: 10 tokens, and 6 are shared
     with pytest.raises(RequestError, match=r"target 'the harbour works.*takes 10 tokens.*model\.window=16.*model\.overlap=6"):
         Transformer(settings(encoder, window=16, overlap=6)).fit(data, seed=0)
@@ -278,6 +283,46 @@ def test_the_rate_rises_and_falls_in_lines():
 def test_a_diverging_loss_ends_with_advice(encoder):
     with pytest.raises(SahelclfError, match=r"the loss diverged at step .*lower model.learning_rate"):
         fitted(settings(encoder, learning_rate=1.0, head_learning_rate=1.0, epochs=50))
+
+
+def test_short_texts_among_long_ones_are_no_divergence(encoder):
+    """A long text's windows weigh a part of a short one's, and come in other batches."""
+    texts = tuple("the boat landed a catch of cod at the quay " * (1 if i % 5 == 0 else 30) for i in range(40))
+    ids = tuple(map(str, range(40)))
+    y = np.array([[i % 2, 1 - i % 2] for i in range(40)], dtype=np.int8)
+    model = fitted(settings(encoder, learning_rate=1e-5, head_learning_rate=1e-5, epochs=2), data=TaskData(LAYOUT, ids, ids, texts, y, np.ones(y.shape, dtype=bool)))
+    assert model.read["longer_than_window"] == 32
+
+
+def test_a_window_at_the_encoders_limit_is_padded_to_no_more(tmp_path):
+    limited = write_encoder(tmp_path, positions=60)
+    texts = tuple(t + " the boat and the quay" * 20 for t in TEXTS)
+    data = replace(some_data(), texts=texts)
+    assert fitted(settings(limited, window=60, epochs=1), data=data).logits(texts[:3]).shape == (3, 2)
+
+
+def test_the_first_token_is_read_where_it_is_asked_for(tmp_path):
+    folder = write_encoder(tmp_path, "modernbert")
+    about = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(about | {"classifier_pooling": "mean"}))
+    for pooling, said in (("first", "cls"), ("auto", "mean")):
+        assert build_classifier(find_encoder(str(folder)), ["a"], settings(folder, pooling=pooling)).config.classifier_pooling == said
+
+
+def test_what_an_encoder_has_after_its_layers_was_trained_with_them(tmp_path):
+    net = build_classifier(find_encoder(str(write_encoder(tmp_path / "m", "modernbert"))), ["a"], settings(tmp_path / "m"))
+    assert "model.final_norm.weight" not in head_names(net)
+    assert {"head.dense.weight", "classifier.weight"} <= head_names(net)
+
+
+def test_a_changed_tokenizer_is_another_encoder(tmp_path):
+    folder = write_encoder(tmp_path)
+    before = find_encoder(str(folder))
+    path = folder / "tokenizer.json"
+    path.write_text(path.read_text().replace("herring", "sardine"))
+    after = find_encoder(str(folder))
+    assert before.sha256 == after.sha256
+    assert before.content != after.content
 
 
 def test_running_out_of_memory_ends_with_advice(encoder, monkeypatch):

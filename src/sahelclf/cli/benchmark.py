@@ -166,7 +166,7 @@ def _write(out: Path, config: "BenchmarkConfig", rows: list[dict[str, Any]], fit
 
     earlier = _earlier(out / f"{_name(config)}.json", set(fitted))
     order = [*config.benchmark.sets]
-    rows = sorted([*earlier["rows"], *rows], key=lambda r: order.index(r["set"]))
+    rows = sorted([*earlier["rows"], *rows], key=lambda r: order.index(r["set"]) if r["set"] in order else len(order))
     about = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, {psutil.cpu_count(logical=False)} cores",

@@ -1,6 +1,8 @@
 """`train`: Hydra composes the configuration; one training, tracking and export are wired together here."""
 
+import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -145,23 +147,29 @@ def train(raw: dict[str, Any], check: Any, overrides: Sequence[str] = ()) -> Pat
         _refuse_other_settings(overrides)
         kept, settings = Kept.again(CHECKPOINTS / resume)
         config = check(settings["config"])
-    out = out_folder(config.out)
+    written = _written_before(config, resume)
+    out = Path(config.out) if written and config.out else out_folder(config.out)
     from sahelclf.tracking import runs
     from sahelclf.training.run import check as check_request
+    from sahelclf.training.run import encoder_content
     from sahelclf.training.run import run as train_run
 
     checked = check_request(config)  # before a run is opened, so that a refused request leaves none
-    if resume and checked[0].sha256 != settings["corpus_sha256"]:
-        raise RequestError(f"resume={resume}: the corpus {checked[0].root} has changed since that training began; start it anew")
+    learns_from = {"corpus_sha256": checked[0].sha256, "encoder": encoder_content(config.model)}
+    for name, content in learns_from.items():
+        if resume and settings.get(name, content) != content:
+            raise RequestError(f"resume={resume}: {name} is {str(content)[:16]}…, was {str(settings[name])[:16]}… when that training began; start it anew")
     with runs.open_run(_run_name(config), config.parent_run_id, {"sahelclf.kind": "train"}, resume) as run_id:
         if not resume and config.model.kind in TAKES_MINUTES:
-            kept = Kept.begin(CHECKPOINTS / run_id, {"config": config.model_dump(mode="json"), "corpus_sha256": checked[0].sha256})
-        with _advice(kept, run_id), followed(run_id) as on_step:
+            kept = Kept.begin(CHECKPOINTS / run_id, {"config": config.model_dump(mode="json")} | learns_from)
+        with _advice(kept, run_id, resume), followed(run_id) as on_step:
             trained = train_run(config, on_step, checked, kept)
-        target = out or Path("bundles") / f"{config.model.kind}-{run_id}"
+        target = out or _own_folder(config, run_id)
         from sahelclf.cli.record import training_record
         from sahelclf.export.bundle import write_bundle
 
+        if written:
+            shutil.rmtree(target)
         write_bundle(trained, target, run_id)
         record = training_record(trained, target)
         try:
@@ -181,11 +189,27 @@ def _refuse_other_settings(overrides: Sequence[str]) -> None:
         raise RequestError(f"train: resume= goes on with the run's own settings; found {', '.join(others)} beside it")
 
 
+def _own_folder(config: Any, run_id: str) -> Path:
+    return Path("bundles") / f"{config.model.kind}-{run_id}"
+
+
+def _written_before(config: Any, resume: str | None) -> bool:
+    """Whether this very run had written its bundle before it was cut short: then it is written again."""
+    if not resume:
+        return False
+    path = (Path(config.out) if config.out else _own_folder(config, resume)) / "manifest.json"
+    return path.is_file() and json.loads(path.read_text(encoding="utf-8"))["run_id"] == resume
+
+
 @contextmanager
-def _advice(kept: "Kept", run_id: str) -> Iterator[None]:
-    """Say how a training that was cut short goes on."""
+def _advice(kept: "Kept", run_id: str, resume: str | None) -> Iterator[None]:
+    """Say how a training that was cut short goes on; of a request that cannot be done nothing is kept."""
     try:
         yield
+    except RequestError:
+        if not resume:
+            kept.drop()
+        raise
     except BaseException:
         if kept.folder is not None:
             say(f"\nWhat was done is kept in {kept.folder}. To go on: python -m sahelclf train resume={run_id}")

@@ -73,12 +73,12 @@ def _platt(z: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def f1_threshold(p: np.ndarray, y: np.ndarray) -> float:
-    """Half of the best F1 that any threshold reaches; 0.5 where there is nothing to find.
+    """Half of the best F1 that any threshold reaches; 0.5 where there is nothing to find: labels or probabilities all alike.
 
     With true probabilities that is the threshold of the best expected F1 (Lipton, Elkan and Naryanaswamy 2014). It
     varies less from sample to sample than the threshold that happened to score best; experiments/02-decisions.
     """
-    return best_f1(p, y) / 2 if y.any() and not y.all() else 0.5
+    return best_f1(p, y) / 2 if y.any() and not y.all() and p.min() < p.max() else 0.5
 
 
 def best_f1(p: np.ndarray, y: np.ndarray) -> float:

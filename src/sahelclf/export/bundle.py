@@ -25,10 +25,11 @@ from sahelclf.export.load import FORMAT, sha256
 from sahelclf.export.pyfunc import write_pyfunc
 from sahelclf.export.transformer_forms import transformer_forms
 from sahelclf.export.versions import installed_versions
+from sahelclf.models.encoder import texts_learnt
 from sahelclf.models.onnx_graph import write_head_graph
 from sahelclf.models.registry import read_labeller
 from sahelclf.tasks.labeller import labeller_layout, passage_data, task_specs
-from sahelclf.training.run import Result
+from sahelclf.training.run import Result, encoder_of
 
 TOLERANCE = {"linear": 1e-6, "embedding": 1e-4, "transformer": 1e-4, "blend": 1e-4}
 DTYPE = {"linear": "float64", "embedding": "float32 vectors, float64 head", "transformer": "float32", "blend": "float32 transformer, float64 terms"}
@@ -123,7 +124,7 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
             "split": result.config.split,
             "parts": {k: len(v) for k, v in result.parts.items()},
         },
-        "training_texts": [h[:20] for h in result.texts_sha256],
+        "training_texts": sorted({h[:20] for h in result.texts_sha256} | texts_learnt(encoder_of(result.config.model))),
         "scores": {"passage": result.passages.report.as_dict()} | ({"document": result.documents.report.as_dict()} if result.documents else {}),
         "agreement": result.agreement,
         "cv": result.cv,

@@ -13,6 +13,7 @@ from sahelclf.models.plain import Reader, sigmoid, split_heads
 
 FLIPS_ALLOWED = 0.02
 SAMPLE = 200
+MOST_BYTES = 1_900_000_000  # protobuf ends at 2 GB
 SHOWN = 64  # texts of the sample that show how large each channel gets
 LOGITS_TOLERANCE = 1e-4
 
@@ -21,6 +22,12 @@ def transformer_forms(folder: Path, manifest: dict[str, Any], texts: Sequence[st
     """Check Transformers' own layout, write the eight-bit graph; returns what the manifest says of each form."""
     short = check_transformers(folder, manifest)
     plain, small = OnnxLabeller.load(folder), folder / SMALL_GRAPH
+    forms: dict[str, Any] = {
+        "model.safetensors": {"loads_with": "transformers, AutoModelForSequenceClassification", "golden_texts_within_one_window": short},
+        "model.onnx": {"loads_with": "onnxruntime; its weights are those of model.safetensors", "tolerance": LOGITS_TOLERANCE},
+    }
+    if (folder / "model.safetensors").stat().st_size > MOST_BYTES:
+        return forms | {"left_out": {small.name: f"weights of more than {MOST_BYTES / 1e9:.1f} GB, which a graph does not hold"}}
     sample = [*GOLDEN_TEXTS, *list(texts)[:: max(len(texts) // SAMPLE, 1)]]
     shown = plain.encoder.windows(sample[:SHOWN])
     write_int8_graph(folder / "model.onnx", small, (batch for _, batch in plain.encoder.batches(shown)))
@@ -28,10 +35,6 @@ def transformer_forms(folder: Path, manifest: dict[str, Any], texts: Sequence[st
     full, quick = (encoder.outputs(sample) for encoder in (fast.encoder, fast.quick) if encoder)
     again = fast.near_a_decision(quick)
     flipped = decisions_flipped(fast, full, np.where(again[:, None], full, quick)) | {"read_again": round(float(again.mean()), 5)}
-    forms: dict[str, Any] = {
-        "model.safetensors": {"loads_with": "transformers, AutoModelForSequenceClassification", "golden_texts_within_one_window": short},
-        "model.onnx": {"loads_with": "onnxruntime; its weights are those of model.safetensors", "tolerance": LOGITS_TOLERANCE},
-    }
     if max(flipped["topics_flipped"], flipped["stances_flipped"]) > FLIPS_ALLOWED:
         small.unlink()
         return forms | {"left_out": {"model.int8.onnx": flipped}}

@@ -67,7 +67,7 @@ class Labeller:
             return None
         form = self.manifest["forms"][self.graph]
         topics, stances = f"{form['topics_flipped']:.2%}", f"{form['stances_flipped']:.2%}"
-        return f"--fast: decides {topics} of topics and {stances} of stances otherwise than float32 ({form['texts']} texts)"
+        return f"--fast: decides {topics} of topics and {stances} of stances otherwise than float32 (on {form['texts']} texts, most of which it was trained on)"
 
     def predict(
         self, texts: Sequence[str], ids: Sequence[str] | None = None, languages: Sequence[str] | None = None

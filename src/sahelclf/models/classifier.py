@@ -34,8 +34,8 @@ def build_classifier(files: EncoderFiles, names: Sequence[str], config: Transfor
         problem_type="multi_label_classification", **kept,
     )
     pooling = _pooling(config.pooling, settings, files.name)
-    if pooling == "mean" and hasattr(settings, "classifier_pooling"):
-        settings.classifier_pooling = "mean"
+    if hasattr(settings, "classifier_pooling"):
+        settings.classifier_pooling = "mean" if pooling == "mean" else "cls"
     net, loaded = AutoModelForSequenceClassification.from_pretrained(
         files.folder, config=settings, use_safetensors=True, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True,
         attn_implementation="eager" if device == "cpu" else "sdpa", **kept,
@@ -55,7 +55,7 @@ def build_classifier(files: EncoderFiles, names: Sequence[str], config: Transfor
 
 def _refuse_other_weights(net: Any, loaded: Mapping[str, Any], name: str) -> None:
     """An encoder that was fine-tuned before may bring a head of another size, which is left; the rest must be there and fit."""
-    body = {n for n, _ in net.named_parameters()} - _after_layers(net)
+    body = {n for n, _ in net.named_parameters()} - _outside_encoder(net)
     for part, there, expected in loaded["mismatched_keys"]:
         if part in body:
             raise RequestError(f"model.encoder={name}: {part} is {tuple(there)} in its weights, expected {tuple(expected)} by its config.json")
@@ -113,14 +113,12 @@ def freeze_lower_layers(net: Any, n_layers: int) -> None:
 def head_names(net: Any) -> set[str]:
     """Parameters that the encoder's authors did not train: what stands after the layers, and a last layer of ours."""
     layers, prefix = _layers(net)
-    return _after_layers(net) | {n for n, _ in net.named_parameters() if net.own_layer and n.startswith(f"{prefix}.{len(layers) - 1}.")}
+    return _outside_encoder(net) | {n for n, _ in net.named_parameters() if net.own_layer and n.startswith(f"{prefix}.{len(layers) - 1}.")}
 
 
-def _after_layers(net: Any) -> set[str]:
-    """Parameters that stand after the last layer."""
-    prefix, names = _layers(net)[1], [name for name, _ in net.named_parameters()]
-    last = max(i for i, name in enumerate(names) if name.startswith(f"{prefix}."))
-    return set(names[last + 1 :])
+def _outside_encoder(net: Any) -> set[str]:
+    """Parameters of the head and of the pooler; what else an encoder has after its layers, as a last norm, was trained with them."""
+    return {n for n, _ in net.named_parameters() if not n.startswith(f"{net.base_model_prefix}.") or "pooler" in n}
 
 
 def _layers(net: Any) -> tuple[Any, str]:

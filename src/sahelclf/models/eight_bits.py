@@ -65,7 +65,7 @@ def products(graph: Any) -> list[Any]:
     """Products with weights in all numbered layers, but for those in a side branch, and of the last only BERT's keys and values."""
     weights = {i.name for i in graph.graph.initializer}
     layers = {n.name: int(found[1]) for n in graph.graph.node if (found := re.search(r"\.(\d+)/", n.name))}
-    last = max(layers.values())
+    last = max(layers.values(), default=0)
     of_layers = [n for n in graph.graph.node if n.op_type == "MatMul" and n.input[1] in weights and not n.name.endswith(SIDE)]
     return [n for n in of_layers if layers.get(n.name, last) != last or n.name.endswith(OF_ALL_TOKENS)]
 

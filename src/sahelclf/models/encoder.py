@@ -19,11 +19,13 @@ FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
 
 @dataclass(frozen=True)
 class EncoderFiles:
-    """A folder with config.json, tokenizer.json and weights in safetensors; `sha256` is of the weights."""
+    """A folder with config.json, tokenizer.json and weights in safetensors; `sha256` is of the weights, `content` of all three."""
 
     name: str
     folder: Path
     sha256: str
+    content: str
+    layers: int
     max_tokens: int
     pad: int
 
@@ -45,7 +47,21 @@ def find_encoder(name: str | None) -> EncoderFiles:
     if name is None and digest != PACKAGE_SHA256:
         raise RequestError(f"{weights[0]}: SHA-256 {digest[:16]}…, expected {PACKAGE_SHA256[:16]}…; reinstall: {INSTALL}")
     config = _config(folder)
-    return EncoderFiles(name or PACKAGE_NAME, folder, digest, _max_tokens(config), int(config.get("pad_token_id") or 0))
+    about = [folder / "config.json", *sorted(folder.glob("tokenizer*")), *sorted(folder.glob("vocab*"))]
+    content = hashlib.sha256("".join([digest, *(_sha256(p) for p in about)]).encode()).hexdigest()
+    layers = int(config.get("num_hidden_layers") or config.get("n_layers") or 0)
+    return EncoderFiles(name or PACKAGE_NAME, folder, digest, content, layers, _max_tokens(config), int(config.get("pad_token_id") or 0))
+
+
+def texts_learnt(name: str | None) -> set[str]:
+    """Hashes of the texts that an encoder was fine-tuned on, where it is a labeller of ours or a part of one."""
+    folders = (Path(name), Path(name).parent) if name else ()  # a blend's encoder lies in its bundle
+    for path in (folder / "manifest.json" for folder in folders):
+        try:
+            return set(json.loads(path.read_text(encoding="utf-8"))["training_texts"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # no bundle
+    return set()
 
 
 def load_tokenizer(files: EncoderFiles) -> Any:

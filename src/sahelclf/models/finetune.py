@@ -99,7 +99,7 @@ class FineTuning:
         share = schedule(step, self.total, self.config.warmup)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * share
-        windows = padded(**self.windows[rows.tolist()], pad=self.pad, multiple=MULTIPLE)
+        windows = padded(**self.windows[rows.tolist()], pad=self.pad, multiple=MULTIPLE, limit=self.config.window)
         batch = {k: torch.from_numpy(windows[k]).to(self.device) for k in self.model.inputs}
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
             logits = self.model(**batch).logits
@@ -110,14 +110,14 @@ class FineTuning:
         torch.nn.utils.clip_grad_norm_([p for _, p in self.trained], 1.0)
         self.optimizer.step()
         value = float(loss.detach())
-        self._refuse_divergence(value)
+        self._refuse_divergence(value * len(rows) / max(float(weight.sum()), 1e-9))
         return {"loss": value, "learning_rate": self.rates[0] * share}
 
     def _refuse_divergence(self, loss: float) -> None:
+        """`loss` is the mean over a batch's answers by their weights: the windows of long texts weigh little, and come together."""
         if len(self.first) < 10:
             self.first.append(loss)
-        knowing_nothing = math.log(2) * float(self.weight.sum(axis=1).mean())
-        if not math.isfinite(loss) or loss > DIVERGED * max(float(np.mean(self.first)), knowing_nothing):
+        if not math.isfinite(loss) or loss > DIVERGED * max(float(np.mean(self.first)), math.log(2)):
             raise SahelclfError(
                 f"the loss diverged at step {self.done + 1} of {self.total} (it is {loss:.3g}, after {np.mean(self.first[:10]):.3g} at first); "
                 f"lower model.learning_rate={self.config.learning_rate:g} (a third of it, say), or model.precision=float32"
@@ -132,6 +132,8 @@ class FineTuning:
         for n, p in self.trained:
             tensors |= {f"optimizer.{k}.{n}": v for k, v in self.optimizer.state[p].items()}
         tensors["random"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            tensors["random_cuda"] = torch.cuda.get_rng_state()
         with file_aside(path) as aside:
             save_file({k: v.contiguous() for k, v in tensors.items()}, aside, {"state": json.dumps({"done": self.done, "first": self.first})})
 
@@ -145,8 +147,10 @@ class FineTuning:
             with torch.no_grad():
                 for n, p in self.trained:
                     p.copy_(stored.get_tensor(f"model.{n}"))
-                    self.optimizer.state[p] = {k: stored.get_tensor(f"optimizer.{k}.{n}") for k in ("step", "exp_avg", "exp_avg_sq")}
+                    self.optimizer.state[p] = {k: stored.get_tensor(f"optimizer.{k}.{n}").to(p.device) for k in ("step", "exp_avg", "exp_avg_sq")}
             torch.set_rng_state(stored.get_tensor("random"))
+            if self.device.type == "cuda":
+                torch.cuda.set_rng_state(stored.get_tensor("random_cuda"))
         self.done, self.first = state["done"], state["first"]
 
 

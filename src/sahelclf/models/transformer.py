@@ -38,6 +38,8 @@ class Transformer:
         self.config = config
         self.files = find_encoder(config.encoder)
         check_window(self.files, config.window, config.overlap)
+        if 0 < self.files.layers < config.frozen_layers:
+            raise RequestError(f"model.frozen_layers={config.frozen_layers}: the encoder has {self.files.layers} layers")
         self.layout = HeadLayout(())
         self.net: Any = None
         self.read: dict[str, int] = {}
@@ -51,8 +53,8 @@ class Transformer:
         torch.set_num_threads(self.threads)
         _give_memory_back()
         self.tokenizer = load_tokenizer(self.files)
-        self.windows = Windows(self.tokenizer, self.config.window, self.config.overlap)
         self._refuse_long_targets(data.targets)
+        self.windows = Windows(self.tokenizer, self.config.window, self.config.overlap)
         cut = self.windows(data.texts, data.targets)
         self.read = _what_was_read(cut, len(data))
         with torch.random.fork_rng():
@@ -76,6 +78,8 @@ class Transformer:
     def _refuse_long_targets(self, targets: Sequence[str] | None) -> None:
         """A window must have room for the target, for what it shares with its neighbour, and for a token more."""
         window, overlap = self.config.window, self.config.overlap
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
         for target in dict.fromkeys(targets or ()):
             taken = len(self.tokenizer.encode("", target).ids)
             if taken + overlap >= window:

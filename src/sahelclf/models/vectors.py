@@ -29,9 +29,9 @@ class Vectors:
         self.files, self.window, self.overlap, self.threads = files, window, overlap, threads
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        self.graph = folder / f"encoder-{files.sha256[:16]}.onnx"
-        self.tokenizer = folder / f"encoder-{files.sha256[:16]}-tokenizer.json"
-        self.store = folder / f"vectors-{files.sha256[:16]}-{window}-{overlap}.sqlite"
+        self.graph = folder / f"encoder-{files.content[:16]}.onnx"
+        self.tokenizer = folder / f"encoder-{files.content[:16]}-tokenizer.json"
+        self.store = folder / f"vectors-{files.content[:16]}-{window}-{overlap}.sqlite"
         self.pad = 0
         self._encoder: OnnxEncoder | None = None
 

@@ -75,9 +75,12 @@ class Windows:
         return Cut(ids, types, np.array(owner, dtype=int), np.array(weight), unknown)
 
 
-def padded(ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]], pad: int, multiple: int = 1) -> dict[str, np.ndarray]:
-    """`input_ids`, `attention_mask` and `token_type_ids` of these windows, (n, longest) of int64, up to a multiple of tokens."""
-    shape = (len(ids), -(-max(map(len, ids)) // multiple) * multiple)
+def padded(
+    ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]], pad: int, multiple: int = 1, limit: int | None = None
+) -> dict[str, np.ndarray]:
+    """`input_ids`, `attention_mask` and `token_type_ids` of these windows, (n, longest) of int64, up to a multiple of tokens or the limit."""
+    longest = -(-max(map(len, ids)) // multiple) * multiple
+    shape = (len(ids), longest if limit is None else min(longest, limit))
     batch = {
         "input_ids": np.full(shape, pad, dtype=np.int64),
         "attention_mask": np.zeros(shape, dtype=np.int64),

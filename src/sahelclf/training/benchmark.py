@@ -27,6 +27,7 @@ from sahelclf.config import (
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.benchmark import Scored, decide_from, decide_held_out, metrics_of, score
 from sahelclf.models.base import Model, Watch
+from sahelclf.models.encoder import find_encoder
 from sahelclf.models.linear import Keywords
 from sahelclf.models.registry import build_learner, read_terms
 from sahelclf.paths import data_root
@@ -54,7 +55,8 @@ class Cell:
     def file(self, data_sha256: str) -> str:
         """Its file's name: the settings that change what is learnt, and the data, are in the hash."""
         plain = self.settings if isinstance(self.settings, dict) else self.settings.model_dump(mode="json", exclude={"threads"})
-        about = json.dumps([plain, data_sha256], sort_keys=True)
+        encoder = getattr(self.settings, "encoder", None)  # the packaged one's content is fixed
+        about = json.dumps([plain, data_sha256, *([find_encoder(encoder).content] if encoder else [])], sort_keys=True)
         return f"{self.model}-seed{self.seed}-{hashlib.sha256(about.encode()).hexdigest()[:10]}.npz"
 
 

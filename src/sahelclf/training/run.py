@@ -1,7 +1,6 @@
 """run(cfg, on_step) -> Result: cross-fit decisions on the development data, then fit the labeller on all of it."""
 
 import hashlib
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from sahelclf.errors import CorpusError, RequestError
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import Report, report
 from sahelclf.models.base import Model
+from sahelclf.models.encoder import find_encoder, texts_learnt
 from sahelclf.models.registry import build_model
 from sahelclf.paths import data_root
 from sahelclf.records import Split
@@ -108,8 +108,11 @@ def check(config: TrainConfig) -> Checked:
     development = [d.id for d in corpus.documents if d.id in wanted]
     if not any(p.topics for d in development for p in corpus.passages_of[d]):
         raise CorpusError(f"{corpus.root}: not one passage of the development data carries a topic; there is nothing to learn")
-    for n_folds in {config.crossfit, config.cv or config.crossfit}:
-        make_folds(corpus, development, n_folds, config.seed)
+    make_folds(corpus, development, config.crossfit, config.seed)
+    if config.cv:
+        fold = make_folds(corpus, development, config.cv, derive_seed(config.seed, "cv"))
+        for k in range(config.cv):
+            make_folds(corpus, [d for d, f in zip(development, fold, strict=True) if f != k], config.crossfit, config.seed)
     build_model(config.model, corpus.codebook, corpus.root)
     _refuse_an_encoder_that_knows(corpus, config.model)
     return corpus, split, development
@@ -117,21 +120,26 @@ def check(config: TrainConfig) -> Checked:
 
 def _refuse_an_encoder_that_knows(corpus: Corpus, config: ModelConfig) -> None:
     """A labeller can be the encoder of another, but not where it has learnt labels that this training holds out."""
+    name = encoder_of(config)
+    known = texts_learnt(name)
+    seen = sum(text_sha256(p.text)[:20] in known for p in corpus.passages) if known else 0
+    if seen:
+        raise RequestError(
+            f"model.encoder={name}: it was fine-tuned on {seen:,} of this corpus's {len(corpus.passages):,} passages, so that held-out "
+            "scores and thresholds would come from an encoder that knows their labels; expected one that has not learnt from this corpus"
+        )
+
+
+def encoder_of(config: ModelConfig) -> str | None:
+    """The encoder that a model's settings name; None for the packaged one, and for models without."""
     reads = config.transformer if isinstance(config, BlendConfig) else config
-    if not isinstance(reads, TransformerConfig | EmbeddingConfig) or reads.encoder is None:
-        return
-    for folder in (Path(reads.encoder), Path(reads.encoder).parent):  # a blend's encoder lies in its bundle
-        path = folder / "manifest.json"
-        try:
-            known = set(json.loads(path.read_text(encoding="utf-8"))["training_texts"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # no bundle
-        seen = sum(text_sha256(p.text)[:20] in known for p in corpus.passages)
-        if seen:
-            raise RequestError(
-                f"model.encoder={reads.encoder}: it was fine-tuned on {seen:,} of this corpus's {len(corpus.passages):,} passages, so that held-out "
-                "scores and thresholds would come from an encoder that knows their labels; expected one that has not learnt from this corpus"
-            )
+    return reads.encoder if isinstance(reads, TransformerConfig | EmbeddingConfig) else None
+
+
+def encoder_content(config: ModelConfig) -> str | None:
+    """The hash of the encoder's files, of a model that reads with one."""
+    reads = isinstance(config, BlendConfig | TransformerConfig | EmbeddingConfig)
+    return find_encoder(encoder_of(config)).content if reads else None
 
 
 def agreement_scores(corpus: Corpus, document_ids: set[str]) -> dict[str, dict[str, float]]:
