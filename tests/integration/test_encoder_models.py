@@ -168,6 +168,41 @@ def test_a_killed_training_goes_on_in_its_run_and_ends_with_the_same_figures(wor
     assert "nothing was kept of such a run" in missing.stderr
 
 
+def test_a_training_whose_bundle_was_written_but_not_tracked_goes_on(work, tmp_path):
+    for name in ("corpus", "encoder"):
+        shutil.copytree(work / name, tmp_path / name)
+    in_the_way = tmp_path / "mlartifacts"
+    in_the_way.write_text("a file where the artifacts' folder would be")
+    first = sahelclf("train", *TRANSFORMER, "corpus=corpus", "model.encoder=encoder", "out=bundle", cwd=tmp_path, env=os.environ | OFFLINE)
+    assert first.returncode == 1
+    assert "The bundle itself is whole: bundle" in first.stderr
+    (kept,) = (tmp_path / "checkpoints").iterdir()
+    in_the_way.unlink()
+    tokenizer = tmp_path / "encoder" / "tokenizer.json"
+    plain = tokenizer.read_text()
+    tokenizer.write_text(plain.replace("herring", "sardine"))
+    changed = sahelclf("train", f"resume={kept.name}", cwd=tmp_path)
+    assert changed.returncode == 2
+    assert "encoder is" in changed.stderr
+    tokenizer.write_text(plain)
+    done = sahelclf("train", f"resume={kept.name}", cwd=tmp_path, env=os.environ | OFFLINE)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "bundle"
+    assert json.loads((tmp_path / "bundle" / "manifest.json").read_text())["run_id"] == kept.name
+    assert not kept.exists()
+
+
+def test_a_request_that_fails_leaves_nothing_to_go_on_with(tmp_path, work):
+    shutil.copytree(work / "corpus", tmp_path / "corpus")
+    encoder = write_encoder(tmp_path / "encoder", "roberta")
+    for wrong, message in (("model.frozen_layers=9", "the encoder has 3 layers"), ("model.pooling=mean", "choose model.pooling=first")):
+        done = sahelclf("train", *TRANSFORMER, "corpus=corpus", f"model.encoder={encoder}", wrong, cwd=tmp_path, env=os.environ | OFFLINE)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert "To go on" not in done.stderr
+        assert not list((tmp_path / "checkpoints").glob("*"))
+
+
 def test_the_scikit_learn_form_is_refused_with_what_to_read_it_with(work, transformer):
     done = sahelclf("export", "transformer", "--to", "sklearn", cwd=work)
     assert done.returncode == 2
