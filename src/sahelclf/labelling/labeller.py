@@ -156,7 +156,9 @@ def _need_small_graph(folder: str | Path, manifest: dict[str, Any]) -> None:
     form = forms.get(SMALL_GRAPH)
     measured = isinstance(form, dict) and all(isinstance(form.get(k), int | float) for k in ("topics_flipped", "stances_flipped", "texts"))
     if SMALL_GRAPH not in manifest["files"] or not measured:
-        why = f": it changed too many decisions ({forms['left_out']})" if "left_out" in forms else ""
+        left = forms.get("left_out", {})
+        reason = left.get(SMALL_GRAPH) if isinstance(left, dict) else None
+        why = f": {reason}" if isinstance(reason, str) else f": it changed too many decisions ({reason})" if reason else ""
         raise RequestError(f"{folder}: this bundle has no {SMALL_GRAPH}{why}; leave --fast away")
 
 
