@@ -149,7 +149,7 @@ class FineTuning:
                     p.copy_(stored.get_tensor(f"model.{n}"))
                     self.optimizer.state[p] = {k: stored.get_tensor(f"optimizer.{k}.{n}").to(p.device) for k in ("step", "exp_avg", "exp_avg_sq")}
             torch.set_rng_state(stored.get_tensor("random"))
-            if self.device.type == "cuda":
+            if self.device.type == "cuda" and "random_cuda" in stored.keys():  # noqa: SIM118 - it is no mapping
                 torch.cuda.set_rng_state(stored.get_tensor("random_cuda"))
         self.done, self.first = state["done"], state["first"]
 
