@@ -335,25 +335,20 @@ def wait_until(condition, seconds: float = 60) -> None:
     pytest.fail("waited in vain")
 
 
-def killed_by(process, kill):
-    """Its outputs. Like a user, press again where nothing happens: an interrupt that Python meets in a destructor is lost."""
-    for _ in range(10):
-        process.send_signal(kill)
-        try:
-            return process.communicate(timeout=6)
-        except subprocess.TimeoutExpired:
-            continue
-    pytest.fail("pressed in vain")
+def heeding_interrupts() -> None:
+    """A shell's background job ignores SIGINT, and its children with it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_killed_training_leaves_nothing_half_written(tmp_path, harbour):
     command = [sys.executable, "-m", "sahelclf", "train", f"corpus={harbour}", "crossfit=20", "cv=20"]
     for kill, status in ((signal.SIGINT, "KILLED"), (signal.SIGTERM, "KILLED"), (signal.SIGKILL, "RUNNING")):
         before = len(list(tmp_path.glob("bundles/*")))
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heeding_interrupts)
         wait_until(lambda: "RUNNING" in statuses(tmp_path / "mlflow.db"))
         time.sleep(0.5)
-        out, err = killed_by(process, kill)
+        process.send_signal(kill)
+        out, err = process.communicate(timeout=60)
         assert process.returncode == (130 if kill != signal.SIGKILL else -signal.SIGKILL)
         assert out == b""
         assert b"Traceback" not in err
