@@ -151,17 +151,17 @@ def train(raw: dict[str, Any], check: Any, overrides: Sequence[str] = ()) -> Pat
     out = Path(config.out) if written and config.out else out_folder(config.out)
     from sahelclf.tracking import runs
     from sahelclf.training.run import check as check_request
-    from sahelclf.training.run import encoder_content
+    from sahelclf.training.run import learnt_from
     from sahelclf.training.run import run as train_run
 
     checked = check_request(config)  # before a run is opened, so that a refused request leaves none
-    learns_from = {"corpus_sha256": checked[0].sha256, "encoder": encoder_content(config.model)}
-    for name, content in learns_from.items():
+    inputs = learnt_from(config, checked[0]) if config.model.kind in TAKES_MINUTES else {}
+    for name, content in inputs.items():
         if resume and settings.get(name, content) != content:
-            raise RequestError(f"resume={resume}: {name} is {str(content)[:16]}…, was {str(settings[name])[:16]}… when that training began; start it anew")
+            raise RequestError(f"resume={resume}: {name} is {content[:16]}…, was {settings[name][:16]}… when that training began; start it anew")
     with runs.open_run(_run_name(config), config.parent_run_id, {"sahelclf.kind": "train"}, resume) as run_id:
-        if not resume and config.model.kind in TAKES_MINUTES:
-            kept = Kept.begin(CHECKPOINTS / run_id, {"config": config.model_dump(mode="json")} | learns_from)
+        if inputs and not resume:
+            kept = Kept.begin(CHECKPOINTS / run_id, {"config": config.model_dump(mode="json")} | inputs)
         with _advice(kept, run_id, resume), followed(run_id) as on_step:
             trained = train_run(config, on_step, checked, kept)
         target = out or _own_folder(config, run_id)

@@ -5,7 +5,7 @@ scores on these rows themselves are cross-fitted over five folds. A set without 
 likeliest label of the logits as they are: heads calibrated one by one on few rows rank less well (docs/benchmarks.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,14 +51,18 @@ def decide_from(spec: TaskSpec, metric: str, logits: np.ndarray, known: np.ndarr
 
 def decide_held_out(spec: TaskSpec, metric: str, logits: np.ndarray, data: TaskData) -> np.ndarray:
     """Decisions on development rows, each by what is fitted on the other four fifths of the groups."""
+    said = np.zeros(data.y.shape, dtype=bool)
+    for held, known in fifths(data):
+        said[held] = decide_from(spec, metric, logits[held], logits[known], data.y[known])
+    return said
+
+
+def fifths(data: TaskData) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows of each fifth of the groups, and the other rows; a fifth without a row is left out."""
     groups = np.unique(np.asarray(data.groups), return_inverse=True)[1]
     fold = np.random.default_rng(FOLD_SEED).integers(FOLDS, size=groups.max() + 1)[groups]
-    said = np.zeros(data.y.shape, dtype=bool)
-    for f in range(FOLDS):
-        held, known = np.flatnonzero(fold == f), np.flatnonzero(fold != f)
-        if len(held):
-            said[held] = decide_from(spec, metric, logits[held], logits[known], data.y[known])
-    return said
+    for f in np.unique(fold):
+        yield np.flatnonzero(fold == f), np.flatnonzero(fold != f)
 
 
 def score(spec: TaskSpec, metric: str, said: Sequence[np.ndarray], data: TaskData) -> Scored:

@@ -32,12 +32,13 @@ def transformer_forms(folder: Path, manifest: dict[str, Any], texts: Sequence[st
     shown = plain.encoder.windows(sample[:SHOWN])
     write_int8_graph(folder / "model.onnx", small, (batch for _, batch in plain.encoder.batches(shown)))
     fast = OnnxLabeller.load(folder, fast=True)
-    full, quick = (encoder.outputs(sample) for encoder in (fast.encoder, fast.quick) if encoder)
+    assert fast.quick is not None
+    full, quick = plain.encoder.outputs(sample), fast.quick.outputs(sample)
     again = fast.near_a_decision(quick)
     flipped = decisions_flipped(fast, full, np.where(again[:, None], full, quick)) | {"read_again": round(float(again.mean()), 5)}
     if max(flipped["topics_flipped"], flipped["stances_flipped"]) > FLIPS_ALLOWED:
         small.unlink()
-        return forms | {"left_out": {"model.int8.onnx": flipped}}
+        return forms | {"left_out": {small.name: flipped}}
     return forms | {small.name: {"loads_with": "onnxruntime", "texts": len(sample)} | flipped}
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from sahelclf.models.encoder import quiet_transformers
+
 OPSET = 17
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -78,8 +80,6 @@ def input_names(net: Any) -> tuple[str, ...]:
 def _quiet(load: Any, folder: Path) -> Any:
     """Load for export: float32, plain attention, no progress bars."""
     import torch
-
-    from sahelclf.models.encoder import quiet_transformers
 
     quiet_transformers()
     return load(folder, local_files_only=True, use_safetensors=True, attn_implementation="eager", dtype=torch.float32).eval()

@@ -35,6 +35,7 @@ from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.benchmarks import BenchmarkSet
 from sahelclf.tasks.leaks import leak_report
 from sahelclf.training.crossfit import OnStep, Step
+from sahelclf.training.run import encoder_of
 from sahelclf.training.seeds import derive_seed
 
 DECIMALS = 4
@@ -55,7 +56,7 @@ class Cell:
     def file(self, data_sha256: str) -> str:
         """Its file's name: the settings that change what is learnt, and the data, are in the hash."""
         plain = self.settings if isinstance(self.settings, dict) else self.settings.model_dump(mode="json", exclude={"threads"})
-        encoder = getattr(self.settings, "encoder", None)  # the packaged one's content is fixed
+        encoder = None if isinstance(self.settings, dict) else encoder_of(self.settings)  # the packaged one's content is fixed
         about = json.dumps([plain, data_sha256, *([find_encoder(encoder).content] if encoder else [])], sort_keys=True)
         return f"{self.model}-seed{self.seed}-{hashlib.sha256(about.encode()).hexdigest()[:10]}.npz"
 

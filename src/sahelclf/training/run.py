@@ -136,10 +136,9 @@ def encoder_of(config: ModelConfig) -> str | None:
     return reads.encoder if isinstance(reads, TransformerConfig | EmbeddingConfig) else None
 
 
-def encoder_content(config: ModelConfig) -> str | None:
-    """The hash of the encoder's files, of a model that reads with one."""
-    reads = isinstance(config, BlendConfig | TransformerConfig | EmbeddingConfig)
-    return find_encoder(encoder_of(config)).content if reads else None
+def learnt_from(config: TrainConfig, corpus: Corpus) -> dict[str, str]:
+    """Hashes of the corpus and of the encoder's files, of a model that reads with one."""
+    return {"corpus_sha256": corpus.sha256, "encoder": find_encoder(encoder_of(config.model)).content}
 
 
 def agreement_scores(corpus: Corpus, document_ids: set[str]) -> dict[str, dict[str, float]]:
