@@ -9,7 +9,7 @@ does; no test row is read. Every cell is kept in satp.jsonl beside this file and
 import argparse
 import json
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -17,6 +17,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from sahelclf.evaluation.benchmark import decide_held_out, score
+from sahelclf.models import classifier
 from sahelclf.models.registry import build_learner
 from sahelclf.tasks.benchmarks import read_set
 from sahelclf.training.compose import compose_config
@@ -26,6 +27,7 @@ HERE = Path(__file__).parent
 VARIANTS = {"shipped": [], "mean on top of all layers": [], "dropout 0.1": ["dropout=0.1"], "6 epochs": ["epochs=6"]}
 
 
+@contextmanager
 def layers_of(variant):
     """The shipped model's own layer takes the place of the encoder's last; `on top` adds one after it."""
     import transformers
@@ -37,7 +39,11 @@ def layers_of(variant):
         found.num_hidden_layers += 1
         return found
 
-    return patch.object(transformers.AutoConfig, "from_pretrained", one_more) if "on top" in variant else nullcontext()
+    with ExitStack() as patched:
+        if "on top" in variant:
+            patched.enter_context(patch.object(transformers.AutoConfig, "from_pretrained", one_more))
+            patched.enter_context(patch.object(classifier, "_refuse_other_weights"))  # the layer on top is not in the encoder's files
+        yield
 
 
 def cell(variant, seed, found):

@@ -17,6 +17,7 @@ from sahelclf.config import TransformerConfig
 from sahelclf.errors import SahelclfError
 from sahelclf.models.base import Watch
 from sahelclf.models.classifier import freeze_lower_layers, head_names
+from sahelclf.models.memory import return_free_pages
 from sahelclf.models.windows import Cut, padded
 
 BUCKET = 50  # batches whose windows are sorted by length together
@@ -78,9 +79,12 @@ class FineTuning:
             numbers = self._step(step, rows)
             self.done = step + 1
             watch.on_step(self.done, self.total, numbers)
+            if self.done % BUCKET == 0:
+                return_free_pages()
             if watch.checkpoint is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
                 self.store(watch.checkpoint)
                 saved = time.monotonic()
+        self.model.zero_grad(set_to_none=True)
         self.model.eval()
 
     def _batches(self) -> Iterator[tuple[int, np.ndarray]]:

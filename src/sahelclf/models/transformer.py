@@ -1,8 +1,6 @@
 """The fine-tuned transformer: one linear head of sigmoids on an encoder, in Transformers' own layout."""
 
-import ctypes
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,11 @@ from sahelclf.models.classifier import build_classifier, last_linear, set_head
 from sahelclf.models.encoder import check_window, find_encoder, load_tokenizer
 from sahelclf.models.finetune import FineTuning, best_dtype
 from sahelclf.models.linear import fit_heads
+from sahelclf.models.memory import return_free_pages, return_large_blocks
 from sahelclf.models.windows import Cut, Windows, like_length
 from sahelclf.tasks.base import HeadLayout, TaskData
 
 PROBE_C = 0.1
-M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 8 << 20  # smaller ones are given back only to be asked for again
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -51,7 +49,7 @@ class Transformer:
 
         self.layout = data.layout
         torch.set_num_threads(self.threads)
-        _give_memory_back()
+        return_large_blocks()
         self.tokenizer = load_tokenizer(self.files)
         self._refuse_long_targets(data.targets)
         self.windows = Windows(self.tokenizer, self.config.window, self.config.overlap)
@@ -74,6 +72,8 @@ class Transformer:
                 raise SahelclfError(
                     f"out of memory in fine-tuning; halve model.batch_size={self.config.batch_size}, or model.window={self.config.window}"
                 ) from error
+        del training  # and its optimizer
+        return_free_pages()
 
     def _refuse_long_targets(self, targets: Sequence[str] | None) -> None:
         """A window must have room for the target, for what it shares with its neighbour, and for a token more."""
@@ -160,13 +160,6 @@ class Transformer:
             "window_pooling": "mean of the logits, weighted by the tokens that a window does not share with the one before",
             "training_texts_read": self.read,
         }
-
-
-def _give_memory_back() -> None:
-    """Have glibc return the blocks of long batches at once: among those of other lengths they leave holes of gigabytes."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def _what_was_read(cut: Cut, n_texts: int) -> dict[str, int]:
