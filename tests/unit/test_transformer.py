@@ -281,7 +281,7 @@ def test_the_rate_rises_and_falls_in_lines():
 
 
 def test_a_diverging_loss_ends_with_advice(encoder):
-    with pytest.raises(SahelclfError, match=r"the loss diverged at step .*lower model.learning_rate"):
+    with pytest.raises(RequestError, match=r"the loss diverged at step .*lower model.learning_rate"):
         fitted(settings(encoder, learning_rate=1.0, head_learning_rate=1.0, epochs=50))
 
 

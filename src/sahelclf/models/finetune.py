@@ -14,7 +14,7 @@ import numpy as np
 
 from sahelclf.aside import file_aside
 from sahelclf.config import TransformerConfig
-from sahelclf.errors import SahelclfError
+from sahelclf.errors import RequestError
 from sahelclf.models.base import Watch
 from sahelclf.models.classifier import freeze_lower_layers, head_names
 from sahelclf.models.memory import return_free_pages
@@ -122,7 +122,7 @@ class FineTuning:
         if len(self.first) < 10:
             self.first.append(loss)
         if not math.isfinite(loss) or loss > DIVERGED * max(float(np.mean(self.first)), math.log(2)):
-            raise SahelclfError(
+            raise RequestError(  # going on would end there again
                 f"the loss diverged at step {self.done + 1} of {self.total} (it is {loss:.3g}, after {np.mean(self.first[:10]):.3g} at first); "
                 f"lower model.learning_rate={self.config.learning_rate:g} (a third of it, say), or model.precision=float32"
             )
