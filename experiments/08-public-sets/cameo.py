@@ -1,12 +1,12 @@
 """cameo_class has no development part, and a test part unlike its training part: what is chosen by folds of the latter.
 
-python experiments/08-public-sets/cameo.py --root CLONE [--variants defaults epochs=8 …] [--seed 0] [--labeller BUNDLE]
+python experiments/08-public-sets/cameo.py --root CLONE [--variants defaults epochs=8 …] [--seed 0] [--encoder FOLDER]
 
 Four folds of the training part, whose clusters of like sentences (k-means on the encoder's vectors, 48 of them) are never parted,
 so that a fold is as unlike the others as the part allows. No test row is read. Macro-F1 of the held-out sentences together;
 one variant takes 3 to 12 minutes on one thread. Held-out logits are kept in cameo-logits/, lines in cameo.jsonl. `words-dropped` masks a tenth
-of the tokens of every training text, `weights-averaged` reads with the moving average of the weights, `on-the-labeller` begins with the
-encoder of a bundle that `train model=transformer` made from our own corpus.
+of the tokens of every training text, `weights-averaged` reads with the moving average of the weights. `on-the-labeller` and `adapted` begin
+with the encoder that `--encoder` names: a bundle that `train model=transformer` made from our own corpus, or what adapt.py wrote.
 """
 
 import argparse
@@ -115,18 +115,19 @@ class WeightsAveraged(finetune.FineTuning):
         return told
 
 
+OTHER_ENCODER = {"on-the-labeller", "adapted"}
 LOOPS = {"words-dropped": WordsDropped, "weights-averaged": WeightsAveraged}
 
 
-def settings(variant, labeller):
+def settings(variant, other):
     words = variant.split()
     if words[0] in LINEAR:
         return compose_config(LINEAR[words[0]]).model
-    encoder = [f"model.encoder={labeller}"] if "on-the-labeller" in words else []
+    encoder = [f"model.encoder={other}"] if OTHER_ENCODER & set(words) else []
     return compose_config(["model=transformer", "model.threads=1", *encoder, *(f"model.{w}" for w in words if "=" in w)]).model
 
 
-def held_out_logits(variant, data, fold, seed, labeller):
+def held_out_logits(variant, data, fold, seed, other):
     import torch.nn.functional
 
     loss = softmax_loss if "softmax" in variant else torch.nn.functional.binary_cross_entropy_with_logits
@@ -135,7 +136,7 @@ def held_out_logits(variant, data, fold, seed, labeller):
     logits = np.zeros(data.y.shape)
     for f in range(FOLDS):
         held = np.flatnonzero(fold == f)
-        model = build_learner(settings(variant, labeller))
+        model = build_learner(settings(variant, other))
         with patch("torch.nn.functional.binary_cross_entropy_with_logits", loss), patch.object(transformer, "FineTuning", loop):
             model.fit(read.take(np.flatnonzero(fold != f)), seed=derive_seed(seed, "model"))
         logits[held] = model.logits([read.texts[i] for i in held])
@@ -147,7 +148,7 @@ def main():
     options.add_argument("--root", type=Path, required=True)
     options.add_argument("--variants", nargs="*", default=VARIANTS)
     options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--labeller", type=Path)
+    options.add_argument("--encoder", type=Path)
     args = options.parse_args()
     found = read_set("cameo_class", args.root)
     data, spec = found.train, found.spec
@@ -158,7 +159,7 @@ def main():
         if path.exists():
             continue
         started = time.perf_counter()
-        logits = held_out_logits(variant, data, fold, args.seed, args.labeller)
+        logits = held_out_logits(variant, data, fold, args.seed, args.encoder)
         np.savez_compressed(path, logits=logits.astype(np.float32))
         value = scores(spec, decide_task(spec, 1 / (1 + np.exp(-logits))), data.y > 0)["macro_f1"]
         line = {"variant": variant, "seed": args.seed, "macro_f1": round(value, 4), "seconds": round(time.perf_counter() - started)}
