@@ -22,7 +22,8 @@ import numpy as np
 
 from sahelclf.corpus.read import read_corpus
 from sahelclf.models.encoder import find_encoder, quiet_transformers
-from sahelclf.models.finetune import length_buckets
+from sahelclf.models.finetune import MULTIPLE, length_buckets, schedule
+from sahelclf.models.windows import padded
 from sahelclf.tasks.benchmarks import read_set
 from sahelclf.training.run import corpus_root
 
@@ -73,10 +74,8 @@ def plain(text):
 
 def masked(batch, rng, vocabulary):
     """Inputs, attention, which tokens are to be said again, and what they were."""
-    length = -(-max(map(len, batch)) // 8) * 8
-    gold, attention = np.zeros((len(batch), length), np.int64), np.zeros((len(batch), length), np.int64)
-    for row, ids in enumerate(batch):
-        gold[row, : len(ids)], attention[row, : len(ids)] = ids, 1
+    tokens = padded(batch, [np.zeros_like(ids) for ids in batch], pad=0, multiple=MULTIPLE)
+    gold, attention = tokens["input_ids"], tokens["attention_mask"]
     picked = (rng.random(gold.shape) < MASKED) & (attention == 1) & (gold != CLS) & (gold != SEP)
     how, given = rng.random(gold.shape), gold.copy()
     given[picked & (how < 0.8)] = MASK
@@ -89,8 +88,7 @@ def rates(step, total):
     """Of the encoder and of the head: first the head alone, then up over a twentieth of the steps and down in a line."""
     if step < ALONE:
         return 0.0, 1e-3
-    done = (step - ALONE) / (total - ALONE)
-    share = done / 0.05 if done <= 0.05 else (1 - done) / 0.95
+    share = schedule(step - ALONE, total - ALONE, 0.05)
     return RATE * share, 5e-4 * share + 1e-5
 
 
