@@ -25,8 +25,7 @@ if hasattr(os, "sched_setaffinity"):
 
 
 def made_rows(n):
-    from sahelclf.corpus.read import read_corpus
-    from sahelclf.training.run import corpus_root
+    from sahelclf.corpus.read import corpus_root, read_corpus
 
     words = [w for p in read_corpus(corpus_root(None)).passages for w in p.text.split()]
     rng = random.Random(0)
@@ -48,9 +47,9 @@ def main():
     options.add_argument("--rows", type=int, default=20_000)
     args = options.parse_args()
     import sahelclf
-    from sahelclf.export.sklearn_form import build_pipeline
-    from sahelclf.labelling.language import recognise
-    from sahelclf.models.plain import normalise
+    from sahelclf.bundle.sklearn import build_pipeline
+    from sahelclf.corpus.language import recognise
+    from sahelclf.models.runtime.linear import normalise
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -59,28 +58,47 @@ def main():
         train_seconds = None
         if bundle is None:
             started = time.perf_counter()
-            bundle = str(folder / subprocess.run([*python, "train"], cwd=folder, check=True, capture_output=True, text=True).stdout.split()[-1])
+            bundle = str(
+                folder
+                / subprocess.run(
+                    [*python, "train"], cwd=folder, check=True, capture_output=True, text=True
+                ).stdout.split()[-1]
+            )
             train_seconds = time.perf_counter() - started
         texts = list(made_rows(5000))
         labeller = sahelclf.load(bundle)
         pipeline = build_pipeline(Path(bundle))
         ours, theirs = timed(labeller.runtime.logits, texts), timed(pipeline.predict_proba, texts)
-        print(f"rows of 100 words a second, one core: plain reader {ours:,.0f}; scikit-learn transform and score {theirs:,.0f}; ratio {ours / theirs:.2f}")
-        print(f"of which: normalise {timed(lambda t: [normalise(x) for x in t], texts):,.0f}/s, language {timed(lambda t: [recognise(x) for x in t], texts):,.0f}/s, rows as Python objects {timed(labeller.predict, texts):,.0f}/s")
+        print(
+            f"rows of 100 words a second, one core: plain reader {ours:,.0f}; scikit-learn transform and score {theirs:,.0f}; ratio {ours / theirs:.2f}"
+        )
+        print(
+            f"of which: normalise {timed(lambda t: [normalise(x) for x in t], texts):,.0f}/s, language {timed(lambda t: [recognise(x) for x in t], texts):,.0f}/s, rows as Python objects {timed(labeller.predict, texts):,.0f}/s"
+        )
         peaks = []
         for n in (args.rows // 10, args.rows):
             path = folder / f"{n}.jsonl"
             with path.open("w") as stream:
-                stream.writelines(json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(made_rows(n)))
-            seconds, peak = peak_of([*python, "predict", bundle, str(path), "-o", str(folder / "o.jsonl")])
+                stream.writelines(
+                    json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(made_rows(n))
+                )
+            seconds, peak = peak_of(
+                [*python, "predict", bundle, str(path), "-o", str(folder / "o.jsonl")]
+            )
             peaks.append(peak)
-            print(f"predict, {n:,} rows: {seconds:.1f} s, {n / seconds:,.0f} rows a second with start-up, peak {peak:.0f} MiB")
+            print(
+                f"predict, {n:,} rows: {seconds:.1f} s, {n / seconds:,.0f} rows a second with start-up, peak {peak:.0f} MiB"
+            )
         print(f"peak of the larger over the smaller: {peaks[1] / peaks[0]:.3f}")
         one = folder / "one.jsonl"
         one.write_text(json.dumps({"text": texts[0]}) + "\n")
-        print(f"predict of one passage from the shell: {min(peak_of([*python, 'predict', bundle, str(one)])[0] for _ in range(3)):.2f} s")
+        print(
+            f"predict of one passage from the shell: {min(peak_of([*python, 'predict', bundle, str(one)])[0] for _ in range(3)):.2f} s"
+        )
         for command in ("", "train", "predict", "corpus", "doctor"):
-            seconds = min(peak_of([*python, *([command] if command else []), "--help"])[0] for _ in range(3))
+            seconds = min(
+                peak_of([*python, *([command] if command else []), "--help"])[0] for _ in range(3)
+            )
             print(f"--help of {command or 'the program'}: {seconds:.2f} s")
         if train_seconds:
             print(f"python -m sahelclf train: {train_seconds:.1f} s")

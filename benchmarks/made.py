@@ -11,8 +11,7 @@ import psutil
 
 def corpus_words():
     """Every word of the packaged corpus's passages, in order."""
-    from sahelclf.corpus.read import read_corpus
-    from sahelclf.training.run import corpus_root
+    from sahelclf.corpus.read import corpus_root, read_corpus
 
     return [w for p in read_corpus(corpus_root(None)).passages for w in p.text.split()]
 
@@ -41,7 +40,17 @@ def made_rows(n, share):
 
 def command(bundle, rows, out, *more, python=sys.executable):
     """`predict` from the shell."""
-    return [str(python), "-m", "sahelclf", "predict", str(bundle), str(rows), "-o", str(out), *map(str, more)]
+    return [
+        str(python),
+        "-m",
+        "sahelclf",
+        "predict",
+        str(bundle),
+        str(rows),
+        "-o",
+        str(out),
+        *map(str, more),
+    ]
 
 
 def taken_by(line):

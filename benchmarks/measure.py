@@ -57,45 +57,72 @@ def made_up(n, n_codes, names, rng):
     truth = rng.random((n, t)) < 1 / (1 + np.exp(2.2 - 2 * x))
     p = 1 / (1 + np.exp(0.9 - 2.5 * (x + rng.normal(scale=0.5, size=x.shape))))
     q = rng.dirichlet(np.ones(s), size=(n, t))
-    first = min(n, 2 * n_codes)  # the coded units are among these; units stand in no order, so they are a random sample
+    first = min(
+        n, 2 * n_codes
+    )  # the coded units are among these; units stand in no order, so they are a random sample
     stance = (rng.random((first, t, 1)) > np.cumsum(q[:first], axis=2)).sum(axis=2).clip(max=s - 1)
     month, country = rng.integers(60, size=n), rng.integers(5, size=n)
-    columns = {"id": [f"u{i}" for i in range(n)], "date": np.array(MONTHS, dtype=object)[month] + "-15", "country": np.array(COUNTRIES, dtype=object)[country]}
+    columns = {
+        "id": [f"u{i}" for i in range(n)],
+        "date": np.array(MONTHS, dtype=object)[month] + "-15",
+        "country": np.array(COUNTRIES, dtype=object)[country],
+    }
     for k, topic in enumerate(names.topics):
         holds = p[:, k] >= 0.5
         said = np.array(names.stances, dtype=object)[q[:, k].argmax(axis=1)]
-        columns |= {f"{topic}_probability": p[:, k].round(6), f"{topic}_holds": holds, f"{topic}_stance": np.where(holds, said, "")}
+        columns |= {
+            f"{topic}_probability": p[:, k].round(6),
+            f"{topic}_holds": holds,
+            f"{topic}_stance": np.where(holds, said, ""),
+        }
         columns |= {f"{topic}_{name}": q[:, k, j].round(6) for j, name in enumerate(names.stances)}
     rows = np.sort(rng.choice(first, n_codes, replace=False))
     sheet = {"id": [f"u{i}" for i in rows], "sampling_probability": n_codes / n}
-    sheet |= {topic: [names.stances[stance[i, k]] if truth[i, k] else "no" for i in rows] for k, topic in enumerate(names.topics)}
+    sheet |= {
+        topic: [names.stances[stance[i, k]] if truth[i, k] else "no" for i in rows]
+        for k, topic in enumerate(names.topics)
+    }
     return pd.DataFrame(columns), pd.DataFrame(sheet), rows, month * 5 + country
 
 
 def peak_of(command):
     """Seconds and peak resident set in MiB of a command: of a child of a child, since the figure is the largest so far."""
     code = "import resource, subprocess, sys, time; s = time.perf_counter(); subprocess.run(sys.argv[1:], check=True, capture_output=True); print(time.perf_counter() - s, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
-    out = subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True, text=True).stdout.split()
+    out = subprocess.run(
+        [sys.executable, "-c", code, *command], check=True, capture_output=True, text=True
+    ).stdout.split()
     return float(out[0]), float(out[1])
 
 
 def beside_ppi_python(python, folder, names, rows, cell):
     """Both on the same arrays: seconds for every month and country, and the largest difference for the whole."""
+    from sahelclf.annotation.sheet import read_sheet
     from sahelclf.codebook import read_codebook
-    from sahelclf.labelling.collection import read_collection
-    from sahelclf.labelling.measure import joined
-    from sahelclf.labelling.shares import Cells, Design, Outcome, Sample, fitted, shares
-    from sahelclf.labelling.sheet import read_sheet
+    from sahelclf.measurement.collection import read_collection
+    from sahelclf.measurement.estimators import Cells, Design, Outcome, Sample, fitted, shares
+    from sahelclf.measurement.table import joined
     from sahelclf.paths import data_root
 
     book = read_codebook(data_root() / "annotations" / "codebook.yaml")
-    study = joined(read_collection(folder / "labels.parquet", names), read_sheet(folder / "sheet.csv", book), "labels", "sheet")
+    study = joined(
+        read_collection(folder / "labels.parquet", names),
+        read_sheet(folder / "sheet.csv", book),
+        "labels",
+        "sheet",
+    )
     collection, gold, n = study.collection, study.sheet.gold, len(cell)
     p, y = collection.probability, gold.topics.astype(float)
     left = np.ones(n, dtype=bool)
     left[rows] = False
     np.savez(folder / "arrays.npz", y=y, p=p, rows=rows, left=left, cell=cell)
-    theirs = json.loads(subprocess.run([python, "-c", THEIRS, str(folder / "arrays.npz")], check=True, capture_output=True, text=True).stdout)
+    theirs = json.loads(
+        subprocess.run(
+            [python, "-c", THEIRS, str(folder / "arrays.npz")],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    )
     sample = Sample(rows, np.full(len(rows), n / len(rows)), np.zeros(len(rows), dtype=int))
     started = time.perf_counter()
     g = fitted(y, p, sample)
@@ -112,8 +139,8 @@ def beside_ppi_python(python, folder, names, rows, cell):
 
 
 def main():
+    from sahelclf.annotation.sheet import names_of
     from sahelclf.codebook import read_codebook
-    from sahelclf.labelling.sheet import names_of
     from sahelclf.paths import data_root
 
     options = argparse.ArgumentParser()
@@ -130,17 +157,35 @@ def main():
         labels.to_parquet(folder / "labels.parquet", index=False)
         sheet.to_csv(folder / "sheet.csv", index=False)
         for form in ("csv", "parquet"):
-            command = [sys.executable, "-m", "sahelclf", "measure", str(folder / f"labels.{form}"), "--gold", str(folder / "sheet.csv")]
-            seconds, peak = peak_of([*command, "--by", "month,country", "-o", str(folder / f"shares-{form}")])
+            command = [
+                sys.executable,
+                "-m",
+                "sahelclf",
+                "measure",
+                str(folder / f"labels.{form}"),
+                "--gold",
+                str(folder / "sheet.csv"),
+            ]
+            seconds, peak = peak_of(
+                [*command, "--by", "month,country", "-o", str(folder / f"shares-{form}")]
+            )
             ok &= seconds < MOST_SECONDS
-            print(f"measure, {args.units:,} units in .{form}, 60 months by 5 countries: {seconds:.1f} s with start-up, peak {peak:.0f} MiB")
+            print(
+                f"measure, {args.units:,} units in .{form}, 60 months by 5 countries: {seconds:.1f} s with start-up, peak {peak:.0f} MiB"
+            )
         table = pd.read_parquet(folder / "shares-csv" / "shares.parquet")
-        print(f"  {len(table):,} estimates of {len(table.drop_duplicates(['by', 'month', 'country'])):,} cells; files {sum(f.stat().st_size for f in (folder / 'shares-csv').iterdir()) / 1e6:.0f} MB")
+        print(
+            f"  {len(table):,} estimates of {len(table.drop_duplicates(['by', 'month', 'country'])):,} cells; files {sum(f.stat().st_size for f in (folder / 'shares-csv').iterdir()) / 1e6:.0f} MB"
+        )
         if args.ppi:
             ours, theirs, done, apart = beside_ppi_python(args.ppi, folder, names, rows, cell)
             ok &= apart < SAME
-            print(f"shares of {len(names.topics)} topics in 300 cells: our four estimators {ours:.2f} s; ppi-python's one, {done:,} times, {theirs:.2f} s; ratio {ours / theirs:.2f}")
-            print(f"estimate and interval of the whole, largest difference from ppi-python: {apart:.1e}")
+            print(
+                f"shares of {len(names.topics)} topics in 300 cells: our four estimators {ours:.2f} s; ppi-python's one, {done:,} times, {theirs:.2f} s; ratio {ours / theirs:.2f}"
+            )
+            print(
+                f"estimate and interval of the whole, largest difference from ppi-python: {apart:.1e}"
+            )
     raise SystemExit(0 if ok else 1)
 
 

@@ -42,7 +42,11 @@ def killed_half_way(line, out, n):
     with subprocess.Popen(line, stderr=subprocess.DEVNULL) as job:
         while job.poll() is None:
             time.sleep(0.02)
-            done = json.loads(progress.read_text())["summary"].get("labelled", 0) if progress.exists() else 0
+            done = (
+                json.loads(progress.read_text())["summary"].get("labelled", 0)
+                if progress.exists()
+                else 0
+            )
             if done >= n // 2:
                 job.send_signal(signal.SIGKILL)
                 job.wait()
@@ -78,21 +82,39 @@ def main():
     parser.add_argument("--copies", type=float, default=0.1)
     options = parser.parse_args()
     n = options.rows
-    more = (["--workers", options.workers] if options.workers else []) + (["--duplicates"] if options.duplicates else [])
+    more = (["--workers", options.workers] if options.workers else []) + (
+        ["--duplicates"] if options.duplicates else []
+    )
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         copies = written(folder, n, options.copies)
-        print(f"predict {' '.join(map(str, more))}, {n:,} passages of 88 words, {os.cpu_count()} cores", flush=True)
+        print(
+            f"predict {' '.join(map(str, more))}, {n:,} passages of 88 words, {os.cpu_count()} cores",
+            flush=True,
+        )
         for name, rows in (("tenth", n // 10), ("in", n)):
-            seconds, peak, _ = taken_by(command(options.bundle, folder / f"{name}.jsonl", folder / f"{name}.out.jsonl", *more))
-            print(f"  {rows:,} rows: {seconds:.0f} s with start-up, {rows / seconds:,.0f} rows a second, peak {peak:.0f} MiB", flush=True)
-        job = command(options.bundle, folder / "in.jsonl", folder / "resumed.jsonl", "--resume", *more)
+            seconds, peak, _ = taken_by(
+                command(
+                    options.bundle, folder / f"{name}.jsonl", folder / f"{name}.out.jsonl", *more
+                )
+            )
+            print(
+                f"  {rows:,} rows: {seconds:.0f} s with start-up, {rows / seconds:,.0f} rows a second, peak {peak:.0f} MiB",
+                flush=True,
+            )
+        job = command(
+            options.bundle, folder / "in.jsonl", folder / "resumed.jsonl", "--resume", *more
+        )
         kept = killed_half_way(job, folder / "resumed.jsonl", n)
         seconds, peak, _ = taken_by(job)
         named = checked(folder / "resumed.jsonl", n)
         same = sha256(folder / "resumed.jsonl") == sha256(folder / "in.out.jsonl")
-        print(f"  killed by SIGKILL with {kept:,} rows kept, gone on with in {seconds:.0f} s, peak {peak:.0f} MiB")
-        print(f"  {n:,} rows, each once, in the order of the input; {'equal to the byte to the unbroken job' if same else 'DIFFERENT from the unbroken job'}")
+        print(
+            f"  killed by SIGKILL with {kept:,} rows kept, gone on with in {seconds:.0f} s, peak {peak:.0f} MiB"
+        )
+        print(
+            f"  {n:,} rows, each once, in the order of the input; {'equal to the byte to the unbroken job' if same else 'DIFFERENT from the unbroken job'}"
+        )
         if options.duplicates:
             print(f"  copies made {copies:,}, named {named:,}")
         if not same:

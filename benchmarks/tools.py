@@ -65,21 +65,76 @@ class Tool:
 def the_tools():
     mlflow, reader = python_blocks("MLflow")[:1], python_blocks("Numpy alone")
     onnx = python_blocks("Onnxruntime")
-    small = [onnx[1].replace('load("bundles/transformer")', 'load("bundles/transformer", fast=True)')]
+    small = [
+        onnx[1].replace('load("bundles/transformer")', 'load("bundles/transformer", fast=True)')
+    ]
     decide = python_blocks(DECIDE)
     return [
-        Tool("numpy alone, linear", "Numpy alone", "Numpy alone", "tfidf", READER, MANY_READER, reader),
-        Tool("scikit-learn, linear", "Scikit-learn", "Scikit-learn", "tfidf", "labels", "pipeline.predict_proba(text)", python_blocks("Scikit-learn") + decide, each=True),
+        Tool(
+            "numpy alone, linear",
+            "Numpy alone",
+            "Numpy alone",
+            "tfidf",
+            READER,
+            MANY_READER,
+            reader,
+        ),
+        Tool(
+            "scikit-learn, linear",
+            "Scikit-learn",
+            "Scikit-learn",
+            "tfidf",
+            "labels",
+            "pipeline.predict_proba(text)",
+            python_blocks("Scikit-learn") + decide,
+            each=True,
+        ),
         Tool("MLflow, linear", "MLflow", "MLflow", "tfidf", PYFUNC, MANY_PYFUNC, mlflow),
-        Tool("MLflow, transformer", "MLflow, encoder", "MLflow", "transformer", PYFUNC, MANY_PYFUNC, [mlflow[0].replace("/tfidf", "/transformer")]),
-        Tool("Transformers, transformer", "Transformers", "Transformers", "transformer", "labels", "classify(text)", python_blocks("Transformers") + decide, each=True, short=True),
-        Tool("onnxruntime, transformer", "Onnxruntime", "Onnxruntime", "transformer", READER, MANY_READER, onnx[1:2]),
-        Tool("onnxruntime, transformer in eight bits", "Onnxruntime", "Onnxruntime", "transformer", READER, MANY_READER, small),
+        Tool(
+            "MLflow, transformer",
+            "MLflow, encoder",
+            "MLflow",
+            "transformer",
+            PYFUNC,
+            MANY_PYFUNC,
+            [mlflow[0].replace("/tfidf", "/transformer")],
+        ),
+        Tool(
+            "Transformers, transformer",
+            "Transformers",
+            "Transformers",
+            "transformer",
+            "labels",
+            "classify(text)",
+            python_blocks("Transformers") + decide,
+            each=True,
+            short=True,
+        ),
+        Tool(
+            "onnxruntime, transformer",
+            "Onnxruntime",
+            "Onnxruntime",
+            "transformer",
+            READER,
+            MANY_READER,
+            onnx[1:2],
+        ),
+        Tool(
+            "onnxruntime, transformer in eight bits",
+            "Onnxruntime",
+            "Onnxruntime",
+            "transformer",
+            READER,
+            MANY_READER,
+            small,
+        ),
     ]
 
 
 def megabytes(folder):
-    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink()) / 1e6
+    return (
+        sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink()) / 1e6
+    )
 
 
 def measured(tool, python, work, texts):
@@ -98,15 +153,32 @@ def measured(tool, python, work, texts):
     golden = short_ones(work / "bundles" / tool.bundle) if tool.short else manifest["golden"]
     rows = said_by(python, work, tool.one, [g["text"] for g in golden], CLEAN, once=once, each=each)
     agreement = agreed([flat(r) for r in rows] if tool.each else rows, manifest, golden)
-    return [tool.name, f"[lines](#{tool.title.lower().replace(' ', '-')})", f"{megabytes(python.parents[1]):,.0f}", f"{min(cold):.1f}", f"{len(texts) / seconds:,.0f}", agreement]
+    return [
+        tool.name,
+        f"[lines](#{tool.title.lower().replace(' ', '-')})",
+        f"{megabytes(python.parents[1]):,.0f}",
+        f"{min(cold):.1f}",
+        f"{len(texts) / seconds:,.0f}",
+        agreement,
+    ]
 
 
 def agreed(rows, manifest, golden):
     """The largest difference of a probability, and decisions that differ."""
     expected = expected_rows(manifest, [g["logits"] for g in golden])
-    pairs = [(found[name], wanted) for found, row in zip(rows, expected, strict=True) for name, wanted in row.items()]
-    decisions = [(bool(a), bool(b)) for a, b in pairs if isinstance(b, bool) or type(b).__name__ == "bool"]
-    worst = max(abs(float(a) - float(b)) for a, b in pairs if not (isinstance(b, bool) or type(b).__name__ == "bool"))
+    pairs = [
+        (found[name], wanted)
+        for found, row in zip(rows, expected, strict=True)
+        for name, wanted in row.items()
+    ]
+    decisions = [
+        (bool(a), bool(b)) for a, b in pairs if isinstance(b, bool) or type(b).__name__ == "bool"
+    ]
+    worst = max(
+        abs(float(a) - float(b))
+        for a, b in pairs
+        if not (isinstance(b, bool) or type(b).__name__ == "bool")
+    )
     return f"{worst:.0e}; {sum(a != b for a, b in decisions)} of {len(decisions)} decisions differ"
 
 
@@ -117,11 +189,20 @@ def measured_server(python, work, texts):
     line = section("A server")[0][1].replace("5001", "15001").split()
     paths = CLEAN | {"PATH": f"{python.parent}{os.pathsep}{CLEAN['PATH']}"}
     started = time.perf_counter()
-    server = subprocess.Popen([str(python.parent / line[0]), *line[1:]], cwd=work, env=paths, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    server = subprocess.Popen(
+        [str(python.parent / line[0]), *line[1:]],
+        cwd=work,
+        env=paths,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
     def ask(given):
         data = json.dumps({"dataframe_records": [{"text": t} for t in given]}).encode()
-        request = urllib.request.Request("http://127.0.0.1:15001/invocations", data, {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            "http://127.0.0.1:15001/invocations", data, {"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(request, timeout=300) as answer:
             return json.load(answer)["predictions"]
 
@@ -139,11 +220,20 @@ def measured_server(python, work, texts):
         ask(texts)
         seconds = time.perf_counter() - started
         manifest = manifest_of(work / "bundles" / "tfidf")
-        agreement = agreed(ask([g["text"] for g in manifest["golden"]]), manifest, manifest["golden"])
+        agreement = agreed(
+            ask([g["text"] for g in manifest["golden"]]), manifest, manifest["golden"]
+        )
     finally:
         os.killpg(server.pid, 15)
         server.wait()
-    return ["MLflow's server, linear", "[lines](#a-server)", f"{megabytes(python.parents[1]):,.0f}", f"{cold:.1f}", f"{len(texts) / seconds:,.0f}", agreement]
+    return [
+        "MLflow's server, linear",
+        "[lines](#a-server)",
+        f"{megabytes(python.parents[1]):,.0f}",
+        f"{cold:.1f}",
+        f"{len(texts) / seconds:,.0f}",
+        agreement,
+    ]
 
 
 def measured_r(work, texts):
@@ -151,19 +241,36 @@ def measured_r(work, texts):
     script = section("R")[1][1]
     (work / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
     manifest = manifest_of(work / "bundles" / "tfidf")
-    (work / "golden.json").write_text(json.dumps([g["text"] for g in manifest["golden"]]), encoding="utf-8")
+    (work / "golden.json").write_text(
+        json.dumps([g["text"] for g in manifest["golden"]]), encoding="utf-8"
+    )
 
     def run(code):
         started = time.perf_counter()
-        done = subprocess.run(["Rscript", "-e", code], cwd=work, env=CLEAN, check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            ["Rscript", "-e", code], cwd=work, env=CLEAN, check=True, capture_output=True, text=True
+        )
         return time.perf_counter() - started, done.stdout
 
     cold = min(run(script)[0] for _ in range(3))
-    told = run(script + '\ntexts <- jsonlite::fromJSON("texts.json"); cat("seconds", system.time(label(labeller, texts))[["elapsed"]])')[1]
-    rows = run(script + '\ncat(jsonlite::toJSON(label(labeller, jsonlite::fromJSON("golden.json")), digits = NA))')[1]
+    told = run(
+        script
+        + '\ntexts <- jsonlite::fromJSON("texts.json"); cat("seconds", system.time(label(labeller, texts))[["elapsed"]])'
+    )[1]
+    rows = run(
+        script
+        + '\ncat(jsonlite::toJSON(label(labeller, jsonlite::fromJSON("golden.json")), digits = NA))'
+    )[1]
     agreement = agreed(json.loads(rows[rows.index("[{") :]), manifest, manifest["golden"])
     seconds = float(told.rsplit("seconds", 1)[1])
-    return ["R, linear", "[lines](#r)", "", f"{cold:.1f}", f"{len(texts) / seconds:,.0f}", agreement]
+    return [
+        "R, linear",
+        "[lines](#r)",
+        "",
+        f"{cold:.1f}",
+        f"{len(texts) / seconds:,.0f}",
+        agreement,
+    ]
 
 
 def prepared(work, options):
@@ -171,7 +278,12 @@ def prepared(work, options):
     for name in ("tfidf", "transformer"):
         shutil.copytree(getattr(options, name), work / "bundles" / name)
     for form, to in (("sklearn", "form"), ("r", "r-form")):
-        subprocess.run([sys.executable, "-m", "sahelclf", "export", "bundles/tfidf", "--to", form, "-o", to], cwd=work, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "sahelclf", "export", "bundles/tfidf", "--to", form, "-o", to],
+            cwd=work,
+            check=True,
+            capture_output=True,
+        )
     for path in (work / "r-form").iterdir():
         shutil.copyfile(path, work / "form" / path.name)
 
@@ -179,15 +291,34 @@ def prepared(work, options):
 def table(rows, texts, folder):
     from tabulate import tabulate
 
-    from sahelclf.export.versions import installed_versions
+    from sahelclf.versions import installed_versions
 
-    headers = ["tool", "how", "environment, MB", "cold start, s", "passages a second", "golden outputs: largest difference of a probability"]
+    headers = [
+        "tool",
+        "how",
+        "environment, MB",
+        "cold start, s",
+        "passages a second",
+        "golden outputs: largest difference of a probability",
+    ]
     from tokenizers import Tokenizer
 
-    counts = [len(e.ids) for e in Tokenizer.from_file(str(folder / "bundles" / "transformer" / "tokenizer.json")).encode_batch(texts)]
-    versions = ", ".join(f"{k} {v}" for k, v in installed_versions(("mlflow", "transformers", "torch", "onnxruntime", "scikit-learn", "numpy")).items())
+    counts = [
+        len(e.ids)
+        for e in Tokenizer.from_file(
+            str(folder / "bundles" / "transformer" / "tokenizer.json")
+        ).encode_batch(texts)
+    ]
+    versions = ", ".join(
+        f"{k} {v}"
+        for k, v in installed_versions(
+            ("mlflow", "transformers", "torch", "onnxruntime", "scikit-learn", "numpy")
+        ).items()
+    )
     about = f"{len(texts)} passages, median {statistics.median(counts):.0f} tokens; {os.cpu_count()} cores ({processor()}); {versions}."
-    return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) + f"\n\n{about}\n"
+    return (
+        tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) + f"\n\n{about}\n"
+    )
 
 
 def main():
@@ -202,7 +333,9 @@ def main():
         work = Path(scratch) / "work"
         prepared(work, options)
         environments = options.environments or Path(scratch)
-        pythons = {name: python_of(name, environments) for name in {t.environment for t in the_tools()}}
+        pythons = {
+            name: python_of(name, environments) for name in {t.environment for t in the_tools()}
+        }
         rows = []
         for tool in the_tools():
             rows.append(measured(tool, pythons[tool.environment], work, texts))
@@ -214,7 +347,15 @@ def main():
     print(found)
     page = REPOSITORY / "docs" / "elsewhere.md"
     text = page.read_text(encoding="utf-8")
-    page.write_text(re.sub(r"<!-- tools -->.*<!-- /tools -->", lambda _: f"<!-- tools -->\n{found}<!-- /tools -->", text, flags=re.DOTALL), encoding="utf-8")
+    page.write_text(
+        re.sub(
+            r"<!-- tools -->.*<!-- /tools -->",
+            lambda _: f"<!-- tools -->\n{found}<!-- /tools -->",
+            text,
+            flags=re.DOTALL,
+        ),
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":

@@ -40,14 +40,34 @@ def python_blocks(title: str) -> list[str]:
     return [block for language, block in section(title) if language == "python"]
 
 
-def said_by(python: Path, work: Path, gives: str, texts: list[str], environment: dict[str, str], *, once: list[str] = (), each: list[str] = ()) -> list:
+def said_by(
+    python: Path,
+    work: Path,
+    gives: str,
+    texts: list[str],
+    environment: dict[str, str],
+    *,
+    once: list[str] = (),
+    each: list[str] = (),
+) -> list:
     """What the expression `gives` is for each `text`, in another Python, in `work`: after these blocks, run once or for each text."""
-    absent = ["sahelclf"] + ["torch"] * (not any("transformers" in block for block in [*once, *each]))
-    task = {"once": [*once], "each": [*each], "texts": texts, "text": TEXT, "gives": gives, "absent": absent}
+    absent = ["sahelclf"] + ["torch"] * (
+        not any("transformers" in block for block in [*once, *each])
+    )
+    task = {
+        "once": [*once],
+        "each": [*each],
+        "texts": texts,
+        "text": TEXT,
+        "gives": gives,
+        "absent": absent,
+    }
     (work / "task.json").write_text(json.dumps(task), encoding="utf-8")
     (work / "program.py").write_text(PROGRAM, encoding="utf-8")
     line = [str(python), "program.py", "task.json"]
-    done = subprocess.run(line, cwd=work, env=environment, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(
+        line, cwd=work, env=environment, capture_output=True, text=True, timeout=400, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     answer = json.loads(done.stdout.splitlines()[-1])
     assert answer["strangers"] == []
@@ -70,7 +90,11 @@ def short_ones(folder: Path) -> list:
     from tokenizers import Tokenizer
 
     tokenizer, manifest = Tokenizer.from_file(str(folder / "tokenizer.json")), manifest_of(folder)
-    return [g for g in manifest["golden"] if len(tokenizer.encode(g["text"]).ids) <= manifest["features"]["window"]]
+    return [
+        g
+        for g in manifest["golden"]
+        if len(tokenizer.encode(g["text"]).ids) <= manifest["features"]["window"]
+    ]
 
 
 def expected_rows(manifest: dict, logits: list) -> list[dict]:

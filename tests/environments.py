@@ -19,7 +19,12 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 }
 
 # Variables of a shell that knows nothing of this repository; the home is the caller's.
-CLEAN = {"PATH": os.environ["PATH"], "HF_HUB_OFFLINE": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "LANG": "C.UTF-8"}
+CLEAN = {
+    "PATH": os.environ["PATH"],
+    "HF_HUB_OFFLINE": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "LANG": "C.UTF-8",
+}
 
 
 def python_of(name: str, root: Path) -> Path:
@@ -32,7 +37,11 @@ def python_of(name: str, root: Path) -> Path:
 def installed(python: Path) -> set[str]:
     """Names of the packages of an environment, in lower case."""
     code = "from importlib.metadata import distributions; print(*(d.metadata['Name'].lower() for d in distributions()))"
-    return set(subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True, timeout=200).stdout.split())
+    return set(
+        subprocess.run(
+            [str(python), "-c", code], check=True, capture_output=True, text=True, timeout=200
+        ).stdout.split()
+    )
 
 
 def build(folder: Path, packages: tuple[str, ...]) -> Path:
@@ -40,7 +49,15 @@ def build(folder: Path, packages: tuple[str, ...]) -> Path:
     venv.create(folder, symlinks=True)
     python = _python(folder)
     lock = REPOSITORY / "requirements.lock"
-    pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet", "--disable-pip-version-check"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     command = [*pip, "install", "--no-compile", "-c", str(lock), *packages]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     if done.returncode:

@@ -20,9 +20,9 @@ import numpy as np
 
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.decide import best_f1
-from sahelclf.evaluation.tasks import decide_task, scores
-from sahelclf.models.encoder import find_encoder
-from sahelclf.tasks.benchmarks import SETS, read_set
+from sahelclf.evaluation.task_scores import decide_task, scores
+from sahelclf.models.encoder_files import find_encoder
+from sahelclf.studies.benchmark.sets import SETS, read_set
 from sahelclf.training.compose import compose_config
 
 HERE = Path(__file__).resolve().parent
@@ -31,8 +31,18 @@ from measured import peak_of, processor  # noqa: E402 - a script one folder up
 
 LOCK = HERE.parents[1] / "requirements.lock"
 OURS = ("tfidf", "embedding", "transformer")
-BESIDE = {"sklearn": "tfidf", "fasttext": "tfidf", "trainer": "transformer", "setfit": "transformer"}
-NAMES = {"sklearn": "scikit-learn alone", "fasttext": "fastText", "trainer": "Trainer and pipeline", "setfit": "SetFit"}
+BESIDE = {
+    "sklearn": "tfidf",
+    "fasttext": "tfidf",
+    "trainer": "transformer",
+    "setfit": "transformer",
+}
+NAMES = {
+    "sklearn": "scikit-learn alone",
+    "fasttext": "fastText",
+    "trainer": "Trainer and pipeline",
+    "setfit": "SetFit",
+}
 HEADER = (
     "tool", "example-based F1", "macro-F1", "macro-F1 at the best thresholds", "fit, s", "a thousand texts, s", "peak, MiB",
     "fit, labelling and peak as multiples of",
@@ -48,7 +58,14 @@ def environment(tool, folder):
     if not stamp.exists() or stamp.read_text() != asked:
         print(f"installing {tool} into {home}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-        pip = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [
+            home / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         subprocess.run([*pip, "-c", LOCK, "-r", wanted], check=True)
         stamp.write_text(asked)
     return home / "bin" / "python"
@@ -57,8 +74,17 @@ def environment(tool, folder):
 def settings(threads, scratch):
     """Environment variables of every tool: as many threads for all, no network, caches that are empty at the start."""
     limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
-    offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HOME": str(scratch / "huggingface")}
-    return os.environ | dict.fromkeys(limits, str(threads)) | offline | {"SAHELCLF_CACHE": str(scratch / "sahelclf")}
+    offline = {
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "HF_HOME": str(scratch / "huggingface"),
+    }
+    return (
+        os.environ
+        | dict.fromkeys(limits, str(threads))
+        | offline
+        | {"SAHELCLF_CACHE": str(scratch / "sahelclf")}
+    )
 
 
 def measure(tool, python, job, spec, y):
@@ -70,7 +96,9 @@ def measure(tool, python, job, spec, y):
         command = [python, script, scratch / "job.json", scratch / "out.json", tool]
         with (scratch / "messages.txt").open("w+") as messages:
             try:
-                seconds, peak = peak_of(command, messages, env=settings(job["threads"], scratch), cwd=scratch)
+                seconds, peak = peak_of(
+                    command, messages, env=settings(job["threads"], scratch), cwd=scratch
+                )
             except subprocess.CalledProcessError:
                 messages.seek(0)
                 print(f"{tool} failed:\n{messages.read()[-3000:]}", file=sys.stderr)
@@ -82,7 +110,9 @@ def measure(tool, python, job, spec, y):
         "tool": tool,
         "example_f1": round(at_half["example_f1"], 4),
         "macro_f1": round(at_half["macro_f1"], 4),
-        "macro_f1_at_best_thresholds": round(float(np.mean([best_f1(p[:, k], y[:, k]) for k in range(p.shape[1])])), 4),
+        "macro_f1_at_best_thresholds": round(
+            float(np.mean([best_f1(p[:, k], y[:, k]) for k in range(p.shape[1])])), 4
+        ),
         "fit_seconds": round(found["fit_seconds"], 3),
         "seconds_a_thousand": round(1000 * found["predict_seconds"] / len(p), 3),
         "process_seconds": round(seconds, 1),
@@ -98,8 +128,14 @@ def table(rows):
     lines = ["| " + " | ".join(HEADER) + " |", "|---" * len(HEADER) + "|"]
     for row in rows:
         name = NAMES.get(row["tool"], f"sahelclf, {row['tool']}")
-        quality = [f"{100 * row[k]:.1f}" for k in ("example_f1", "macro_f1", "macro_f1_at_best_thresholds")]
-        cost = [f"{row['fit_seconds']:.1f}", f"{row['seconds_a_thousand']:.2f}", f"{row['peak_MiB']:,}"]
+        quality = [
+            f"{100 * row[k]:.1f}" for k in ("example_f1", "macro_f1", "macro_f1_at_best_thresholds")
+        ]
+        cost = [
+            f"{row['fit_seconds']:.1f}",
+            f"{row['seconds_a_thousand']:.2f}",
+            f"{row['peak_MiB']:,}",
+        ]
         lines.append("| " + " | ".join([name, *quality, *cost, ratios(row, by_tool)]) + " |")
     return "\n".join([*lines, *epochs(by_tool)])
 
@@ -178,7 +214,9 @@ def main():
             print(json.dumps(row), file=sys.stderr, flush=True)
     title = f"{args.set}: fitted on {len(job['texts']):,} texts, scored on the {len(job['held']):,} of the development part. {about}."
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / f"{args.set}.json").write_text(json.dumps({"what": title, "tools": rows}, indent=1) + "\n")
+    (args.out / f"{args.set}.json").write_text(
+        json.dumps({"what": title, "tools": rows}, indent=1) + "\n"
+    )
     (args.out / f"{args.set}.md").write_text(f"{title}\n\n{table(rows)}\n")
     print(f"{title}\n\n{table(rows)}")
     return 0 if len(rows) == len(args.tools) else 1

@@ -18,9 +18,20 @@ def prepared(text):
 def fit(job):
     path = Path("fasttext.train")
     labels = [" ".join(f"{PREFIX}{k}" for k, on in enumerate(row) if on) for row in job["y"]]
-    path.write_text("".join(f"{of} {prepared(text)}\n" for of, text in zip(labels, job["texts"], strict=True)), encoding="utf-8")
+    path.write_text(
+        "".join(f"{of} {prepared(text)}\n" for of, text in zip(labels, job["texts"], strict=True)),
+        encoding="utf-8",
+    )
     model = fasttext.train_supervised(
-        str(path), loss="ova", lr=0.5, epoch=25, wordNgrams=2, bucket=200_000, dim=50, thread=job["threads"], verbose=0
+        str(path),
+        loss="ova",
+        lr=0.5,
+        epoch=25,
+        wordNgrams=2,
+        bucket=200_000,
+        dim=50,
+        thread=job["threads"],
+        verbose=0,
     )
 
     def predict(texts):

@@ -20,10 +20,22 @@ from sahelclf.training.crossfit import fit_labeller
 from sahelclf.training.run import check
 
 HERE = Path(__file__).parent
-WORD1 = {"name": "word", "analyzer": "word", "ngram_range": [1, 1], "min_df": 1, "max_features": None}
+WORD1 = {
+    "name": "word",
+    "analyzer": "word",
+    "ngram_range": [1, 1],
+    "min_df": 1,
+    "max_features": None,
+}
 WORD2 = WORD1 | {"ngram_range": [1, 2], "min_df": 2}
 WORD3 = WORD1 | {"ngram_range": [1, 3], "min_df": 2}
-CHAR = {"name": "char", "analyzer": "char_wb", "ngram_range": [3, 5], "min_df": 3, "max_features": None}
+CHAR = {
+    "name": "char",
+    "analyzer": "char_wb",
+    "ngram_range": [3, 5],
+    "min_df": 3,
+    "max_features": None,
+}
 CHAR4 = CHAR | {"ngram_range": [2, 4]}
 FEATURES = {
     "word 1": [WORD1],
@@ -45,8 +57,20 @@ def cell(corpus, development, features, c, weight, seed):
     model = TfidfConfig(kind="tfidf", features=FEATURES[features], C=c, class_weight=weight)
     config = compose_config([f"seed={seed}"]).model_copy(update={"model": model})
     started = time.perf_counter()
-    fitted = fit_labeller(corpus, development, lambda: build_model(config.model, corpus.codebook, corpus.root), config, lambda *_: None)
-    row = {"corpus": corpus.sha256[:16], "features": features, "C": c, "class_weight": weight, "seed": seed}
+    fitted = fit_labeller(
+        corpus,
+        development,
+        lambda: build_model(config.model, corpus.codebook, corpus.root),
+        config,
+        lambda *_: None,
+    )
+    row = {
+        "corpus": corpus.sha256[:16],
+        "features": features,
+        "C": c,
+        "class_weight": weight,
+        "seed": seed,
+    }
     for prefix, (predicted, gold) in (("", fitted.passages), ("document/", fitted.documents)):
         scores = report(predicted, gold).scores
         row |= {prefix + name: round(scores[name], 5) for name in HEADLINE}
@@ -70,7 +94,9 @@ def main():
                 rows.append(cell(corpus, development, features, c, weight, seed))
                 with path.open("a") as stream:
                     stream.write(json.dumps(rows[-1]) + "\n")
-    (args.out / "results.md").write_text(table([r for r in rows if r["corpus"] == corpus.sha256[:16]], corpus))
+    (args.out / "results.md").write_text(
+        table([r for r in rows if r["corpus"] == corpus.sha256[:16]], corpus)
+    )
 
 
 def table(rows, corpus):
@@ -79,11 +105,26 @@ def table(rows, corpus):
     for r in rows:
         settings.setdefault((r["features"], r["C"], r["class_weight"]), []).append(r)
     names = [*HEADLINE, *(f"document/{n}" for n in HEADLINE[:2])]
-    lines = [f"Corpus {corpus.sha256[:16]}, cross-fitted on train and dev; mean ± sd over {len(next(iter(settings.values())))} seeds.", ""]
-    lines += ["| features | C | class weight | " + " | ".join(names) + " | s |", "|" + "---|" * (len(names) + 4)]
-    for (features, c, weight), cells in sorted(settings.items(), key=lambda kv: -np.mean([r["joint/f1"] for r in kv[1]])):
-        numbers = [f"{np.mean([r[n] for r in cells]):.3f} ± {np.std([r[n] for r in cells], ddof=len(cells) > 1):.3f}" for n in names]
-        lines.append(f"| {features} | {c} | {weight} | " + " | ".join(numbers) + f" | {np.mean([r['seconds'] for r in cells]):.0f} |")
+    lines = [
+        f"Corpus {corpus.sha256[:16]}, cross-fitted on train and dev; mean ± sd over {len(next(iter(settings.values())))} seeds.",
+        "",
+    ]
+    lines += [
+        "| features | C | class weight | " + " | ".join(names) + " | s |",
+        "|" + "---|" * (len(names) + 4),
+    ]
+    for (features, c, weight), cells in sorted(
+        settings.items(), key=lambda kv: -np.mean([r["joint/f1"] for r in kv[1]])
+    ):
+        numbers = [
+            f"{np.mean([r[n] for r in cells]):.3f} ± {np.std([r[n] for r in cells], ddof=len(cells) > 1):.3f}"
+            for n in names
+        ]
+        lines.append(
+            f"| {features} | {c} | {weight} | "
+            + " | ".join(numbers)
+            + f" | {np.mean([r['seconds'] for r in cells]):.0f} |"
+        )
     return "\n".join(lines) + "\n"
 
 

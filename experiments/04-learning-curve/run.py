@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from sahelclf.corpus.splits import make_folds
-from sahelclf.evaluation.decide import Calibration, Decision
-from sahelclf.evaluation.figures.curves import learning_curve
+from sahelclf.evaluation.decide import Calibration, Decision, apply_decision, labeller_names
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import HEADLINE, report
 from sahelclf.models.registry import build_model
+from sahelclf.reports.figures.curves import learning_curve
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.training.compose import compose_config
-from sahelclf.training.crossfit import apply_decision, fit_labeller, labeller_names
+from sahelclf.training.crossfit import fit_labeller
 from sahelclf.training.run import check
 from sahelclf.training.seeds import derive_seed
 
@@ -37,11 +37,18 @@ def pooled(corpus, development, share, seed, names, config):
         others = ids[folds != k]
         rng = np.random.default_rng(derive_seed(seed, f"curve {k}"))
         chosen = set(rng.permutation(others)[: max(12, round(share * len(others)))])
-        fitted = fit_labeller(corpus, [d for d in development if d in chosen], build, config, lambda *_: None)
+        fitted = fit_labeller(
+            corpus, [d for d in development if d in chosen], build, config, lambda *_: None
+        )
         data = passage_data(corpus, [str(d) for d in ids[folds == k]])
         same = Calibration(np.ones(len(data.layout)), np.zeros(len(data.layout)))
         d = fitted.decision
-        found, _ = apply_decision(Decision(same, d.thresholds, d.document_calibration, d.document_thresholds), fitted.model.logits(data.texts), data, names)
+        found, _ = apply_decision(
+            Decision(same, d.thresholds, d.document_calibration, d.document_thresholds),
+            fitted.model.logits(data.texts),
+            data,
+            names,
+        )
         parts.append(found)
         golds.append(Gold.from_heads(data.y, names))
     join = lambda arrays: np.concatenate(list(arrays))
@@ -64,19 +71,31 @@ def main():
     args = options.parse_args()
     corpus, _, development = check(compose_config([f"corpus={args.corpus}"] if args.corpus else []))
     names = labeller_names(corpus.codebook)
-    wanted = [*HEADLINE, *(f"topic/{t}/f1" for t in names.topics), *(f"stance/{t}/macro_f1" for t in names.topics)]
+    wanted = [
+        *HEADLINE,
+        *(f"topic/{t}/f1" for t in names.topics),
+        *(f"stance/{t}/macro_f1" for t in names.topics),
+    ]
     curves, strata = {name: [] for name in wanted}, {}
     for share in SHARES:
         values = {name: [] for name in wanted}
         for seed in range(args.seeds):
-            predicted, gold = pooled(corpus, development, share, seed, names, compose_config([f"seed={seed}"]))
+            predicted, gold = pooled(
+                corpus, development, share, seed, names, compose_config([f"seed={seed}"])
+            )
             scores = report(predicted, gold).scores
             for name in wanted:
                 values[name].append(scores[name])
             if share == 1.0 and seed == 0:
                 for stratum in corpus.codebook.strata:
-                    rows = [i for i, d in enumerate(predicted.documents) if corpus.document[d].stratum == stratum]
-                    strata[stratum] = report(predicted.take(rows), Gold(gold.topics[rows], gold.stance[rows]))
+                    rows = [
+                        i
+                        for i, d in enumerate(predicted.documents)
+                        if corpus.document[d].stratum == stratum
+                    ]
+                    strata[stratum] = report(
+                        predicted.take(rows), Gold(gold.topics[rows], gold.stance[rows])
+                    )
         for name in wanted:
             curves[name].append((np.mean(values[name]), np.std(values[name], ddof=args.seeds > 1)))
     write(args.out, corpus, len(development), curves, strata, args.seeds)
@@ -85,13 +104,40 @@ def main():
 
 def write(out, corpus, n, curves, strata, seeds):
     documents = [round(s * n * 0.8) for s in SHARES]
-    lines = [f"Corpus {corpus.sha256[:16]}; mean ± sd over {seeds} seeds; columns are documents trained on.", ""]
-    lines += ["| score | " + " | ".join(map(str, documents)) + " |", "|---|" + "---|" * len(documents)]
-    lines += [f"| {name} | " + " | ".join(f"{m:.3f} ± {s:.3f}" for m, s in cells) + " |" for name, cells in curves.items()]
-    lines += ["", "All of the development data, seed 0, by stratum, 95% intervals resampled by document:", ""]
-    lines += ["| score | " + " | ".join(f"{k} ({r.n_documents} documents, {r.n_units} passages)" for k, r in strata.items()) + " |", "|---|" + "---|" * len(strata)]
+    lines = [
+        f"Corpus {corpus.sha256[:16]}; mean ± sd over {seeds} seeds; columns are documents trained on.",
+        "",
+    ]
+    lines += [
+        "| score | " + " | ".join(map(str, documents)) + " |",
+        "|---|" + "---|" * len(documents),
+    ]
+    lines += [
+        f"| {name} | " + " | ".join(f"{m:.3f} ± {s:.3f}" for m, s in cells) + " |"
+        for name, cells in curves.items()
+    ]
+    lines += [
+        "",
+        "All of the development data, seed 0, by stratum, 95% intervals resampled by document:",
+        "",
+    ]
+    lines += [
+        "| score | "
+        + " | ".join(
+            f"{k} ({r.n_documents} documents, {r.n_units} passages)" for k, r in strata.items()
+        )
+        + " |",
+        "|---|" + "---|" * len(strata),
+    ]
     for name in curves:
-        lines.append(f"| {name} | " + " | ".join(f"{r.scores[name]:.3f} [{r.intervals[name][0]:.3f}, {r.intervals[name][1]:.3f}]" for r in strata.values()) + " |")
+        lines.append(
+            f"| {name} | "
+            + " | ".join(
+                f"{r.scores[name]:.3f} [{r.intervals[name][0]:.3f}, {r.intervals[name][1]:.3f}]"
+                for r in strata.values()
+            )
+            + " |"
+        )
     (out / "results.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
 
@@ -105,7 +151,9 @@ def draw(out, n, curves, names, seeds):
         "F1 of the topic": {t: band(f"topic/{t}/f1") for t in names.topics},
         "macro-F1 of its stance": {t: band(f"stance/{t}/macro_f1") for t in names.topics},
     }
-    figure = learning_curve([round(s * n * 0.8) for s in SHARES], panels, f"mean ± sd over {seeds} seeds")
+    figure = learning_curve(
+        [round(s * n * 0.8) for s in SHARES], panels, f"mean ± sd over {seeds} seeds"
+    )
     for form in ("png", "pdf"):
         figure.savefig(out / f"curve.{form}")
 

@@ -21,7 +21,7 @@ from tabulate import tabulate
 from sahelclf.evaluation import intervals, metrics
 from sahelclf.evaluation.predictions import from_gold_rows
 from sahelclf.evaluation.report import document_draws
-from sahelclf.labelling.tables import read_table
+from sahelclf.evaluation.table_files import read_table
 
 HERE = Path(__file__).parent
 LEVELS = (0.025, 0.975)
@@ -41,7 +41,11 @@ def annotated(rng, documents):
     n, t = len(owner), len(PREVALENCE)
     gold = PREVALENCE + 1.8 * rng.normal(size=(documents, t))[owner] + rng.logistic(size=(n, t)) > 0
     wanted = rng.choice(3, size=(documents, t), p=STANCES)[owner]
-    return owner, gold, np.where(rng.random((n, t)) < 0.6, wanted, rng.choice(3, size=(n, t), p=STANCES))
+    return (
+        owner,
+        gold,
+        np.where(rng.random((n, t)) < 0.6, wanted, rng.choice(3, size=(n, t), p=STANCES)),
+    )
 
 
 def made(rng, documents, kind="alike", shift=0.0):
@@ -52,21 +56,31 @@ def made(rng, documents, kind="alike", shift=0.0):
     owner, gold, stance = annotated(rng, documents)
     n, t = gold.shape
     of_document = lambda scale: scale * rng.normal(size=(documents, t))[owner]
-    common, common_stance = of_document(0.6) + 0.6 * rng.normal(size=(n, t)), of_document(0.6) + 0.6 * rng.normal(size=(n, t))
+    common, common_stance = (
+        of_document(0.6) + 0.6 * rng.normal(size=(n, t)),
+        of_document(0.6) + 0.6 * rng.normal(size=(n, t)),
+    )
     out = np.zeros((2, documents, 8, 2))
     for system in range(2):
         by_document = {"alike": 0.5, "spread": (0.95, 0.0)[system], "tilt": 0.5}[kind]
-        noise = lambda part=by_document: 1.1 * (np.sqrt(part) * of_document(1.0) + np.sqrt(1 - part) * rng.normal(size=(n, t)))
+        noise = lambda part=by_document: (
+            1.1 * (np.sqrt(part) * of_document(1.0) + np.sqrt(1 - part) * rng.normal(size=(n, t)))
+        )
         cut = {"tilt": (2.2, 2.2 - shift)[system]}.get(kind, 1.6)
         holds = 2.4 * gold + common + noise() > cut
         right = common_stance + noise() < 0.45
         said = np.where(right, stance, (stance + rng.integers(1, 3, size=(n, t))) % 3)
         pairs = lambda labels, on: (labels[:, :, None] == np.arange(3)) & on[:, :, None]
         rows = [(holds, gold)]
-        for said_cells, gold_cells in ((pairs(said, gold), pairs(stance, gold)), (pairs(said, holds), pairs(stance, gold))):
+        for said_cells, gold_cells in (
+            (pairs(said, gold), pairs(stance, gold)),
+            (pairs(said, holds), pairs(stance, gold)),
+        ):
             rows.append((said_cells, gold_cells))
         cells = [np.stack([2 * (s & g), s.astype(int) + g], axis=-1) for s, g in rows]
-        merged = np.concatenate([cells[0], cells[1].sum(axis=1), cells[2].sum(axis=(1, 2))[:, None]], axis=1)
+        merged = np.concatenate(
+            [cells[0], cells[1].sum(axis=1), cells[2].sum(axis=(1, 2))[:, None]], axis=1
+        )
         np.add.at(out[system], owner, merged)
     return out
 
@@ -130,18 +144,25 @@ def sign_flips(x, signs):
 
 def simulate(draw, truth, sets, documents, resamples, seed=77, scores=tuple(SCORES)):
     """Shares by (what, method, score): intervals that cover A's score and the difference, and p at or below 5%."""
-    draws, signs = document_draws(documents, 0, resamples), np.random.default_rng(1).integers(0, 2, size=(resamples, documents)).astype(float)
+    draws, signs = (
+        document_draws(documents, 0, resamples),
+        np.random.default_rng(1).integers(0, 2, size=(resamples, documents)).astype(float),
+    )
     rng, hits = np.random.default_rng(seed), defaultdict(list)
     for _ in range(sets):
         x = draw(rng)
         for name in scores:
             cells, (a, b) = x[:, :, SCORES[name]], truth[name]
             first, second = score_of(cells[0]), score_of(cells[1])
-            both = by_method(first, draws) | {"studentized on log-odds": intervals.interval(first, draws)}
+            both = by_method(first, draws) | {
+                "studentized on log-odds": intervals.interval(first, draws)
+            }
             for method, (low, high) in both.items():
                 hits["score", method, name].append((low <= a <= high, a < low, a > high))
             found = intervals.difference(second, first, draws)
-            both = by_method(intervals.minus(second, first), draws) | {"studentized, symmetric": (found.low, found.high)}
+            both = by_method(intervals.minus(second, first), draws) | {
+                "studentized, symmetric": (found.low, found.high)
+            }
             for method, (low, high) in both.items():
                 hits["difference", method, name].append((low <= b - a <= high,))
             hits["p", "studentized, symmetric", name].append((found.p <= 0.05,))
@@ -151,7 +172,9 @@ def simulate(draw, truth, sets, documents, resamples, seed=77, scores=tuple(SCOR
 
 def population(kind, shift=0.0, pieces=3):
     """(2, documents, cells, 2) of 60,000 made documents."""
-    return np.concatenate([made(np.random.default_rng(900 + i), 20_000, kind, shift) for i in range(pieces)], axis=1)
+    return np.concatenate(
+        [made(np.random.default_rng(900 + i), 20_000, kind, shift) for i in range(pieces)], axis=1
+    )
 
 
 def level_tilt(name):
@@ -176,21 +199,43 @@ def of_tables(paths):
 
 def cases(args):
     """(title, sampler, truth by score, documents, scores, whether A and B are equal in the population)."""
+
     def true(x):
         return {name: scores_of(x[:, :, cells].sum(axis=1)) for name, cells in SCORES.items()}
 
     for kind, documents in (("alike", 100), ("spread", 100), ("alike", 441)):
         pooled = {name: np.full(2, v.mean()) for name, v in true(population(kind)).items()}
-        yield f"made, {kind}", lambda r, k=kind, n=documents: made(r, n, k), pooled, documents, tuple(SCORES), True
+        yield (
+            f"made, {kind}",
+            lambda r, k=kind, n=documents: made(r, n, k),
+            pooled,
+            documents,
+            tuple(SCORES),
+            True,
+        )
     for name in ("topic/macro_f1", "joint/f1"):
         shift = level_tilt(name)
-        yield f"made, tilt for {name}", lambda r, s=shift: made(r, 100, "tilt", s), true(population("tilt", shift)), 100, (name,), True
+        yield (
+            f"made, tilt for {name}",
+            lambda r, s=shift: made(r, 100, "tilt", s),
+            true(population("tilt", shift)),
+            100,
+            (name,),
+            True,
+        )
     if args.tables:
         x = of_tables(args.tables)
         some = lambda source: lambda r: source[:, r.integers(0, source.shape[1], 100)]
         yield "corpus", some(x), true(x), 100, tuple(SCORES), False
         swapped = np.concatenate([x, x[::-1]], axis=1)
-        yield "corpus, A and B change sides at random", some(swapped), true(swapped), 100, tuple(SCORES), True
+        yield (
+            "corpus, A and B change sides at random",
+            some(swapped),
+            true(swapped),
+            100,
+            tuple(SCORES),
+            True,
+        )
 
 
 def main():
@@ -211,13 +256,22 @@ def main():
                 per_difference.append([*row, f"{share[0]:.1%}"])
             elif equal:
                 per_test.append([*row, f"{share[0]:.1%}"])
-        print(title, documents, {k: np.round(v, 3) for k, v in found.items() if "studentized" in k[1]}, flush=True)
+        print(
+            title,
+            documents,
+            {k: np.round(v, 3) for k, v in found.items() if "studentized" in k[1]},
+            flush=True,
+        )
     write(args, per_score, per_difference, per_test)
 
 
 def write(args, per_score, per_difference, per_test):
     """results.md: question, command, answer, figures."""
-    span = lambda rows, method: "{} to {}".format(*sorted((r[4] for r in rows if r[3] == method), key=lambda c: float(c[:-1]))[:: len([r for r in rows if r[3] == method]) - 1])
+    span = lambda rows, method: "{} to {}".format(
+        *sorted((r[4] for r in rows if r[3] == method), key=lambda c: float(c[:-1]))[
+            :: len([r for r in rows if r[3] == method]) - 1
+        ]
+    )
     answer = (
         f"**Answer.** One score: studentized on log-odds covers {span(per_score, 'studentized on log-odds')}, percentiles "
         f"{span(per_score, 'percentile')} and mostly miss on one side (they lie too low), BCa {span(per_score, 'BCa')}. A difference: studentized with |t| covers "
@@ -250,7 +304,9 @@ def wide(rows):
     for title, documents, score, method, cell in rows:
         cells.setdefault((title, str(documents), method), {})[score] = cell
     body = [[*key, *(found.get(name, "") for name in SCORES)] for key, found in cells.items()]
-    return tabulate(body, ["population", "documents", "method", *SCORES], "github", disable_numparse=True)
+    return tabulate(
+        body, ["population", "documents", "method", *SCORES], "github", disable_numparse=True
+    )
 
 
 if __name__ == "__main__":

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from sahelclf.corpus.splits import read_split
+from sahelclf.evaluation.decide import labelled_documents
 from sahelclf.evaluation.predictions import Gold
 from sahelclf.evaluation.report import HEADLINE, report
 from sahelclf.models.registry import build_model
+from sahelclf.studies.robustness.held_out import rotation
+from sahelclf.studies.robustness.run import forward, make_plan, rotate
 from sahelclf.tasks.labeller import passage_data
-from sahelclf.training.apart import rotation
 from sahelclf.training.compose import compose_config
-from sahelclf.training.crossfit import labelled_documents
-from sahelclf.training.robustness import forward, make_plan, rotate
 from sahelclf.training.seeds import derive_seed
 
 HERE = Path(__file__).parent
@@ -33,15 +33,28 @@ HERE = Path(__file__).parent
 def splits(plan):
     """The trials by the name of their split, each with the documents that it scores."""
     development = set(plan.development)
-    parts = {k: [d for d in plan.development if d in set(ids) & development] for k, ids in read_split(plan.corpus, "folds").parts.items()}
+    parts = {
+        k: [d for d in plan.development if d in set(ids) & development]
+        for k, ids in read_split(plan.corpus, "folds").parts.items()
+    }
     trials = {t.name: t for t in plan.trials if t.name != "outlet"}
-    return {"grouped": plan.reference, "folds": rotation("folds", plan.corpus, plan.development, parts)} | trials
+    return {
+        "grouped": plan.reference,
+        "folds": rotation("folds", plan.corpus, plan.development, parts),
+    } | trials
 
 
 def inputs_of(plan, trial):
     """Hash of all that a cell's figures follow from but the code."""
     held = [(h.name, h.documents, h.train) for h in trial.held]
-    raw = [plan.corpus.sha256, plan.config.model.model_dump(mode="json"), plan.config.crossfit, plan.config.seed, trial.rotation, held]
+    raw = [
+        plan.corpus.sha256,
+        plan.config.model.model_dump(mode="json"),
+        plan.config.crossfit,
+        plan.config.seed,
+        trial.rotation,
+        held,
+    ]
     return hashlib.sha256(json.dumps(raw).encode()).hexdigest()[:16]
 
 
@@ -55,11 +68,25 @@ def cell(plan, trial):
     else:
         passages, documents = forward(corpus, trial.held[0], build, config, lambda _: None)
     seconds = time.perf_counter() - started
-    gold = Gold.from_heads(passage_data(corpus, [d for h in trial.held for d in h.documents]).y, passages.names)
-    row = {"passages": len(passages.ids), "documents": len(documents.ids), "trained_on": round(sum(len(h.train) for h in trial.held) / len(trial.held))}
-    for prefix, (predicted, truth) in (("", (passages, gold)), ("document/", labelled_documents(corpus, documents))):
+    gold = Gold.from_heads(
+        passage_data(corpus, [d for h in trial.held for d in h.documents]).y, passages.names
+    )
+    row = {
+        "passages": len(passages.ids),
+        "documents": len(documents.ids),
+        "trained_on": round(sum(len(h.train) for h in trial.held) / len(trial.held)),
+    }
+    for prefix, (predicted, truth) in (
+        ("", (passages, gold)),
+        ("document/", labelled_documents(corpus, documents)),
+    ):
         if predicted.ids:
-            row |= {k: round(v, 5) for k, v in report(predicted, truth, derive_seed(config.seed, "bootstrap")).headline(prefix).items()}
+            row |= {
+                k: round(v, 5)
+                for k, v in report(predicted, truth, derive_seed(config.seed, "bootstrap"))
+                .headline(prefix)
+                .items()
+            }
     return row | {"seconds": round(seconds, 1)}
 
 
@@ -71,20 +98,45 @@ def main():
     options.add_argument("--out", type=Path, default=HERE)
     args = options.parse_args()
     path = args.out / "cells.jsonl"
-    rows = {r["inputs"]: r for r in map(json.loads, path.read_text().splitlines())} if path.exists() else {}
+    rows = (
+        {r["inputs"]: r for r in map(json.loads, path.read_text().splitlines())}
+        if path.exists()
+        else {}
+    )
     wanted = []
     for model in args.models:
         for seed in range(args.seeds):
-            plan = make_plan(compose_config([f"model={model}", f"seed={seed}", *([f"corpus={args.corpus}"] if args.corpus else [])]))
+            plan = make_plan(
+                compose_config(
+                    [
+                        f"model={model}",
+                        f"seed={seed}",
+                        *([f"corpus={args.corpus}"] if args.corpus else []),
+                    ]
+                )
+            )
             for name, trial in splits(plan).items():
                 inputs = inputs_of(plan, trial)
                 wanted.append(inputs)
                 if inputs not in rows:
-                    about = {"inputs": inputs, "corpus": plan.corpus.sha256[:16], "model": model, "split": name, "seed": seed}
+                    about = {
+                        "inputs": inputs,
+                        "corpus": plan.corpus.sha256[:16],
+                        "model": model,
+                        "split": name,
+                        "seed": seed,
+                    }
                     rows[inputs] = about | cell(plan, trial)
                     with path.open("a") as stream:
                         stream.write(json.dumps(rows[inputs]) + "\n")
-                    print(model, name, seed, rows[inputs]["joint/f1"], f"{rows[inputs]['seconds']} s", flush=True)
+                    print(
+                        model,
+                        name,
+                        seed,
+                        rows[inputs]["joint/f1"],
+                        f"{rows[inputs]['seconds']} s",
+                        flush=True,
+                    )
     text = table([rows[i] for i in wanted], plan.corpus.sha256[:16], args.seeds)
     (args.out / "results.md").write_text(text)
     print(text)
@@ -93,8 +145,14 @@ def main():
 def table(rows, corpus, seeds):
     """Per split: a line a score, a column a model."""
     models = list(dict.fromkeys(r["model"] for r in rows))
-    lines = [f"Corpus {corpus}, development documents alone; mean ± sd over {seeds} seeds, in brackets the 95% interval of seed 0, resampled by document.", ""]
-    lines += ["| split | scored: passages, documents | trained on | score | " + " | ".join(models) + " |", "|---|---|---|---|" + "---|" * len(models)]
+    lines = [
+        f"Corpus {corpus}, development documents alone; mean ± sd over {seeds} seeds, in brackets the 95% interval of seed 0, resampled by document.",
+        "",
+    ]
+    lines += [
+        "| split | scored: passages, documents | trained on | score | " + " | ".join(models) + " |",
+        "|---|---|---|---|" + "---|" * len(models),
+    ]
     for split in dict.fromkeys(r["split"] for r in rows):
         here = [r for r in rows if r["split"] == split]
         about = f"{split} | {here[0]['passages']}, {here[0]['documents']} | {here[0]['trained_on']}"
@@ -104,11 +162,17 @@ def table(rows, corpus, seeds):
                 own = [r for r in here if r["model"] == model and score in r]
                 values = [r[score] for r in own]
                 first = next(r for r in own if r["seed"] == 0)
-                cells.append(f"{np.mean(values):.3f} ± {np.std(values, ddof=len(values) > 1):.3f} [{first[score + '/low']:.3f}, {first[score + '/high']:.3f}]")
+                cells.append(
+                    f"{np.mean(values):.3f} ± {np.std(values, ddof=len(values) > 1):.3f} [{first[score + '/low']:.3f}, {first[score + '/high']:.3f}]"
+                )
             lines.append(f"| {about} | {score} | " + " | ".join(cells) + " |")
             about = " | | "
-    seconds = ", ".join(f"{m} {sum(r['seconds'] for r in rows if r['model'] == m):.0f}" for m in models)
-    return "\n".join([*lines, "", f"Seconds of fitting and predicting, all cells: {seconds}."]) + "\n"
+    seconds = ", ".join(
+        f"{m} {sum(r['seconds'] for r in rows if r['model'] == m):.0f}" for m in models
+    )
+    return (
+        "\n".join([*lines, "", f"Seconds of fitting and predicting, all cells: {seconds}."]) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -29,7 +29,13 @@ def cell(corpus, development, model_name, seed, k, threads, path):
     threads = [f"model.threads={threads}"] if model_name in {"transformer", "embedding"} else []
     config = compose_config([f"model={model_name}", f"seed={seed}", *threads])
     data = passage_data(corpus, development)
-    fold_of = dict(zip(development, make_folds(corpus, development, FOLDS, derive_seed(seed, "folds")), strict=True))
+    fold_of = dict(
+        zip(
+            development,
+            make_folds(corpus, development, FOLDS, derive_seed(seed, "folds")),
+            strict=True,
+        )
+    )
     fold = np.array([fold_of[d] for d in data.groups])
     model = build_model(config.model, corpus.codebook, corpus.root)
     started = time.perf_counter()
@@ -38,7 +44,13 @@ def cell(corpus, development, model_name, seed, k, threads, path):
     held = np.flatnonzero(fold == k)
     logits = model.logits([data.texts[i] for i in held])
     np.savez(path, logits=logits.astype(np.float32), rows=held)
-    about = {"model": model_name, "seed": seed, "fold": k, "seconds": round(seconds, 1), "corpus": corpus.sha256[:16]}
+    about = {
+        "model": model_name,
+        "seed": seed,
+        "fold": k,
+        "seconds": round(seconds, 1),
+        "corpus": corpus.sha256[:16],
+    }
     with (HERE / "cells.jsonl").open("a") as stream:
         stream.write(json.dumps(about | {"config": config.model.model_dump(mode="json")}) + "\n")
     print(about, flush=True)

@@ -10,12 +10,12 @@ import numpy as np
 
 from sahelclf.corpus.splits import make_folds
 from sahelclf.evaluation.compare import System, compare
-from sahelclf.evaluation.decide import document_offsets
+from sahelclf.evaluation.decide import document_offsets, labeller_names
 from sahelclf.evaluation.predictions import Gold
 from sahelclf.evaluation.report import HEADLINE
 from sahelclf.tasks.labeller import document_targets, passage_data
 from sahelclf.training.compose import compose_config
-from sahelclf.training.crossfit import cross_fitted, labeller_names
+from sahelclf.training.crossfit import cross_fitted
 from sahelclf.training.run import check
 from sahelclf.training.seeds import derive_seed
 
@@ -42,9 +42,17 @@ def all_predictions(corpus, development, data, targets, names):
     found = {name: {} for name in (*MODELS, BLEND)}
     weight = compose_config(["model=blend"]).model.tfidf_weight
     for seed in range(10):
-        folds = dict(zip(development, make_folds(corpus, development, FOLDS, derive_seed(seed, "folds")), strict=True))
+        folds = dict(
+            zip(
+                development,
+                make_folds(corpus, development, FOLDS, derive_seed(seed, "folds")),
+                strict=True,
+            )
+        )
         fold = np.array([folds[d] for d in data.groups])
-        logits = {name: z for name in MODELS if (z := held_out(name, seed, data.y.shape)) is not None}
+        logits = {
+            name: z for name in MODELS if (z := held_out(name, seed, data.y.shape)) is not None
+        }
         if {"transformer", "tfidf"} <= set(logits):
             logits[BLEND] = logits["transformer"] + weight * logits["tfidf"]
         for name, z in logits.items():
@@ -55,13 +63,22 @@ def all_predictions(corpus, development, data, targets, names):
 def section(title, systems):
     """A table of one comparison."""
     result = compare(systems)
-    lines = [f"## {title}: {result.n_units:,} of {result.n_documents} documents", "", "| model | " + " | ".join(HEADLINE) + " |", "|---|---|---|---|"]
+    lines = [
+        f"## {title}: {result.n_units:,} of {result.n_documents} documents",
+        "",
+        "| model | " + " | ".join(HEADLINE) + " |",
+        "|---|---|---|---|",
+    ]
     for k, name in enumerate(result.systems):
         cells = []
         for score in HEADLINE:
             x = result.line(score, k)
             d = x.difference
-            against = "" if d is None else f"; {d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}], p {x.p_holm:.4f}, {x.verdict}"
+            against = (
+                ""
+                if d is None
+                else f"; {d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}], p {x.p_holm:.4f}, {x.verdict}"
+            )
             cells.append(f"{x.value:.3f} [{x.low:.3f}, {x.high:.3f}]{against}")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return [*lines, ""]
@@ -77,17 +94,32 @@ def main():
     stratum = np.array([corpus.document[d].stratum for d in data.groups])
     labelled = np.flatnonzero(targets[1].any(axis=1))
     parts = [("passages", 0, np.arange(len(data)), Gold.from_heads(data.y, names))]
-    parts += [(f"passages, {s}", 0, np.flatnonzero(stratum == s), parts[0][3]) for s in sorted(set(stratum))]
+    parts += [
+        (f"passages, {s}", 0, np.flatnonzero(stratum == s), parts[0][3])
+        for s in sorted(set(stratum))
+    ]
     parts += [("documents", 1, labelled, Gold.from_heads(targets[0], names))]
-    lines = [f"Corpus {corpus.sha256[:16]}, {FOLDS} grouped folds, seeds {', '.join(map(str, seeds))}; differences from tfidf, paired, 95% intervals, Holm's p.", ""]
+    lines = [
+        f"Corpus {corpus.sha256[:16]}, {FOLDS} grouped folds, seeds {', '.join(map(str, seeds))}; differences from tfidf, paired, 95% intervals, Holm's p.",
+        "",
+    ]
     for title, level, rows, gold in parts:
         own = Gold(gold.topics[rows], gold.stance[rows])
-        lines += section(title, [System(n, tuple((by_seed[s][level].take(rows), own) for s in seeds)) for n, by_seed in found.items()])
+        lines += section(
+            title,
+            [
+                System(n, tuple((by_seed[s][level].take(rows), own) for s in seeds))
+                for n, by_seed in found.items()
+            ],
+        )
     seconds = {}
     for line in (HERE / "cells.jsonl").read_text().splitlines():
         row = json.loads(line)
         seconds.setdefault(row["model"], []).append(row["seconds"])
-    lines.append("Seconds a fit, one thread, two at a time on a busy machine: " + ", ".join(f"{m} {np.mean(s):.0f}" for m, s in seconds.items()))
+    lines.append(
+        "Seconds a fit, one thread, two at a time on a busy machine: "
+        + ", ".join(f"{m} {np.mean(s):.0f}" for m, s in seconds.items())
+    )
     (HERE / "results.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
 

@@ -16,15 +16,20 @@ from unittest.mock import patch
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from sahelclf.evaluation.benchmark import decide_held_out, score
-from sahelclf.models import classifier
+from sahelclf.models import network as classifier
 from sahelclf.models.registry import build_learner
-from sahelclf.tasks.benchmarks import read_set
+from sahelclf.studies.benchmark.scores import decide_held_out, score
+from sahelclf.studies.benchmark.sets import read_set
 from sahelclf.training.compose import compose_config
 from sahelclf.training.seeds import derive_seed
 
 HERE = Path(__file__).parent
-VARIANTS = {"shipped": [], "mean on top of all layers": [], "dropout 0.1": ["dropout=0.1"], "6 epochs": ["epochs=6"]}
+VARIANTS = {
+    "shipped": [],
+    "mean on top of all layers": [],
+    "dropout 0.1": ["dropout=0.1"],
+    "6 epochs": ["epochs=6"],
+}
 
 
 @contextmanager
@@ -41,21 +46,40 @@ def layers_of(variant):
 
     with ExitStack() as patched:
         if "on top" in variant:
-            patched.enter_context(patch.object(transformers.AutoConfig, "from_pretrained", one_more))
-            patched.enter_context(patch.object(classifier, "_refuse_other_weights"))  # the layer on top is not in the encoder's files
+            patched.enter_context(
+                patch.object(transformers.AutoConfig, "from_pretrained", one_more)
+            )
+            patched.enter_context(
+                patch.object(classifier, "_refuse_other_weights")
+            )  # the layer on top is not in the encoder's files
         yield
 
 
 def cell(variant, seed, found):
-    model = build_learner(compose_config(["model=transformer", "model.threads=1", *(f"model.{v}" for v in VARIANTS[variant])]).model)
+    model = build_learner(
+        compose_config(
+            ["model=transformer", "model.threads=1", *(f"model.{v}" for v in VARIANTS[variant])]
+        ).model
+    )
     started = time.perf_counter()
     with layers_of(variant):
         model.fit(found.train, seed=derive_seed(seed, "model"))
     seconds = time.perf_counter() - started
     logits, y = model.logits(found.dev.texts), found.dev.y > 0
-    said = {m: score(found.spec, m, [decide_held_out(found.spec, m, logits, found.dev)], found.dev).value for m in ("example_f1", "macro_f1")}
+    said = {
+        m: score(
+            found.spec, m, [decide_held_out(found.spec, m, logits, found.dev)], found.dev
+        ).value
+        for m in ("example_f1", "macro_f1")
+    }
     precision = np.mean([average_precision_score(y[:, k], logits[:, k]) for k in range(y.shape[1])])
-    return {"variant": variant, "seed": seed, "average_precision": round(float(precision), 4), **{k: round(v, 4) for k, v in said.items()}, "seconds": round(seconds)}
+    return {
+        "variant": variant,
+        "seed": seed,
+        "average_precision": round(float(precision), 4),
+        **{k: round(v, 4) for k, v in said.items()},
+        "seconds": round(seconds),
+    }
 
 
 def main():
@@ -66,7 +90,11 @@ def main():
     args = options.parse_args()
     found = read_set("satp_relevant", args.root)
     path = HERE / "satp.jsonl"
-    have = {(r["variant"], r["seed"]) for r in map(json.loads, path.read_text().splitlines())} if path.exists() else set()
+    have = (
+        {(r["variant"], r["seed"]) for r in map(json.loads, path.read_text().splitlines())}
+        if path.exists()
+        else set()
+    )
     for seed in args.seeds:
         for variant in args.only:
             if (variant, seed) not in have:

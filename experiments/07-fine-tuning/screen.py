@@ -52,26 +52,52 @@ def scores(logits, held, n_topics):
         gold += held.y[rows][:, list(heads)].argmax(1).tolist()
         said += p[rows][:, list(heads)].argmax(1).tolist()
     precision = np.mean([average_precision_score(held.y[:, k], p[:, k]) for k in range(n_topics)])
-    return {"topic_average_precision": round(float(precision), 4), "stance_macro_f1": round(f1_score(gold, said, average="macro"), 4)}
+    return {
+        "topic_average_precision": round(float(precision), 4),
+        "stance_macro_f1": round(f1_score(gold, said, average="macro"), 4),
+    }
 
 
 def corpus_fold(corpus, development, seed):
     """Training and held-out passages of the first fold."""
     data = passage_data(corpus, development)
-    fold_of = dict(zip(development, make_folds(corpus, development, 5, derive_seed(seed, "folds")), strict=True))
+    fold_of = dict(
+        zip(
+            development, make_folds(corpus, development, 5, derive_seed(seed, "folds")), strict=True
+        )
+    )
     fold = np.array([fold_of[d] for d in data.groups])
     return data.take(np.flatnonzero(fold != 0)), data.take(np.flatnonzero(fold == 0))
 
 
 def cell(variant, seed, threads, corpus, development):
     train, held = corpus_fold(corpus, development, seed)
-    config = compose_config(["model=transformer", f"seed={seed}", f"model.threads={threads}", *(f"model.{v}" for v in VARIANTS[variant])])
-    model = RandomHead(config.model) if variant.startswith("usual") else build_model(config.model, corpus.codebook, corpus.root)
+    config = compose_config(
+        [
+            "model=transformer",
+            f"seed={seed}",
+            f"model.threads={threads}",
+            *(f"model.{v}" for v in VARIANTS[variant]),
+        ]
+    )
+    model = (
+        RandomHead(config.model)
+        if variant.startswith("usual")
+        else build_model(config.model, corpus.codebook, corpus.root)
+    )
     started, losses = time.perf_counter(), []
-    model.fit(train, seed=derive_seed(seed, "model"), watch=Watch(lambda _done, _of, numbers: losses.append(numbers["loss"])))
+    model.fit(
+        train,
+        seed=derive_seed(seed, "model"),
+        watch=Watch(lambda _done, _of, numbers: losses.append(numbers["loss"])),
+    )
     seconds = time.perf_counter() - started
     found = scores(model.logits(held.texts), held, len(corpus.codebook.topics))
-    return {"variant": variant, "seed": seed} | found | {"last_loss": round(float(np.mean(losses[-50:])), 3), "seconds": round(seconds, 1)}
+    return (
+        {"variant": variant, "seed": seed}
+        | found
+        | {"last_loss": round(float(np.mean(losses[-50:])), 3), "seconds": round(seconds, 1)}
+    )
 
 
 def main():
@@ -84,7 +110,11 @@ def main():
     path = HERE / "screen.jsonl"
     for variant in args.only:
         for seed in args.seed:
-            rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+            rows = (
+                [json.loads(line) for line in path.read_text().splitlines()]
+                if path.exists()
+                else []
+            )
             if not any((r["variant"], r["seed"]) == (variant, seed) for r in rows):
                 row = cell(variant, seed, args.threads, corpus, development)
                 with path.open("a") as stream:

@@ -20,12 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sahelclf.corpus.read import read_corpus
-from sahelclf.models.encoder import find_encoder, quiet_transformers
+from sahelclf.corpus.read import corpus_root, read_corpus
+from sahelclf.models.encoder_files import find_encoder, quiet_transformers
 from sahelclf.models.finetune import MULTIPLE, length_buckets, schedule
-from sahelclf.models.windows import padded
-from sahelclf.tasks.benchmarks import read_set
-from sahelclf.training.run import corpus_root
+from sahelclf.models.runtime.windows import padded
+from sahelclf.studies.benchmark.sets import read_set
 
 BATCH, ALONE, RATE, MASKED, LONGEST = 48, 600, 1e-4, 0.15, 80
 CLS, SEP, MASK, FIRST_WORD = 101, 102, 103, 1000  # of the packaged tokenizer
@@ -45,7 +44,10 @@ def strings(value):
 
 
 def first_column(path):
-    return [max(line.split("\t"), key=len).strip('"') for line in path.read_text(encoding="utf-8").splitlines()]
+    return [
+        max(line.split("\t"), key=len).strip('"')
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def pool(root, news):
@@ -60,12 +62,23 @@ def pool(root, news):
     texts += [s for p in read_corpus(corpus_root(None)).passages for s in sentences(p.text)]
     with news.open(encoding="utf-8") as stream:
         items = [row for row in csv.reader(stream) if row[0] in "13"]
-    texts += [f"{title}. " + re.sub(r"^[^-]{0,60} - ", "", body).replace("\\", " ") for _, title, body in items]
+    texts += [
+        f"{title}. " + re.sub(r"^[^-]{0,60} - ", "", body).replace("\\", " ")
+        for _, title, body in items
+    ]
     for path in (root / "pretrain-corpora/Samples").rglob("*.txt"):
-        texts += [s for line in path.read_text(encoding="utf-8", errors="replace").splitlines() for s in sentences(line)]
+        texts += [
+            s
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+            for s in sentences(line)
+        ]
     cameo = read_set("cameo_class", root)
     held = {plain(t) for part in (cameo.train, cameo.test) for t in part.texts}
-    return [t for t in dict.fromkeys(texts) if WORDS[0] <= len(t.split()) <= WORDS[1] and plain(t) not in held]
+    return [
+        t
+        for t in dict.fromkeys(texts)
+        if WORDS[0] <= len(t.split()) <= WORDS[1] and plain(t) not in held
+    ]
 
 
 def plain(text):
@@ -114,14 +127,28 @@ def main():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
     of_head = [n.startswith("cls") and "decoder.weight" not in n for n, _ in net.named_parameters()]
-    groups = [{"params": [p for (_, p), h in zip(net.named_parameters(), of_head, strict=True) if h == head]} for head in (False, True)]
+    groups = [
+        {
+            "params": [
+                p for (_, p), h in zip(net.named_parameters(), of_head, strict=True) if h == head
+            ]
+        }
+        for head in (False, True)
+    ]
     optimizer = torch.optim.AdamW(groups, lr=RATE, weight_decay=0.01, fused=True)
     total, losses = ALONE + math.ceil(len(ids) / BATCH) * args.epochs, []
-    batches = ((b, rng) for e in count() for rng in [np.random.default_rng(e)] for b in length_buckets(lengths, BATCH, rng))
+    batches = (
+        (b, rng)
+        for e in count()
+        for rng in [np.random.default_rng(e)]
+        for b in length_buckets(lengths, BATCH, rng)
+    )
     for step, (rows, rng) in zip(range(total), batches, strict=False):
         for group, rate in zip(optimizer.param_groups, rates(step, total), strict=True):
             group["lr"] = rate
-        given, attention, picked, gold = map(torch.from_numpy, masked([ids[i] for i in rows], rng, len(tokenizer)))
+        given, attention, picked, gold = map(
+            torch.from_numpy, masked([ids[i] for i in rows], rng, len(tokenizer))
+        )
         with torch.autocast("cpu", dtype=torch.bfloat16):
             with torch.set_grad_enabled(step >= ALONE):
                 states = net.bert(input_ids=given, attention_mask=attention).last_hidden_state

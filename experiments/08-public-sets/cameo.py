@@ -19,12 +19,12 @@ from unittest.mock import patch
 
 import numpy as np
 
-from sahelclf.evaluation.tasks import decide_task, scores
+from sahelclf.evaluation.task_scores import decide_task, scores
 from sahelclf.models import finetune, transformer
-from sahelclf.models.encoder import find_encoder
+from sahelclf.models.embedding_cache import Vectors
+from sahelclf.models.encoder_files import find_encoder
 from sahelclf.models.registry import build_learner
-from sahelclf.models.vectors import Vectors
-from sahelclf.tasks.benchmarks import read_set
+from sahelclf.studies.benchmark.sets import read_set
 from sahelclf.training.compose import compose_config
 from sahelclf.training.seeds import derive_seed
 
@@ -32,7 +32,21 @@ HERE = Path(__file__).parent
 CLUSTERS, FOLDS = 48, 4
 LINEAR = {"tfidf": ["model=tfidf"], "embedding": ["model=embedding", "model.threads=1"]}
 LONGER = "epochs=8 dropout=0.1"
-VARIANTS = ["tfidf", "embedding", "defaults", "epochs=2", "epochs=8", "softmax", "tfidf masked", "embedding masked", "defaults masked", LONGER, "epochs=12 dropout=0.1", f"{LONGER} words-dropped", f"{LONGER} weights-averaged"]
+VARIANTS = [
+    "tfidf",
+    "embedding",
+    "defaults",
+    "epochs=2",
+    "epochs=8",
+    "softmax",
+    "tfidf masked",
+    "embedding masked",
+    "defaults masked",
+    LONGER,
+    "epochs=12 dropout=0.1",
+    f"{LONGER} words-dropped",
+    f"{LONGER} weights-averaged",
+]
 DROPPED, MASK, SPECIAL = 0.1, 103, (101, 102)  # share of the tokens; the packaged tokenizer's ids
 DECAY = 0.99
 
@@ -87,7 +101,11 @@ class WordsDropped(finetune.FineTuning):
         def dropped(*windows, **options):
             out = plain(*windows, **options)
             tokens = out["input_ids"]
-            gone = (self.rng.random(tokens.shape) < DROPPED) & (tokens != self.pad) & ~np.isin(tokens, SPECIAL)
+            gone = (
+                (self.rng.random(tokens.shape) < DROPPED)
+                & (tokens != self.pad)
+                & ~np.isin(tokens, SPECIAL)
+            )
             return {**out, "input_ids": np.where(gone, MASK, tokens)}
 
         with patch.object(finetune, "padded", dropped):
@@ -124,20 +142,34 @@ def settings(variant, other):
     if words[0] in LINEAR:
         return compose_config(LINEAR[words[0]]).model
     encoder = [f"model.encoder={other}"] if OTHER_ENCODER & set(words) else []
-    return compose_config(["model=transformer", "model.threads=1", *encoder, *(f"model.{w}" for w in words if "=" in w)]).model
+    return compose_config(
+        [
+            "model=transformer",
+            "model.threads=1",
+            *encoder,
+            *(f"model.{w}" for w in words if "=" in w),
+        ]
+    ).model
 
 
 def held_out_logits(variant, data, fold, seed, other):
     import torch.nn.functional
 
-    loss = softmax_loss if "softmax" in variant else torch.nn.functional.binary_cross_entropy_with_logits
+    loss = (
+        softmax_loss
+        if "softmax" in variant
+        else torch.nn.functional.binary_cross_entropy_with_logits
+    )
     loop = next((own for name, own in LOOPS.items() if name in variant), finetune.FineTuning)
     read = replace(data, texts=masked(data.texts)) if "masked" in variant else data
     logits = np.zeros(data.y.shape)
     for f in range(FOLDS):
         held = np.flatnonzero(fold == f)
         model = build_learner(settings(variant, other))
-        with patch("torch.nn.functional.binary_cross_entropy_with_logits", loss), patch.object(transformer, "FineTuning", loop):
+        with (
+            patch("torch.nn.functional.binary_cross_entropy_with_logits", loss),
+            patch.object(transformer, "FineTuning", loop),
+        ):
             model.fit(read.take(np.flatnonzero(fold != f)), seed=derive_seed(seed, "model"))
         logits[held] = model.logits([read.texts[i] for i in held])
     return logits
@@ -162,7 +194,12 @@ def main():
         logits = held_out_logits(variant, data, fold, args.seed, args.encoder)
         np.savez_compressed(path, logits=logits.astype(np.float32))
         value = scores(spec, decide_task(spec, 1 / (1 + np.exp(-logits))), data.y > 0)["macro_f1"]
-        line = {"variant": variant, "seed": args.seed, "macro_f1": round(value, 4), "seconds": round(time.perf_counter() - started)}
+        line = {
+            "variant": variant,
+            "seed": args.seed,
+            "macro_f1": round(value, 4),
+            "seconds": round(time.perf_counter() - started),
+        }
         with (HERE / "cameo.jsonl").open("a") as stream:
             stream.write(json.dumps(line) + "\n")
         print(json.dumps(line), flush=True)

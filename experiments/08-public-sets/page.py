@@ -20,13 +20,24 @@ def summary(suites):
     """Published metric on the published rows: every model, and the best of what others report."""
     lines = []
     for suite in suites:
-        rows = [r for r in json.loads((HERE / f"{suite}-test.json").read_text(encoding="utf-8"))["rows"] if r["published"]]
+        rows = [
+            r
+            for r in json.loads((HERE / f"{suite}-test.json").read_text(encoding="utf-8"))["rows"]
+            if r["published"]
+        ]
         for name in dict.fromkeys(r["set"] for r in rows):
             own = {r["system"]: r for r in rows if r["set"] == name}
             first = next(iter(own.values()))
             best = max(first["others"], key=lambda o: o["value"], default=None)
             values = [f"{100 * own[m]['value']:.1f}" if m in own else "" for m in MODELS]
-            lines.append([f"{name} ({first['n_rows']:,})", first["metric"], *values, f"{best['value']:.1f} {best['system']}" if best else ""])
+            lines.append(
+                [
+                    f"{name} ({first['n_rows']:,})",
+                    first["metric"],
+                    *values,
+                    f"{best['value']:.1f} {best['system']}" if best else "",
+                ]
+            )
     headers = ["set (test rows)", "published metric", *MODELS, "best of others"]
     return tabulate(lines, headers=headers, tablefmt="github", disable_numparse=True)
 

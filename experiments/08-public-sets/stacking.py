@@ -17,9 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tabulate import tabulate
 
-from sahelclf.evaluation.benchmark import decide_from, fifths, metrics_of, score
-from sahelclf.tasks.benchmarks import SETS, read_set
-from sahelclf.training.benchmark import read_outputs
+from sahelclf.studies.benchmark.fits import read_outputs
+from sahelclf.studies.benchmark.scores import decide_from, fifths, metrics_of, score
+from sahelclf.studies.benchmark.sets import SETS, read_set
 
 HERE = Path(__file__).parent
 WEIGHTS = {
@@ -41,7 +41,9 @@ def joined(way, members, y, known):
     for head in range(members.shape[2]):
         x, held = members[:, :, head].T, y[:, head] > 0
         if 0 < held[known].sum() < len(known):
-            model = make_pipeline(StandardScaler(), LogisticRegression(C=STACKERS[way])).fit(x[known], held[known])
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=STACKERS[way])).fit(
+                x[known], held[known]
+            )
             out[:, head] = model.decision_function(x)
     return out
 
@@ -59,7 +61,10 @@ def members_of(name, found):
     """(3, n, n_heads) logits of transformer, TF-IDF and embedding on development rows, one array a seed of the transformer."""
 
     def dev(model):
-        return [read_outputs(p, found).dev for p in sorted((HERE / "cells" / name).glob(f"{model}-seed*.npz"))]
+        return [
+            read_outputs(p, found).dev
+            for p in sorted((HERE / "cells" / name).glob(f"{model}-seed*.npz"))
+        ]
 
     (linear,), (embedding,) = dev("tfidf"), dev("embedding")
     return [np.stack([one, linear, embedding]) for one in dev("transformer")]
@@ -76,10 +81,30 @@ def main():
             continue
         several = members_of(name, found)
         for way in (*WEIGHTS, *STACKERS):
-            values = [score(found.spec, m, [decisions(found.spec, m, way, x, found.dev) for x in several], found.dev).value for m in metrics_of(found.spec)]
-            rows.append([name, f"{len(found.dev)} rows, {len(several)} seeds", way, *(f"{100 * v:.1f}" for v in values)])
+            values = [
+                score(
+                    found.spec,
+                    m,
+                    [decisions(found.spec, m, way, x, found.dev) for x in several],
+                    found.dev,
+                ).value
+                for m in metrics_of(found.spec)
+            ]
+            rows.append(
+                [
+                    name,
+                    f"{len(found.dev)} rows, {len(several)} seeds",
+                    way,
+                    *(f"{100 * v:.1f}" for v in values),
+                ]
+            )
             print(*rows[-1], flush=True)
-    table = tabulate(rows, headers=["set", "of", "joined", "published metric", "macro-F1"], tablefmt="github", disable_numparse=True)
+    table = tabulate(
+        rows,
+        headers=["set", "of", "joined", "published metric", "macro-F1"],
+        tablefmt="github",
+        disable_numparse=True,
+    )
     (HERE / "stacking.md").write_text(f"{table}\n", encoding="utf-8")
 
 

@@ -18,13 +18,27 @@ from sahelclf.training.crossfit import fit_labeller
 from sahelclf.training.run import check
 
 HERE = Path(__file__).parent
-GRID = [(0.5, 4.0), (1.0, 4.0), (1.0, 8.0), (1.5, 4.0), (1.5, 8.0), (2.0, 2.0), (2.0, 4.0), (3.0, 1.0), (4.0, 1.0)]
+GRID = [
+    (0.5, 4.0),
+    (1.0, 4.0),
+    (1.0, 8.0),
+    (1.5, 4.0),
+    (1.5, 8.0),
+    (2.0, 2.0),
+    (2.0, 4.0),
+    (3.0, 1.0),
+    (4.0, 1.0),
+]
 
 
 def cell(weight, c, seed):
-    config = compose_config(["model=embedding", f"model.vector_weight={weight}", f"model.C={c}", f"seed={seed}"])
+    config = compose_config(
+        ["model=embedding", f"model.vector_weight={weight}", f"model.C={c}", f"seed={seed}"]
+    )
     corpus, _, development = check(config)
-    fitted = fit_labeller(corpus, development, lambda: build_model(config.model, corpus.codebook, corpus.root), config)
+    fitted = fit_labeller(
+        corpus, development, lambda: build_model(config.model, corpus.codebook, corpus.root), config
+    )
     row = {"corpus": corpus.sha256[:16], "vector_weight": weight, "C": c, "seed": seed}
     for prefix, (predicted, gold) in (("", fitted.passages), ("document/", fitted.documents)):
         scores = report(predicted, gold).scores
@@ -47,11 +61,18 @@ def main():
                     stream.write(json.dumps(rows[-1]) + "\n")
                 print(rows[-1], flush=True)
     names = [*HEADLINE, f"document/{HEADLINE[0]}"]
-    lines = ["| vector weight | C | seeds | " + " | ".join(names) + " |", "|---|---|---|" + "---|" * len(names)]
+    lines = [
+        "| vector weight | C | seeds | " + " | ".join(names) + " |",
+        "|---|---|---|" + "---|" * len(names),
+    ]
     for weight, c in GRID:
         own = [r for r in rows if (r["vector_weight"], r["C"]) == (weight, c)]
         if own:
-            lines.append(f"| {weight:g} | {c:g} | {len(own)} | " + " | ".join(f"{np.mean([r[n] for r in own]):.3f}" for n in names) + " |")
+            lines.append(
+                f"| {weight:g} | {c:g} | {len(own)} | "
+                + " | ".join(f"{np.mean([r[n] for r in own]):.3f}" for n in names)
+                + " |"
+            )
     (HERE / "results.md").write_text("\n".join(lines) + "\n")
 
 

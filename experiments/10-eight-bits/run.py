@@ -18,22 +18,33 @@ from unittest.mock import patch
 import numpy as np
 from sklearn.metrics import f1_score
 
-from sahelclf.export.transformer_forms import decisions, decisions_flipped
-from sahelclf.models import eight_bits, onnx_reader
-from sahelclf.models.onnx_reader import SMALL_GRAPH, OnnxLabeller
+from sahelclf.bundle.onnx import decisions, decisions_flipped
+from sahelclf.models import quantization as eight_bits
+from sahelclf.models.runtime import encoder as onnx_reader
+from sahelclf.models.runtime.encoder import SMALL_GRAPH, OnnxLabeller
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 from predict import heldout_passages
 
 HERE = Path(__file__).parent
-VARIANTS = {"plain": ["even_out", "set_aside"], "evened out": ["set_aside"], "set aside": ["even_out"], "both": []}  # what is left away
+VARIANTS = {
+    "plain": ["even_out", "set_aside"],
+    "evened out": ["set_aside"],
+    "set aside": ["even_out"],
+    "both": [],
+}  # what is left away
 MARGINS = [0.05, 0.1, 0.15, 0.2, 0.3]
 
 
 def compared(full, small, gold, labeller):
     """Logits (n, heads) in float32 and otherwise: what differs, in percent."""
-    before, after = (100 * f1_score(gold, decisions(labeller, x)[0], average="macro") for x in (full, small))
-    flipped = {name: round(100 * share, 2) for name, share in decisions_flipped(labeller, full, small).items()}
+    before, after = (
+        100 * f1_score(gold, decisions(labeller, x)[0], average="macro") for x in (full, small)
+    )
+    flipped = {
+        name: round(100 * share, 2)
+        for name, share in decisions_flipped(labeller, full, small).items()
+    }
     return flipped | {"macro_f1_lost": round(float(before - after), 2)}
 
 
@@ -48,28 +59,54 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(shutil.copytree(bundle, Path(scratch) / "bundle"))
         for name, without in VARIANTS.items():
-            shown = (batch for _, batch in plain.encoder.batches(plain.encoder.windows(training_texts(bundle))))
-            with patch.multiple(eight_bits, SMOOTHING=eight_bits.SMOOTHING, **{step: lambda *_: None for step in without}):
+            shown = (
+                batch
+                for _, batch in plain.encoder.batches(plain.encoder.windows(training_texts(bundle)))
+            )
+            with patch.multiple(
+                eight_bits,
+                SMOOTHING=eight_bits.SMOOTHING,
+                **{step: lambda *_: None for step in without},
+            ):
                 eight_bits.write_int8_graph(folder / "model.onnx", folder / SMALL_GRAPH, shown)
             fast = OnnxLabeller.load(folder, fast=True)
             small = fast.quick.outputs(texts)
-            lines.append({"variant": name, "margin": 0, "read_again": 0, "difference": round(float(np.abs(small - full).mean()), 4), **compared(full, small, gold, plain)})
+            lines.append(
+                {
+                    "variant": name,
+                    "margin": 0,
+                    "read_again": 0,
+                    "difference": round(float(np.abs(small - full).mean()), 4),
+                    **compared(full, small, gold, plain),
+                }
+            )
             for margin in MARGINS:
                 with patch.object(onnx_reader, "NEAR", margin):
                     again = fast.near_a_decision(small)
                 mixed = np.where(again[:, None], full, small)
-                lines.append({"variant": name, "margin": margin, "read_again": round(100 * float(again.mean()), 1), **compared(full, mixed, gold, plain)})
+                lines.append(
+                    {
+                        "variant": name,
+                        "margin": margin,
+                        "read_again": round(100 * float(again.mean()), 1),
+                        **compared(full, mixed, gold, plain),
+                    }
+                )
     (HERE / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     print(f"{len(texts)} passages", *map(json.dumps, lines), sep="\n")
 
 
 def training_texts(bundle, n=64):
     """Texts that the bundle was trained on, to show how large each channel gets."""
-    from sahelclf.corpus.read import read_corpus
-    from sahelclf.training.run import corpus_root, text_sha256
+    from sahelclf.corpus.duplicates import text_sha256
+    from sahelclf.corpus.read import corpus_root, read_corpus
 
-    known = set(json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["training_texts"])
-    seen = [p.text for p in read_corpus(corpus_root(None)).passages if text_sha256(p.text)[:20] in known]
+    known = set(
+        json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["training_texts"]
+    )
+    seen = [
+        p.text for p in read_corpus(corpus_root(None)).passages if text_sha256(p.text)[:20] in known
+    ]
     return seen[:: len(seen) // n]
 
 

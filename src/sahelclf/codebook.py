@@ -55,17 +55,29 @@ class Codebook(_Frozen):
         for name, basis in self.bases.items():
             unknown = [s for s in basis.stances if s not in self.stances]
             if unknown:
-                raise ValueError(f"basis {name!r} goes with stances {unknown}, which are not among {[*self.stances]}")
+                raise ValueError(
+                    f"basis {name!r} goes with stances {unknown}, which are not among {[*self.stances]}"
+                )
         for name, topic in self.topics.items():
-            strangers = [k for k, v in (topic.model_extra or {}).items() if k not in self.stances or not isinstance(v, str)]
+            strangers = [
+                k
+                for k, v in (topic.model_extra or {}).items()
+                if k not in self.stances or not isinstance(v, str)
+            ]
             if strangers:
-                raise ValueError(f"topics.{name}: {strangers}; expected holds, target, parties, or a text under the name of a stance")
+                raise ValueError(
+                    f"topics.{name}: {strangers}; expected holds, target, parties, or a text under the name of a stance"
+                )
         taken = [s for s in self.stances if s in RESERVED]
         if taken:
-            raise ValueError(f"stances {taken}: these words have a meaning of their own in tables; choose others")
+            raise ValueError(
+                f"stances {taken}: these words have a meaning of their own in tables; choose others"
+            )
         columns = [f"{t}_{end}" for t in self.topics for end in (*TABLE_ENDINGS, *self.stances)]
         if len(set(columns)) < len(columns) or {*columns} & {"id", "unit", "passage", "language"}:
-            raise ValueError("names of topics and stances that run together give two columns of one name; rename one")
+            raise ValueError(
+                "names of topics and stances that run together give two columns of one name; rename one"
+            )
         if not self.parties and any(t.parties for t in self.topics.values()):
             raise ValueError("a topic takes parties, but the codebook lists none")
         return self
@@ -107,7 +119,9 @@ def validation_problems(error: ValidationError, where: str) -> list[str]:
     for e in error.errors():
         field = ".".join(str(part) for part in e["loc"]) or "(whole)"
         if e["loc"][-1:] == ("[key]",) and isinstance(e["input"], bool):
-            lines.append(f"{where}: {field}: YAML reads yes, no, on and off as true and false; put the name in quotes")
+            lines.append(
+                f"{where}: {field}: YAML reads yes, no, on and off as true and false; put the name in quotes"
+            )
             continue
         found = "" if e["type"] in {"missing", "value_error"} else f", found {_short(e['input'])}"
         lines.append(f"{where}: {field}: {e['msg'].removeprefix('Value error, ')}{found}")

@@ -18,7 +18,9 @@ class FeatureBlock(_Strict):
 
     name: str
     analyzer: Literal["word", "char_wb"]
-    ngram_range: Annotated[list[Annotated[int, Field(ge=1, le=8)]], Field(min_length=2, max_length=2)]
+    ngram_range: Annotated[
+        list[Annotated[int, Field(ge=1, le=8)]], Field(min_length=2, max_length=2)
+    ]
     min_df: Annotated[int, Field(ge=1)]
     max_features: Annotated[int, Field(ge=1)] | None
 
@@ -88,7 +90,10 @@ class BlendConfig(_Strict):
     tfidf_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-ModelConfig = Annotated[TfidfConfig | KeywordsConfig | EmbeddingConfig | TransformerConfig | BlendConfig, Field(discriminator="kind")]
+ModelConfig = Annotated[
+    TfidfConfig | KeywordsConfig | EmbeddingConfig | TransformerConfig | BlendConfig,
+    Field(discriminator="kind"),
+]
 
 
 class TrainConfig(_Strict):
@@ -158,7 +163,9 @@ class BenchmarkConfig(_Strict):
     def _known_sets(self) -> "BenchmarkConfig":
         unknown = [s for s in self.sets or [] if s not in self.benchmark.sets]
         if unknown:
-            raise ValueError(f"sets={unknown}: not in the suite {self.benchmark.name!r}; expected some of {[*self.benchmark.sets]}")
+            raise ValueError(
+                f"sets={unknown}: not in the suite {self.benchmark.name!r}; expected some of {[*self.benchmark.sets]}"
+            )
         return self
 
 
@@ -195,7 +202,9 @@ def flat_settings(config: Mapping[str, Any]) -> dict[str, str]:
 
     A model's settings stand under their own names, those of a blend's members under `<member>.`, a block of terms as one.
     """
-    flat = {"model": str(config["model"]["kind"])} | {k: str(config[k]) for k in ("seed", "split", "crossfit") if k in config}
+    flat = {"model": str(config["model"]["kind"])} | {
+        k: str(config[k]) for k in ("seed", "split", "crossfit") if k in config
+    }
     flat |= {"cv": str(config["cv"])} if config.get("cv") else {}
     return flat | _flat_model(config["model"], "")
 
@@ -206,9 +215,17 @@ def _flat_model(settings: Mapping[str, Any], prefix: str) -> dict[str, str]:
         if name == "features":
             for block in value:
                 low, high = block["ngram_range"]
-                flat[f"{prefix}features.{block['name']}"] = f"{block['analyzer']} {low}-{high}, min_df {block['min_df']}"
+                flat[f"{prefix}features.{block['name']}"] = (
+                    f"{block['analyzer']} {low}-{high}, min_df {block['min_df']}"
+                )
         elif isinstance(value, Mapping):
             flat |= _flat_model(value, f"{prefix}{name}.")
         elif name != "kind" and value is not None:
             flat[prefix + name] = str(value)
     return flat
+
+
+def encoder_of(config: ModelConfig) -> str | None:
+    """The encoder that a model's settings name; None for the packaged one, and for models without."""
+    reads = config.transformer if isinstance(config, BlendConfig) else config
+    return reads.encoder if isinstance(reads, TransformerConfig | EmbeddingConfig) else None

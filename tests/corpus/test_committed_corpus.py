@@ -26,18 +26,24 @@ def test_it_is_valid_and_no_excuse_is_stale(corpus):
 
 
 def test_the_card_is_what_the_corpus_gives(corpus):
-    assert json.loads((ROOT / "card.json").read_text(encoding="utf-8")) == json.loads(json.dumps(compute_card(corpus)))
+    assert json.loads((ROOT / "card.json").read_text(encoding="utf-8")) == json.loads(
+        json.dumps(compute_card(corpus))
+    )
 
 
 def test_labels_follow_from_raw_annotations_and_adjudication(corpus):
     annotations = read_annotations(corpus)
     labels, open_units = derive_labels(annotations, read_adjudications(corpus))
     assert open_units == []
-    assert labels == {d.id: d.topics for d in corpus.documents} | {p.id: p.topics for p in corpus.passages}
+    assert labels == {d.id: d.topics for d in corpus.documents} | {
+        p.id: p.topics for p in corpus.passages
+    }
 
 
 def test_every_unit_has_two_first_round_annotators(corpus):
-    assert len(annotated_pairs(corpus, read_annotations(corpus))) == len(corpus.documents) + len(corpus.passages)
+    assert len(annotated_pairs(corpus, read_annotations(corpus))) == len(corpus.documents) + len(
+        corpus.passages
+    )
 
 
 def test_adjudications_are_of_units_that_differed_and_say_why(corpus):
@@ -72,7 +78,16 @@ def test_size_and_spread_are_as_promised(corpus):
     assert min(card["genres"].values()) >= 25
     assert set(card["genres"]) == set(corpus.codebook.genres)
     assert card["without_topic"]["passages"] >= 0.2 * card["passages"]
-    assert all(card["countries"][c] >= n for c, n in (("Mali", 60), ("Niger", 60), ("Burkina Faso", 60), ("Chad", 60), ("Mauritania", 25)))
+    assert all(
+        card["countries"][c] >= n
+        for c, n in (
+            ("Mali", 60),
+            ("Niger", 60),
+            ("Burkina Faso", 60),
+            ("Chad", 60),
+            ("Mauritania", 25),
+        )
+    )
     assert max(Counter(d.url for d in corpus.documents).values()) <= 2
 
 
@@ -86,7 +101,9 @@ def test_datasets_reads_it(corpus, tmp_path):
     from datasets import load_dataset
 
     for name, n in (("passages", len(corpus.passages)), ("documents", len(corpus.documents))):
-        loaded = load_dataset("json", data_files=str(ROOT / f"{name}.jsonl"), cache_dir=str(tmp_path), split="train")
+        loaded = load_dataset(
+            "json", data_files=str(ROOT / f"{name}.jsonl"), cache_dir=str(tmp_path), split="train"
+        )
         assert len(loaded) == n
 
 

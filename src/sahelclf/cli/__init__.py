@@ -41,17 +41,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         from difflib import get_close_matches
 
         near = get_close_matches(args[0], COMMANDS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; expected one of {', '.join(COMMANDS)}"
+        hint = (
+            f"; did you mean {near[0]!r}?" if near else f"; expected one of {', '.join(COMMANDS)}"
+        )
         return _complain(f"unknown command {args[0]!r}{hint}", 2)
     return _guarded(args[0], args[1:])
 
 
 def _guarded(command: str, args: list[str]) -> int:
     """Errors become one message and an exit code; nothing else prints a traceback but a fault of ours."""
+    from sahelclf.cli.console import show_messages
     from sahelclf.errors import SahelclfError
 
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _as_interrupt)
+    show_messages()
     try:
         run = cast("Callable[[list[str]], int]", import_module(f"sahelclf.cli.{command}").run)
         code = run(args)
@@ -61,16 +65,26 @@ def _guarded(command: str, args: list[str]) -> int:
     except KeyboardInterrupt as stop:
         return _complain(str(stop) or "stopped; nothing half-written was left", 130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away, as `head` does
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the reader went away, as `head` does
         return 0
     except OSError as error:
         return _complain(f"{error.filename or command}: {error.strerror or error}", 1)
     except ModuleNotFoundError as error:
-        return _complain(f"the package {error.name!r} is not installed; python -m sahelclf doctor says how to get it", 1)
-    except Exception as error:  # a fault of ours; one line that can be reported, with where it happened
+        return _complain(
+            f"the package {error.name!r} is not installed; python -m sahelclf doctor says how to get it",
+            1,
+        )
+    except (
+        Exception
+    ) as error:  # a fault of ours; one line that can be reported, with where it happened
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119
-        return _complain(f"a fault in sahelclf, please report it: {type(error).__name__}: {str(error)[:300]} ({where})", 1)
+        return _complain(
+            f"a fault in sahelclf, please report it: {type(error).__name__}: {str(error)[:300]} ({where})",
+            1,
+        )
     return code
 
 
@@ -85,7 +99,11 @@ def _complain(message: str, code: int) -> int:
 
 
 def _print_help() -> None:
-    print(USAGE, "\n\nTopics and stances of Sahel security news: train, label, measure.\n\ncommands:", sep="")
+    print(
+        USAGE,
+        "\n\nTopics and stances of Sahel security news: train, label, measure.\n\ncommands:",
+        sep="",
+    )
     for name, what in COMMANDS.items():
         print(f"  {name:<10} {what}")
     print("\npython -m sahelclf COMMAND --help says more. Start with: python -m sahelclf train")

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.cli.terminal import result, say, table
+from sahelclf.cli.console import result, say
 from sahelclf.errors import RequestError
+from sahelclf.reports.text import table
 
 if TYPE_CHECKING:
     from sahelclf.config import BenchmarkConfig
-    from sahelclf.tasks.benchmarks import BenchmarkSet
-    from sahelclf.training.benchmark import Line, Outputs
+    from sahelclf.studies.benchmark.fits import Line, Outputs
+    from sahelclf.studies.benchmark.sets import BenchmarkSet
 
 HELP = """usage: python -m sahelclf benchmark root=FOLDER [key=value …]
 
@@ -43,18 +44,24 @@ def run(args: list[str]) -> int:
     config = _composed(args)
     found = _read_sets(config)
     out = Path(config.out) if config.out else Path("benchmarks") / config.benchmark.name
-    from sahelclf.cli.progress import followed
+    from sahelclf.studies.benchmark.fits import score_systems, systems_of
     from sahelclf.tracking import runs
-    from sahelclf.training.benchmark import score_systems, systems_of
+    from sahelclf.workflows.progress import followed
 
     for name, benchmark in found.items():
         _show_leaks(name, benchmark)
         if config.part == "dev" and benchmark.dev is None:
             say(f"note: {name} has no development part: nothing to score with part=dev")
-    with runs.open_run(f"benchmark {config.benchmark.name}, {config.part}", tags={"sahelclf.kind": "benchmark"}) as run_id:
+    with runs.open_run(
+        f"benchmark {config.benchmark.name}, {config.part}", tags={"sahelclf.kind": "benchmark"}
+    ) as run_id:
         with followed(run_id) as on_step:
             fitted = _fit(config, found, out, on_step)
-        lines = [line for name, benchmark in found.items() for line in score_systems(benchmark, systems_of(config, fitted[name]), config.part)]
+        lines = [
+            line
+            for name, benchmark in found.items()
+            for line in score_systems(benchmark, systems_of(config, fitted[name]), config.part)
+        ]
         if config.part == "test":
             _write_ledger(out, lines)
         rows = [_as_row(config, line) for line in lines]
@@ -72,17 +79,21 @@ def _composed(args: list[str]) -> "BenchmarkConfig":
 
     strangers = [a for a in args if a.startswith("-")]
     if strangers:
-        raise RequestError(f"benchmark: unknown option {strangers[0]!r}; expected key=value; see python -m sahelclf benchmark --help")
+        raise RequestError(
+            f"benchmark: unknown option {strangers[0]!r}; expected key=value; see python -m sahelclf benchmark --help"
+        )
     with complaints_of_hydra("benchmark"):
         config = compose_benchmark(args)
     if config.root is None:
-        raise RequestError("benchmark: root= is missing: the folder in which the public repositories are cloned; see python -m sahelclf benchmark --help")
+        raise RequestError(
+            "benchmark: root= is missing: the folder in which the public repositories are cloned; see python -m sahelclf benchmark --help"
+        )
     return config
 
 
 def _read_sets(config: "BenchmarkConfig") -> "dict[str, BenchmarkSet]":
     """Every set, before anything is fitted; all that is missing is told at once."""
-    from sahelclf.tasks.benchmarks import SETS, read_set
+    from sahelclf.studies.benchmark.sets import SETS, read_set
 
     assert config.root
     found, problems = {}, []
@@ -101,20 +112,30 @@ def _read_sets(config: "BenchmarkConfig") -> "dict[str, BenchmarkSet]":
 
 
 def _show_leaks(name: str, benchmark: "BenchmarkSet") -> None:
-    from sahelclf.tasks.leaks import leak_report
+    from sahelclf.studies.benchmark.leakage import leak_report
 
     rows = leak_report(benchmark).as_table()
-    say(f"{name}: {len(benchmark.train):,} rows to train on, {len(benchmark.dev or []):,} dev, {len(benchmark.test):,} test; texts that stand twice:")
+    say(
+        f"{name}: {len(benchmark.train):,} rows to train on, {len(benchmark.dev or []):,} dev, {len(benchmark.test):,} test; texts that stand twice:"
+    )
     say(table(rows) + "\n")
 
 
-def _fit(config: "BenchmarkConfig", found: "dict[str, BenchmarkSet]", out: Path, on_step: Any) -> "dict[str, dict[tuple[str, int], Outputs]]":
-    from sahelclf.training.benchmark import cells_of, run_cell
+def _fit(
+    config: "BenchmarkConfig", found: "dict[str, BenchmarkSet]", out: Path, on_step: Any
+) -> "dict[str, dict[tuple[str, int], Outputs]]":
+    from sahelclf.studies.benchmark.fits import cells_of, run_cell
 
-    cells = [(name, cell) for name, benchmark in found.items() for cell in cells_of(config, name, benchmark)]
+    cells = [
+        (name, cell)
+        for name, benchmark in found.items()
+        for cell in cells_of(config, name, benchmark)
+    ]
     fitted: dict[str, dict[tuple[str, int], Outputs]] = {name: {} for name in found}
     for k, (name, cell) in enumerate(cells):
-        fitted[name][cell.model, cell.seed] = run_cell(cell, found[name], out / "cells" / name, on_step, (k, len(cells)))
+        fitted[name][cell.model, cell.seed] = run_cell(
+            cell, found[name], out / "cells" / name, on_step, (k, len(cells))
+        )
     return fitted
 
 
@@ -127,12 +148,23 @@ def _as_row(config: "BenchmarkConfig", line: "Line") -> dict[str, Any]:
     plan = config.benchmark.sets[line.set]
     published = (line.part, line.rows, line.metric) == ("test", "all", _published(line.set))
     others = [o.model_dump(exclude_none=True) for o in plan.others] if published else []
-    numbers = {k: None if scored[k] is None else round(scored[k], 4) for k in ("value", "sd", "low", "high")}
-    return row | numbers | {"by_seed": [round(v, 4) for v in scored["by_seed"]], "published": published, "others": others}
+    numbers = {
+        k: None if scored[k] is None else round(scored[k], 4)
+        for k in ("value", "sd", "low", "high")
+    }
+    return (
+        row
+        | numbers
+        | {
+            "by_seed": [round(v, 4) for v in scored["by_seed"]],
+            "published": published,
+            "others": others,
+        }
+    )
 
 
 def _published(name: str) -> str:
-    from sahelclf.tasks.benchmarks import SETS
+    from sahelclf.studies.benchmark.sets import SETS
 
     return SETS[name][0].primary_metric
 
@@ -141,7 +173,9 @@ def shown_rows(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     """The table for a reader, in percent as the field prints it; a set's published metric first, others' figures under ours."""
     tables: dict[tuple[str, bool, bool], list[dict[str, Any]]] = {}
     for row in rows:
-        tables.setdefault((row["set"], row["metric"] != _published(row["set"]), row["rows"] != "all"), []).append(row)
+        tables.setdefault(
+            (row["set"], row["metric"] != _published(row["set"]), row["rows"] != "all"), []
+        ).append(row)
     order = list(dict.fromkeys(row["set"] for row in rows))
     shown = []
     for key in sorted(tables, key=lambda k: (order.index(k[0]), *k[1:])):
@@ -150,7 +184,19 @@ def shown_rows(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
         for row in own:
             sd = "" if row["sd"] is None else f"{100 * row['sd']:.1f}"
             interval = f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
-            shown.append([about[0], about[1], row["system"], about[2], f"{100 * row['value']:.1f}", sd, interval, "", f"{row['seconds']:.0f}"])
+            shown.append(
+                [
+                    about[0],
+                    about[1],
+                    row["system"],
+                    about[2],
+                    f"{100 * row['value']:.1f}",
+                    sd,
+                    interval,
+                    "",
+                    f"{row['seconds']:.0f}",
+                ]
+            )
             about = ["", "", ""]
         for other in own[0]["others"]:
             theirs = f"{other['value']:.1f}" + (f" ± {other['sd']:.1f}" if "sd" in other else "")
@@ -158,23 +204,36 @@ def shown_rows(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     return shown
 
 
-def _write(out: Path, config: "BenchmarkConfig", rows: list[dict[str, Any]], fitted: "dict[str, dict[tuple[str, int], Outputs]]") -> None:
+def _write(
+    out: Path,
+    config: "BenchmarkConfig",
+    rows: list[dict[str, Any]],
+    fitted: "dict[str, dict[tuple[str, int], Outputs]]",
+) -> None:
     import psutil
 
-    from sahelclf.aside import file_aside
-    from sahelclf.export.versions import installed_versions
+    from sahelclf.files import file_aside
+    from sahelclf.versions import installed_versions
 
     earlier = _earlier(out / f"{_name(config)}.json", set(fitted))
     order = [*config.benchmark.sets]
-    rows = sorted([*earlier["rows"], *rows], key=lambda r: order.index(r["set"]) if r["set"] in order else len(order))
+    rows = sorted(
+        [*earlier["rows"], *rows],
+        key=lambda r: order.index(r["set"]) if r["set"] in order else len(order),
+    )
     about = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, {psutil.cpu_count(logical=False)} cores",
         "versions": installed_versions(),
-        "cells": earlier["cells"] | {name: {o.about["cells"][0]: _without_name(o) for o in own.values()} for name, own in fitted.items()},
+        "cells": earlier["cells"]
+        | {
+            name: {o.about["cells"][0]: _without_name(o) for o in own.values()}
+            for name, own in fitted.items()
+        },
     }
     texts = {
-        f"{_name(config)}.json": json.dumps({"rows": rows} | about, ensure_ascii=False, indent=1) + "\n",
+        f"{_name(config)}.json": json.dumps({"rows": rows} | about, ensure_ascii=False, indent=1)
+        + "\n",
         f"{_name(config)}.md": table([HEADER, *shown_rows(rows)], "github") + "\n",
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -205,12 +264,18 @@ def _without_name(outputs: "Outputs") -> dict[str, Any]:
 def _write_ledger(out: Path, lines: "Sequence[Line]") -> None:
     """One line for each set and system scored on test rows; the same cells scored again with the same result add none."""
     path = out / "ledger.jsonl"
-    known = {_key(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()} if path.exists() else set()
+    known = (
+        {_key(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()}
+        if path.exists()
+        else set()
+    )
     fresh = [entry for entry in _entries(lines) if _key(entry) not in known]
     out.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:
         for entry in fresh:
-            stream.write(json.dumps({"when": datetime.now(UTC).isoformat(timespec="seconds")} | entry) + "\n")
+            stream.write(
+                json.dumps({"when": datetime.now(UTC).isoformat(timespec="seconds")} | entry) + "\n"
+            )
 
 
 def _entries(lines: "Sequence[Line]") -> Iterator[dict[str, Any]]:
@@ -227,10 +292,15 @@ def _key(entry: dict[str, Any]) -> str:
 def _record(config: "BenchmarkConfig", rows: Sequence[dict[str, Any]], out: Path) -> Any:
     import re
 
-    from sahelclf.export.versions import installed_versions
     from sahelclf.tracking.runs import Record
+    from sahelclf.versions import installed_versions
 
-    metrics = {re.sub(r"[^\w.\-/]", "_", f"{r['part']}/{r['set']}/{r['system']}/{r['metric']}/{r['rows']}"): r["value"] for r in rows}
+    metrics = {
+        re.sub(
+            r"[^\w.\-/]", "_", f"{r['part']}/{r['set']}/{r['system']}/{r['metric']}/{r['rows']}"
+        ): r["value"]
+        for r in rows
+    }
     names = (f"{_name(config)}.json", f"{_name(config)}.md")
     return Record(
         params={"suite": config.benchmark.name, "part": config.part, "seeds": str(config.seeds)},
@@ -238,7 +308,10 @@ def _record(config: "BenchmarkConfig", rows: Sequence[dict[str, Any]], out: Path
         metrics=metrics,
         inputs=[],
         texts={name: (out / name).read_text(encoding="utf-8") for name in names}
-        | {"config.json": json.dumps(config.model_dump(mode="json"), indent=1) + "\n", "versions.json": json.dumps(installed_versions(), indent=1) + "\n"},
+        | {
+            "config.json": json.dumps(config.model_dump(mode="json"), indent=1) + "\n",
+            "versions.json": json.dumps(installed_versions(), indent=1) + "\n",
+        },
         tables={},
         figures={},
     )

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.cli.systems import Entry, entries, letter, read_systems
-from sahelclf.cli.tables import DEVELOPMENT
-from sahelclf.cli.terminal import parser, result, say, write_page
+from sahelclf.cli.console import parser, result, say, write_page
 from sahelclf.errors import RequestError
+from sahelclf.workflows.systems import Entry, entries, letter, read_systems
+from sahelclf.workflows.tables import DEVELOPMENT
 
 if TYPE_CHECKING:
-    from sahelclf.cli.comparison import Page
+    from sahelclf.reports.comparison import Page
 
 COST = ("train/", "speed/", "memory/")
 EPILOG = """Each of A B … is one system: a run id or runs:/<id>, a bundle folder (its run is looked up), a predictions table of any system
@@ -29,20 +29,37 @@ def run(args: list[str]) -> int:
     """Compare."""
     p = parser("compare", "Hold systems against each other on the same units.", EPILOG)
     p.add_argument("systems", nargs="+", metavar="A B …")
-    p.add_argument("--level", choices=["passage", "document"], default="passage", help="default: passage")
-    p.add_argument("--split", default=DEVELOPMENT, metavar="PART", help="runs: 'development' predictions (default), or a part that `evaluate` scored: test")
-    p.add_argument("--corpus", metavar="FOLDER", help="gold for tables that bring none (default: the packaged corpus)")
+    p.add_argument(
+        "--level", choices=["passage", "document"], default="passage", help="default: passage"
+    )
+    p.add_argument(
+        "--split",
+        default=DEVELOPMENT,
+        metavar="PART",
+        help="runs: 'development' predictions (default), or a part that `evaluate` scored: test",
+    )
+    p.add_argument(
+        "--corpus",
+        metavar="FOLDER",
+        help="gold for tables that bring none (default: the packaged corpus)",
+    )
     p.add_argument("--to", metavar="FILE", help="write the table as .md, .tex or .html")
-    p.add_argument("--track", action="store_true", help="log the table as a run of kind 'comparison' in MLflow")
+    p.add_argument(
+        "--track", action="store_true", help="log the table as a run of kind 'comparison' in MLflow"
+    )
     options = p.parse_args(args)
-    from sahelclf.cli.comparison import FORMS, terminal
+    from sahelclf.reports.comparison import FORMS, terminal
 
     target = Path(options.to) if options.to else None
     if target and target.suffix not in FORMS:
-        raise RequestError(f"--to {target}: unknown form {target.suffix!r}; expected one of {', '.join(FORMS)}")
+        raise RequestError(
+            f"--to {target}: unknown form {target.suffix!r}; expected one of {', '.join(FORMS)}"
+        )
     found = entries(options.systems)
     if len(found) < 2:
-        raise RequestError(f"compare: one system ({found[0].name}); expected two or more, with a space between")
+        raise RequestError(
+            f"compare: one system ({found[0].name}); expected two or more, with a space between"
+        )
     page = _page(found, options)
     if target:
         say(terminal(page))
@@ -56,9 +73,9 @@ def run(args: list[str]) -> int:
 
 
 def _page(found: Sequence[Entry], options: Any) -> "Page":
-    from sahelclf.cli.comparison import Page
     from sahelclf.evaluation.compare import compare
     from sahelclf.evaluation.report import RESAMPLES
+    from sahelclf.reports.comparison import Page
 
     compared = compare(read_systems(found, options.level, options.split, options.corpus))
     tests = sum(line.difference is not None for line in compared.lines)
@@ -104,7 +121,9 @@ def _folds(found: Sequence[Entry], level: str) -> list[list[str]]:
         cells = []
         for e in found:
             mean, sd = _mean(e, name), _mean(e, f"{name}/sd")
-            cells.append("" if mean is None else f"{mean:.3f}" if sd is None else f"{mean:.3f} ± {sd:.3f}")
+            cells.append(
+                "" if mean is None else f"{mean:.3f}" if sd is None else f"{mean:.3f} ± {sd:.3f}"
+            )
         if any(cells):
             rows.append([name, *cells])
     return rows
@@ -115,12 +134,16 @@ def _cost(found: Sequence[Entry]) -> list[list[str]]:
     from sahelclf.tracking.read import bundle_bytes
 
     rows = []
-    for name in dict.fromkeys(k for e in found for r in e.runs for k in r.metrics if k.startswith(COST)):
+    for name in dict.fromkeys(
+        k for e in found for r in e.runs for k in r.metrics if k.startswith(COST)
+    ):
         means = [_mean(e, name) for e in found]
         rows.append([name, *("" if m is None else f"{m:,.1f}" for m in means)])
     sizes = [[size for r in e.runs if (size := bundle_bytes(r)) is not None] for e in found]
     if any(sizes):
-        rows.append(["bundle size (MB)", *(f"{sum(s) / len(s) / 1e6:.2f}" if s else "" for s in sizes)])
+        rows.append(
+            ["bundle size (MB)", *(f"{sum(s) / len(s) / 1e6:.2f}" if s else "" for s in sizes)]
+        )
     return rows
 
 
@@ -130,16 +153,23 @@ def _mean(entry: Entry, name: str) -> float | None:
 
 
 def _track(page: "Page", found: Sequence[Entry], options: Any) -> None:
-    from sahelclf.cli.comparison import FORMS
+    from sahelclf.reports.comparison import FORMS
     from sahelclf.tracking.runs import Record, log_record, open_run
 
     tags = {"sahelclf.kind": "comparison"}
     shas = {r.tags["corpus_sha256"] for e in found for r in e.runs if "corpus_sha256" in r.tags}
     if len(shas) == 1:
         tags["corpus_sha256"] = shas.pop()
-    params = {"level": options.level, "split": options.split} | {letter(k): f"{e.name}: {e.source}"[:500] for k, e in enumerate(found)}
+    params = {"level": options.level, "split": options.split} | {
+        letter(k): f"{e.name}: {e.source}"[:500] for k, e in enumerate(found)
+    }
     texts = {f"comparison{suffix}": FORMS[suffix](page) for suffix in (".md", ".html")}
     name = "comparison " + ", ".join(e.name for e in found)
     with open_run(name[:200], tags=tags) as run_id:
-        log_record(run_id, Record(params=params, tags={}, metrics={}, inputs=[], texts=texts, tables={}, figures={}))
+        log_record(
+            run_id,
+            Record(
+                params=params, tags={}, metrics={}, inputs=[], texts=texts, tables={}, figures={}
+            ),
+        )
     say(f"logged as run {run_id} of kind 'comparison'; see it in: mlflow ui")

@@ -2,16 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sahelclf.cli.predict import load_labeller
-from sahelclf.cli.terminal import parser, result, write_page
+from sahelclf.cli.console import parser, result, write_page
 from sahelclf.errors import RequestError
-
-if TYPE_CHECKING:
-    from sahelclf.corpus.read import Corpus
-    from sahelclf.evaluation.predictions import Gold, Predictions
-    from sahelclf.labelling.labeller import Labeller
+from sahelclf.workflows.bundles import load_labeller
+from sahelclf.workflows.errors import run_page
 
 EPILOG = """RUN is the id of a run of `train` (or runs:/<id>), BUNDLE the folder that it wrote. The page is one HTML file that opens
 from disk, without a network: every development passage with gold, cross-fitted prediction and both annotators' labels, and
@@ -23,17 +18,18 @@ def run(args: list[str]) -> int:
     """Write the error page of RUN or BUNDLE."""
     p = parser("errors", "Write a page of a model's errors, to filter, search and read.", EPILOG)
     p.add_argument("model", metavar="RUN|BUNDLE")
-    p.add_argument("-o", "--out", metavar="FILE", default="errors.html", help="default: errors.html")
+    p.add_argument(
+        "-o", "--out", metavar="FILE", default="errors.html", help="default: errors.html"
+    )
     p.add_argument("--corpus", metavar="FOLDER", help="default: the corpus that the run names")
     options = p.parse_args(args)
     out = Path(options.out)
     if out.is_dir():
         raise RequestError(f"-o {out}: a folder; expected the name of an HTML file")
 
-    from sahelclf.cli.tables import read_predictions
-    from sahelclf.corpus.read import read_corpus
+    from sahelclf.corpus.read import corpus_root, read_corpus
     from sahelclf.tracking.read import read_run
-    from sahelclf.training.run import corpus_root
+    from sahelclf.workflows.tables import read_predictions
 
     labeller = load_labeller(_model(options.model))
     manifest = labeller.manifest
@@ -50,20 +46,8 @@ def run(args: list[str]) -> int:
     return 0
 
 
-def run_page(predicted: "Predictions", gold: "Gold", corpus: "Corpus", labeller: "Labeller") -> str:
-    """The error page of a training: its cross-fitted predictions, and the terms of its final model where it is linear."""
-    from sahelclf.evaluation.error_page import analyzers_of, error_page
-    from sahelclf.labelling.contributions import contributions
-    from sahelclf.models.plain import PlainLabeller
-
-    manifest, runtime = labeller.manifest, labeller.runtime
-    about = {"model": manifest["model"], "run": manifest["run_id"], "corpus": manifest["corpus"]["title"], "split": manifest["corpus"]["split"]}
-    if not isinstance(runtime, PlainLabeller):
-        return error_page(predicted, gold, corpus, about)
-    analyzers = analyzers_of([block for _, block, _ in runtime.blocks])
-    return error_page(predicted, gold, corpus, about, lambda text: contributions(runtime, text), analyzers)
-
-
 def _model(name: str) -> str:
     """A run's id stands for its labeller, unless a folder has that name."""
-    return f"runs:/{name}" if re.fullmatch(r"[0-9a-f]{32}", name) and not Path(name).exists() else name
+    return (
+        f"runs:/{name}" if re.fullmatch(r"[0-9a-f]{32}", name) and not Path(name).exists() else name
+    )

@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.cli.predict import load_labeller
-from sahelclf.cli.tables import labelled_corpus, labelled_rows, part_of
-from sahelclf.cli.terminal import parser, result, say, table
+from sahelclf.cli.console import parser, result, say
 from sahelclf.errors import RequestError
+from sahelclf.reports.text import table
+from sahelclf.workflows.bundles import load_labeller
+from sahelclf.workflows.tables import labelled_corpus, labelled_rows, part_of
 
 if TYPE_CHECKING:
-    from sahelclf.cli.tables import Levels
+    from sahelclf.bundle.labeller import Labeller
     from sahelclf.corpus.read import Corpus
     from sahelclf.evaluation.report import Report
-    from sahelclf.labelling.labeller import Labeller
+    from sahelclf.workflows.tables import Levels
 
 LEDGER = Path("experiments") / "ledger.jsonl"
 NO_SETTING = {"seed", "out", "parent_run_id"}
@@ -35,16 +36,34 @@ def run(args: list[str]) -> int:
     p = parser("evaluate", "Score bundles, or any system's predictions, against a corpus.", EPILOG)
     p.add_argument("models", nargs="+", metavar="MODEL|PREDICTIONS")
     p.add_argument("--corpus", metavar="FOLDER|FILE", help="default: the packaged corpus")
-    p.add_argument("--split", default=None, metavar="PART", help="a part of the split (default: test; for a file: all), or 'all'")
-    p.add_argument("--gold", metavar="SHEET", help="a filled sheet of a collection of your own, in place of a corpus's labels")
-    p.add_argument("--of", default=None, metavar="SPLIT", help="the split whose part it is (default: the bundle's own, else grouped)")
+    p.add_argument(
+        "--split",
+        default=None,
+        metavar="PART",
+        help="a part of the split (default: test; for a file: all), or 'all'",
+    )
+    p.add_argument(
+        "--gold",
+        metavar="SHEET",
+        help="a filled sheet of a collection of your own, in place of a corpus's labels",
+    )
+    p.add_argument(
+        "--of",
+        default=None,
+        metavar="SPLIT",
+        help="the split whose part it is (default: the bundle's own, else grouped)",
+    )
     options = p.parse_args(args)
     if options.gold and (options.split or options.of):
         raise RequestError("evaluate: --gold takes the whole sheet; leave out --split and --of")
     entries, settings = [], []
     for model in options.models:
         labeller = None if Path(model).is_file() else load_labeller(model)
-        entries.append(_on_sheet(model, labeller, options) if options.gold else _evaluate(model, labeller, options))
+        entries.append(
+            _on_sheet(model, labeller, options)
+            if options.gold
+            else _evaluate(model, labeller, options)
+        )
         config = labeller.manifest["config"] if labeller else {"table": model}
         settings.append({k: v for k, v in config.items() if k not in NO_SETTING})
     if len(entries) > 1 and all(s == settings[0] for s in settings):
@@ -53,9 +72,9 @@ def run(args: list[str]) -> int:
 
 
 def _evaluate(model: str, labeller: "Labeller | None", options: Any) -> dict[str, Any]:
+    from sahelclf.corpus.agreement import agreement_scores
     from sahelclf.evaluation.report import HEADLINE, report
-    from sahelclf.labelling.tables import read_table
-    from sahelclf.training.run import agreement_scores
+    from sahelclf.evaluation.table_files import read_table
 
     corpus = labelled_corpus(options.corpus, labeller.manifest["codebook"] if labeller else None)
     split_name, part = _part(corpus, labeller, options)
@@ -65,27 +84,36 @@ def _evaluate(model: str, labeller: "Labeller | None", options: Any) -> dict[str
     else:
         levels = _from_labeller(labeller, corpus, ids)
     reports = {level: report(predicted, gold) for level, (predicted, gold) in levels.items()}
-    human = agreement_scores(corpus, set(ids)).get("passage" if "passages" in reports else "document", {})
+    human = agreement_scores(corpus, set(ids)).get(
+        "passage" if "passages" in reports else "document", {}
+    )
     _show(model, reports, human, next(iter(levels.values()))[0].names)
     entry = _subject(model, labeller) | {
         "corpus_sha256": corpus.sha256,
         "split": split_name,
         "part": part,
         "documents": len(ids),
-        "headline": {level: {k: round(r.scores[k], 4) for k in HEADLINE} for level, r in reports.items()},
+        "headline": {
+            level: {k: round(r.scores[k], 4) for k in HEADLINE} for level, r in reports.items()
+        },
     }
     _note(entry)
     if labeller is not None:
         _track(labeller, corpus.sha256, split_name, part, reports, levels)
-    result(json.dumps(entry | {"reports": {level: r.as_dict() for level, r in reports.items()}}, ensure_ascii=False))
+    result(
+        json.dumps(
+            entry | {"reports": {level: r.as_dict() for level, r in reports.items()}},
+            ensure_ascii=False,
+        )
+    )
     return entry
 
 
 def _on_sheet(model: str, labeller: "Labeller | None", options: Any) -> dict[str, Any]:
     """Scores on the collection that a sheet was drawn from."""
-    from sahelclf.cli.sheets import on_sheet
     from sahelclf.evaluation.report import HEADLINE
     from sahelclf.evaluation.weighted import weighted_report
+    from sahelclf.workflows.sheets import on_sheet
 
     predicted, sheet, notes = on_sheet(model, labeller, options.gold, options.corpus)
     found = weighted_report(predicted, sheet.gold, 1 / sheet.probability)
@@ -105,16 +133,24 @@ def _on_sheet(model: str, labeller: "Labeller | None", options: Any) -> dict[str
 def _subject(model: str, labeller: "Labeller | None") -> dict[str, Any]:
     """What was scored, and when."""
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"when": when, "model": model, "run_id": labeller.manifest["run_id"] if labeller else None}
+    return {
+        "when": when,
+        "model": model,
+        "run_id": labeller.manifest["run_id"] if labeller else None,
+    }
 
 
 def _part(corpus: "Corpus", labeller: "Labeller | None", options: Any) -> tuple[str | None, str]:
     """The split and its part that are asked for; a file of passages is scored whole."""
     if corpus.root.is_file():
         if options.of or options.split not in {None, "all"}:
-            raise RequestError(f"--corpus {corpus.root}: a file of passages has no splits; leave out --split and --of")
+            raise RequestError(
+                f"--corpus {corpus.root}: a file of passages has no splits; leave out --split and --of"
+            )
         return None, "all"
-    return options.of or (labeller.manifest["config"]["split"] if labeller else "grouped"), options.split or "test"
+    return options.of or (
+        labeller.manifest["config"]["split"] if labeller else "grouped"
+    ), options.split or "test"
 
 
 def _documents(corpus: "Corpus", split_name: str | None, part: str) -> list[str]:
@@ -124,7 +160,9 @@ def _documents(corpus: "Corpus", split_name: str | None, part: str) -> list[str]
         return [d.id for d in corpus.documents]
     split = read_split(corpus, split_name)
     if part not in split.parts:
-        raise RequestError(f"--split {part}: split {split_name!r} has no such part; expected one of {[*split.parts, 'all']}")
+        raise RequestError(
+            f"--split {part}: split {split_name!r} has no such part; expected one of {[*split.parts, 'all']}"
+        )
     wanted = set(split.parts[part])
     return [d.id for d in corpus.documents if d.id in wanted]
 
@@ -132,11 +170,16 @@ def _documents(corpus: "Corpus", split_name: str | None, part: str) -> list[str]
 def _from_labeller(labeller: "Labeller", corpus: "Corpus", ids: Sequence[str]) -> "Levels":
     import numpy as np
 
-    from sahelclf.evaluation.decide import Calibration, Decision
+    from sahelclf.corpus.duplicates import text_sha256
+    from sahelclf.evaluation.decide import (
+        Calibration,
+        Decision,
+        apply_decision,
+        labelled_documents,
+        labeller_names,
+    )
     from sahelclf.evaluation.predictions import Gold
     from sahelclf.tasks.labeller import passage_data
-    from sahelclf.training.crossfit import apply_decision, labelled_documents, labeller_names
-    from sahelclf.training.run import text_sha256
 
     names = labeller_names(corpus.codebook)
     if (labeller.topics, labeller.stances) != (names.topics, names.stances):
@@ -165,7 +208,10 @@ def _from_labeller(labeller: "Labeller", corpus: "Corpus", ids: Sequence[str]) -
         column("thresholds"),
     )
     passages, whole = apply_decision(decision, labeller.runtime.logits(data.texts), data, names)
-    levels = {"passages": (passages, Gold.from_heads(data.y, names)), "documents": labelled_documents(corpus, whole)}
+    levels = {
+        "passages": (passages, Gold.from_heads(data.y, names)),
+        "documents": labelled_documents(corpus, whole),
+    }
     return {name: level for name, level in levels.items() if level[0].ids}
 
 
@@ -193,9 +239,15 @@ def _show_mean(entries: Sequence[dict[str, Any]]) -> None:
         values = {name: [e["headline"][level][name] for e in entries] for name in scores}
         mean[level] = {name: round(float(np.mean(v)), 4) for name, v in values.items()}
         sd[level] = {name: round(float(np.std(v, ddof=1)), 4) for name, v in values.items()}
-        figures = ", ".join(f"{name} {mean[level][name]:.3f} ± {sd[level][name]:.3f}" for name in scores)
+        figures = ", ".join(
+            f"{name} {mean[level][name]:.3f} ± {sd[level][name]:.3f}" for name in scores
+        )
         say(f"{level}, mean ± sd over {len(entries)} seeds: {figures}")
-    result(json.dumps({"models": [e["model"] for e in entries], "mean": mean, "sd": sd}, ensure_ascii=False))
+    result(
+        json.dumps(
+            {"models": [e["model"] for e in entries], "mean": mean, "sd": sd}, ensure_ascii=False
+        )
+    )
 
 
 def _note(entry: dict[str, Any]) -> None:
@@ -205,7 +257,12 @@ def _note(entry: dict[str, Any]) -> None:
 
 
 def _track(
-    labeller: "Labeller", corpus_sha256: str, split: str | None, part: str, reports: "dict[str, Report]", levels: "Levels"
+    labeller: "Labeller",
+    corpus_sha256: str,
+    split: str | None,
+    part: str,
+    reports: "dict[str, Report]",
+    levels: "Levels",
 ) -> None:
     """Scores as metrics and the predictions as tables, `predictions/<part>_passages.csv`, in the bundle's own run."""
     import pandas as pd
@@ -214,7 +271,9 @@ def _track(
 
     run_id, own = labeller.manifest["run_id"], labeller.manifest["corpus"]
     if (corpus_sha256, split) != (own["sha256"], own["split"]):
-        say(f"\nnot added to run {run_id}: it was trained on another corpus or split, and test/… there means its own")
+        say(
+            f"\nnot added to run {run_id}: it was trained on another corpus or split, and test/… there means its own"
+        )
         return
     metrics: dict[str, float] = {}
     for level, r in reports.items():
@@ -222,6 +281,12 @@ def _track(
     if not log_scores(run_id, metrics):
         say(f"\nrun {run_id} is not in this MLflow store; the scores were not added to it")
         return
-    tables = {f"predictions/{part}_{level}.csv": pd.DataFrame(p.flat_rows(gold)) for level, (p, gold) in levels.items()}
-    log_record(run_id, Record(params={}, tags={}, metrics={}, inputs=[], texts={}, tables=tables, figures={}))
+    tables = {
+        f"predictions/{part}_{level}.csv": pd.DataFrame(p.flat_rows(gold))
+        for level, (p, gold) in levels.items()
+    }
+    log_record(
+        run_id,
+        Record(params={}, tags={}, metrics={}, inputs=[], texts={}, tables=tables, figures={}),
+    )
     say(f"\nadded to run {run_id} as {part}/…, with {', '.join(tables)}")

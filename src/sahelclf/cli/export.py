@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from sahelclf.cli.predict import local_bundle
-from sahelclf.cli.terminal import parser, result, say
+from sahelclf.cli.console import parser, result, say
+from sahelclf.workflows.bundles import local_bundle
 
 FORMS = {
     "sklearn": "a scikit-learn pipeline in skops' format: predict_proba(texts) gives the sigmoid of every head",
@@ -24,10 +24,15 @@ def run(args: list[str]) -> int:
 
     from_store = options.bundle.startswith(("runs:", "models:"))
     name = options.bundle.strip("/").split("/")[1 if from_store else -1]
-    beside = Path(f"{name}-{options.to}") if from_store else Path(options.bundle).resolve().parent / f"{Path(options.bundle).resolve().name}-{options.to}"
+    beside = (
+        Path(f"{name}-{options.to}")
+        if from_store
+        else Path(options.bundle).resolve().parent
+        / f"{Path(options.bundle).resolve().name}-{options.to}"
+    )
     target = Path(options.out) if options.out else beside
     with local_bundle(options.bundle) as folder:
-        from sahelclf.labelling.labeller import Labeller
+        from sahelclf.bundle.labeller import Labeller
 
         _write(options.to, folder, Labeller.load(folder).manifest, target)
     result(str(target))
@@ -36,16 +41,20 @@ def run(args: list[str]) -> int:
 
 def _write(form: str, bundle: Path, manifest: dict[str, Any], target: Path) -> None:
     if form == "sklearn":
-        from sahelclf.export.sklearn_form import write_sklearn
+        from sahelclf.bundle.sklearn import write_sklearn
 
         write_sklearn(bundle, manifest, target)
     elif form == "r":
-        from sahelclf.export.r_form import write_r
+        from sahelclf.bundle.r import write_r
 
         if not write_r(bundle, manifest, target):
-            say("R with jsonlite is not here: check_labeller(read_labeller(FOLDER)) there holds the form against the golden outputs")
+            say(
+                "R with jsonlite is not here: check_labeller(read_labeller(FOLDER)) there holds the form against the golden outputs"
+            )
     else:
-        from sahelclf.export.hub import write_hub
+        from sahelclf.bundle.hub import write_hub
 
         write_hub(bundle, manifest, target)
-        say(f"set the license in README.md if you trained on a corpus of your own, then: hf upload USER/NAME {target}")
+        say(
+            f"set the license in README.md if you trained on a corpus of your own, then: hf upload USER/NAME {target}"
+        )

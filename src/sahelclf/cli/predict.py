@@ -1,14 +1,9 @@
 """`predict MODEL INPUT [-o OUT]`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sahelclf.cli.terminal import parser
-
-if TYPE_CHECKING:
-    from sahelclf.labelling.labeller import Labeller
+from sahelclf.cli.console import parser
+from sahelclf.workflows.bundles import local_bundle
 
 EPILOG = """examples:
   python -m sahelclf predict bundles/tfidf-… articles.csv --text body -o labels.csv
@@ -29,45 +24,66 @@ def run(args: list[str]) -> int:
     p.add_argument("model", metavar="MODEL")
     p.add_argument("input", metavar="INPUT")
     p.add_argument("-o", "--out", metavar="OUT")
-    p.add_argument("--unit", choices=["passage", "document"], help="default: passage for rows, document for .txt and .html")
+    p.add_argument(
+        "--unit",
+        choices=["passage", "document"],
+        help="default: passage for rows, document for .txt and .html",
+    )
     for word in ("text", "id", "title", "date"):
-        p.add_argument(f"--{word}", metavar="COLUMN", help=f"the column that holds the {word} (default: {word})")
-    p.add_argument("--resume", action="store_true", help="keep what is done beside OUT; after a kill, the same command goes on")
-    p.add_argument("--any-language", action="store_true", help="label rows in languages that the model was not trained on too")
-    p.add_argument("--duplicates", action="store_true", help="add duplicate_of: the first row that a row is a near copy of")
-    p.add_argument("--fast", action="store_true", help="a transformer's eight-bit weights; how often it decides otherwise is told")
-    p.add_argument("--engine", choices=["local", "ray"], default="local", help="ray: on this machine, or the cluster that RAY_ADDRESS names")
-    p.add_argument("--workers", type=int, metavar="N", help="processes that label (default: one a core; one in all for an encoder's model)")
+        p.add_argument(
+            f"--{word}",
+            metavar="COLUMN",
+            help=f"the column that holds the {word} (default: {word})",
+        )
+    p.add_argument(
+        "--resume",
+        action="store_true",
+        help="keep what is done beside OUT; after a kill, the same command goes on",
+    )
+    p.add_argument(
+        "--any-language",
+        action="store_true",
+        help="label rows in languages that the model was not trained on too",
+    )
+    p.add_argument(
+        "--duplicates",
+        action="store_true",
+        help="add duplicate_of: the first row that a row is a near copy of",
+    )
+    p.add_argument(
+        "--fast",
+        action="store_true",
+        help="a transformer's eight-bit weights; how often it decides otherwise is told",
+    )
+    p.add_argument(
+        "--engine",
+        choices=["local", "ray"],
+        default="local",
+        help="ray: on this machine, or the cluster that RAY_ADDRESS names",
+    )
+    p.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that label (default: one a core; one in all for an encoder's model)",
+    )
     options = p.parse_args(args)
 
-    from sahelclf.labelling.inputs import open_source
-    from sahelclf.labelling.labeller import Labeller
-    from sahelclf.labelling.predict import Options, predict
-    from sahelclf.labelling.readers import Columns
+    from sahelclf.bundle.labeller import Labeller
+    from sahelclf.predict.inputs import open_source
+    from sahelclf.predict.readers import Columns
+    from sahelclf.predict.run import Options, predict
 
     columns = Columns(options.text, options.id, options.title, options.date)
     source = open_source(options.input, options.unit, columns)
-    asked = Options(options.resume, options.any_language, options.duplicates, options.engine, options.workers)
+    asked = Options(
+        options.resume, options.any_language, options.duplicates, options.engine, options.workers
+    )
     with local_bundle(options.model) as folder:
-        predict(Labeller.load(folder, fast=options.fast), source, Path(options.out) if options.out else None, asked)
+        predict(
+            Labeller.load(folder, fast=options.fast),
+            source,
+            Path(options.out) if options.out else None,
+            asked,
+        )
     return 0
-
-
-def load_labeller(model: str, *, fast: bool = False) -> "Labeller":
-    """A labeller from a folder, or from MLflow where MODEL is a URI."""
-    from sahelclf.labelling.labeller import Labeller
-
-    with local_bundle(model) as folder:
-        return Labeller.load(folder, fast=fast)
-
-
-@contextmanager
-def local_bundle(model: str) -> Iterator[Path]:
-    """The folder that MODEL names; a copy for the time of the block where MLflow holds it."""
-    if model.startswith(("runs:", "models:")):
-        from sahelclf.tracking.runs import fetched_bundle
-
-        with fetched_bundle(model) as folder:
-            yield folder
-    else:
-        yield Path(model)

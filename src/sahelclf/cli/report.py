@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.cli.terminal import parser, result, say, table
+from sahelclf.cli.console import parser, result, say
 from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.reports.text import table
 
 if TYPE_CHECKING:
-    from sahelclf.evaluation.account import Subject, Table
+    from sahelclf.reports.tables import Subject, Table
     from sahelclf.tracking.read import Run
 
 EPILOG = """examples:
@@ -38,7 +39,11 @@ class Robust:
 
 def run(args: list[str]) -> int:
     """Read, rebuild, check against what was recorded, write."""
-    p = parser("report", "Rebuild figures and tables of runs or bundles, and write the methods paragraph with its BibTeX.", EPILOG)
+    p = parser(
+        "report",
+        "Rebuild figures and tables of runs or bundles, and write the methods paragraph with its BibTeX.",
+        EPILOG,
+    )
     p.add_argument("what", nargs="+", metavar="RUN|BUNDLE")
     p.add_argument("-o", "--out", required=True, metavar="FOLDER")
     options = p.parse_args(args)
@@ -46,7 +51,7 @@ def run(args: list[str]) -> int:
     if target.exists():
         raise RequestError(f"{target}: exists already; choose another folder, or move it away")
 
-    from sahelclf.evaluation.account import tables
+    from sahelclf.reports.tables import tables
 
     subjects, robust, notes = _read(options.what)
     _same_corpus(subjects, robust)
@@ -60,10 +65,10 @@ def run(args: list[str]) -> int:
 
 
 def _read(what: Sequence[str]) -> "tuple[list[Subject], list[Robust], list[str]]":
-    from sahelclf.cli.predict import local_bundle
-    from sahelclf.export.load import open_bundle
+    from sahelclf.bundle.load import open_bundle
     from sahelclf.tracking.read import find_run, finished_children
     from sahelclf.tracking.store import tracking_uri
+    from sahelclf.workflows.bundles import local_bundle
 
     subjects: list[Subject] = []
     robust: list[Robust] = []
@@ -73,10 +78,14 @@ def _read(what: Sequence[str]) -> "tuple[list[Subject], list[Robust], list[str]]
         word = todo.pop(0)
         named = RUN_ID.fullmatch(word)
         if named is None and not Path(word).is_dir():
-            raise RequestError(f"{word}: neither a bundle folder nor a run; expected runs:/<32 hexadecimal digits>, or a folder that train wrote")
+            raise RequestError(
+                f"{word}: neither a bundle folder nor a run; expected runs:/<32 hexadecimal digits>, or a folder that train wrote"
+            )
         stored = find_run(named[1]) if named else None
         if named and stored is None:
-            raise RequestError(f"{word}: no such run in {tracking_uri()}; cd to where mlflow.db lies, set MLFLOW_TRACKING_URI, or name the bundle's folder")
+            raise RequestError(
+                f"{word}: no such run in {tracking_uri()}; cd to where mlflow.db lies, set MLFLOW_TRACKING_URI, or name the bundle's folder"
+            )
         if stored is not None and stored.kind == "sweep":
             todo = [*(child.id for child in finished_children(stored)), *todo]
         elif stored is not None and stored.kind == "robustness":
@@ -84,27 +93,43 @@ def _read(what: Sequence[str]) -> "tuple[list[Subject], list[Robust], list[str]]
         else:
             with local_bundle(f"runs:/{stored.id}" if stored else word) as folder:
                 manifest = open_bundle(folder)
-            subjects.append(_subject(manifest, stored or find_run(manifest["run_id"]), {s.name for s in subjects}, notes))
+            subjects.append(
+                _subject(
+                    manifest,
+                    stored or find_run(manifest["run_id"]),
+                    {s.name for s in subjects},
+                    notes,
+                )
+            )
     if not subjects:
-        raise RequestError("report: only runs of robustness; expected a trained run or bundle besides, which says what the model is")
+        raise RequestError(
+            "report: only runs of robustness; expected a trained run or bundle besides, which says what the model is"
+        )
     return subjects, robust, notes
 
 
 def _robust(stored: "Run") -> Robust:
-    from sahelclf.labelling.tables import read_table
+    from sahelclf.evaluation.table_files import read_table
     from sahelclf.tracking.read import fetched_artifact
 
-    with fetched_artifact(stored, "robustness.json") as about, fetched_artifact(stored, "robustness.csv") as rows:
+    with (
+        fetched_artifact(stored, "robustness.json") as about,
+        fetched_artifact(stored, "robustness.csv") as rows,
+    ):
         if about is None or rows is None:
-            raise RequestError(f"run {stored.id}: a robustness run without its table (status {stored.status}); expected one that finished")
+            raise RequestError(
+                f"run {stored.id}: a robustness run without its table (status {stored.status}); expected one that finished"
+            )
         return Robust(stored.id, json.loads(about.read_text(encoding="utf-8")), read_table(rows))
 
 
-def _subject(manifest: dict[str, Any], stored: "Run | None", taken: set[str], notes: list[str]) -> "Subject":
-    from sahelclf.cli.tables import LEVELS, find_predictions
-    from sahelclf.evaluation.account import Subject, differences, stored_report
+def _subject(
+    manifest: dict[str, Any], stored: "Run | None", taken: set[str], notes: list[str]
+) -> "Subject":
     from sahelclf.evaluation.report import report
+    from sahelclf.reports.tables import Subject, differences, stored_report
     from sahelclf.training.seeds import derive_seed
+    from sahelclf.workflows.tables import LEVELS, find_predictions
 
     seed = manifest["config"]["seed"]
     name = f"{manifest['model']}, seed {seed}"
@@ -112,14 +137,24 @@ def _subject(manifest: dict[str, Any], stored: "Run | None", taken: set[str], no
     tables = {level: find_predictions(stored, level) for level in LEVELS} if stored else {}
     found = {level: table for level, table in tables.items() if table is not None}
     if "passages" not in found:
-        notes.append(f"{name}: no predictions of run {manifest['run_id']} in the MLflow store; its tables are those of the bundle's manifest, and figures cannot be drawn")
-        reports = {level: stored_report(manifest["scores"][level.removesuffix("s")]) for level in LEVELS if level.removesuffix("s") in manifest["scores"]}
+        notes.append(
+            f"{name}: no predictions of run {manifest['run_id']} in the MLflow store; its tables are those of the bundle's manifest, and figures cannot be drawn"
+        )
+        reports = {
+            level: stored_report(manifest["scores"][level.removesuffix("s")])
+            for level in LEVELS
+            if level.removesuffix("s") in manifest["scores"]
+        }
         return Subject(name, manifest, reports, stored.metrics if stored else {}, {})
-    reports = {level: report(p, gold, derive_seed(seed, "bootstrap")) for level, (p, gold) in found.items()}
+    reports = {
+        level: report(p, gold, derive_seed(seed, "bootstrap")) for level, (p, gold) in found.items()
+    }
     subject = Subject(name, manifest, reports, stored.metrics if stored else {}, found)
     differing = differences(subject)
     if differing:
-        raise SahelclfError(f"run {manifest['run_id']}: scores rebuilt from its predictions are not those recorded: {'; '.join(differing[:3])}")
+        raise SahelclfError(
+            f"run {manifest['run_id']}: scores rebuilt from its predictions are not those recorded: {'; '.join(differing[:3])}"
+        )
     return subject
 
 
@@ -129,30 +164,49 @@ def _same_corpus(subjects: "Sequence[Subject]", robust: Sequence[Robust]) -> Non
     problems = []
     for s in subjects[1:]:
         if s.manifest["codebook"] != first.manifest["codebook"]:
-            problems.append(f"report: {first.name} and {s.name} were trained by different codebooks; report on each apart")
+            problems.append(
+                f"report: {first.name} and {s.name} were trained by different codebooks; report on each apart"
+            )
         for what in ("sha256", "split"):
             one, other = first.manifest["corpus"][what], s.manifest["corpus"][what]
             if one != other:
-                problems.append(f"report: {first.name} and {s.name} differ in corpus {what}: {one[:16]!r} and {other[:16]!r}; report on each apart")
+                problems.append(
+                    f"report: {first.name} and {s.name} differ in corpus {what}: {one[:16]!r} and {other[:16]!r}; report on each apart"
+                )
     for r in robust:
         one, other = first.manifest["corpus"]["sha256"], r.about["corpus_sha256"]
         if one != other:
-            problems.append(f"report: {first.name} and robustness run {r.run_id} differ in corpus sha256: {one[:16]!r} and {other[:16]!r}; report on each apart")
+            problems.append(
+                f"report: {first.name} and robustness run {r.run_id} differ in corpus sha256: {one[:16]!r} and {other[:16]!r}; report on each apart"
+            )
     if problems:
         raise RequestError(problems)
 
 
 def _robustness_table(robust: Robust) -> "Table":
-    from sahelclf.evaluation.account import Table
+    from sahelclf.reports.tables import Table
 
     shown = [["test", "held out", "score", "value", "reference", "difference"]]
     for r in robust.rows:
         if str(r["score"]).startswith("topic/") and str(r["score"]).endswith("/f1"):
             continue
         value, low, high = (float(r[k]) for k in ("value", "low", "high"))
-        moved = [f"{float(r[k]):+.3f}" for k in ("difference", "difference_low", "difference_high") if r[k]]
+        moved = [
+            f"{float(r[k]):+.3f}"
+            for k in ("difference", "difference_low", "difference_high")
+            if r[k]
+        ]
         beside = f"{float(r['reference']):.3f}" if r["reference"] else ""
-        shown.append([r["test"], r["held_out"], r["score"], f"{value:.3f} [{low:.3f}, {high:.3f}]", beside, f"{moved[0]} [{moved[1]}, {moved[2]}]" if moved else ""])
+        shown.append(
+            [
+                r["test"],
+                r["held_out"],
+                r["score"],
+                f"{value:.3f} [{low:.3f}, {high:.3f}]",
+                beside,
+                f"{moved[0]} [{moved[1]}, {moved[2]}]" if moved else "",
+            ]
+        )
     about = robust.about
     name = f"robustness_{about['model']}_seed{about['seed']}"
     return Table(name, f"Robustness of {about['model']}, seed {about['seed']}", robust.rows, shown)
@@ -160,23 +214,29 @@ def _robustness_table(robust: Robust) -> "Table":
 
 def _methods(subjects: "Sequence[Subject]", robust: Sequence[Robust]) -> tuple[str, str]:
     """The paragraph, and the BibTeX of what it cites."""
-    from sahelclf.evaluation.methods import CORPUS, PACKAGE, methods_paragraph
-    from sahelclf.evaluation.references import bibliography, cff_entry, cited_keys, read_cff
+    from sahelclf.corpus.read import corpus_root
     from sahelclf.paths import data_root
-    from sahelclf.training.run import corpus_root
+    from sahelclf.reports.bibliography import bibliography, cff_entry, cited_keys, read_cff
+    from sahelclf.reports.methods import CORPUS, PACKAGE, methods_paragraph
 
     package = read_cff(data_root() / "CITATION.cff")
     own = {PACKAGE: cff_entry(PACKAGE, package)}
     named = subjects[0].manifest["config"]["corpus"]
     root = corpus_root(named)
-    of_corpus = [r for r in package.get("references", []) if r.get("type") == "dataset"] if named is None else []
+    of_corpus = (
+        [r for r in package.get("references", []) if r.get("type") == "dataset"]
+        if named is None
+        else []
+    )
     if (root / "CITATION.cff").exists():
         of_corpus = [read_cff(root / "CITATION.cff")]
     if of_corpus:
         inherited = {"date-released": package.get("date-released")} if named is None else {}
         own[CORPUS] = cff_entry(CORPUS, {"type": "dataset"} | inherited | of_corpus[0])
     agreement = _agreement(root, subjects[0].manifest["corpus"]["sha256"])
-    paragraph = methods_paragraph(subjects, agreement, [r.about for r in robust], corpus_cited=CORPUS in own)
+    paragraph = methods_paragraph(
+        subjects, agreement, [r.about for r in robust], corpus_cited=CORPUS in own
+    )
     return paragraph, bibliography(cited_keys(paragraph), own)
 
 
@@ -187,19 +247,44 @@ def _agreement(root: Path, sha256: str) -> list[dict[str, Any]]:
     return list(card.get("agreement", [])) if card.get("corpus_sha256") == sha256 else []
 
 
-def _write(target: Path, subjects: "Sequence[Subject]", found: "Sequence[Table]", paragraph: str, references: str, notes: Sequence[str]) -> None:
+def _write(
+    target: Path,
+    subjects: "Sequence[Subject]",
+    found: "Sequence[Table]",
+    paragraph: str,
+    references: str,
+    notes: Sequence[str],
+) -> None:
     import pandas as pd
 
-    from sahelclf.evaluation.methods import as_latex
-    from sahelclf.export.bundle import written_aside
+    from sahelclf.files import written_aside
+    from sahelclf.reports.methods import as_latex
 
     with written_aside(target) as folder:
-        lines = ["# Report", "", "## Methods", "", paragraph, "", "The same for LaTeX: methods.tex, with references.bib.", ""]
+        lines = [
+            "# Report",
+            "",
+            "## Methods",
+            "",
+            paragraph,
+            "",
+            "The same for LaTeX: methods.tex, with references.bib.",
+            "",
+        ]
         (folder / "tables").mkdir()
         for t in found:
             pd.DataFrame(t.records).to_csv(folder / "tables" / f"{t.name}.csv", index=False)
-            (folder / "tables" / f"{t.name}.tex").write_text(table(t.shown, "latex_booktabs") + "\n", encoding="utf-8")
-            lines += [f"## {t.title}", "", table(t.shown, "github"), "", f"tables/{t.name}.csv, tables/{t.name}.tex", ""]
+            (folder / "tables" / f"{t.name}.tex").write_text(
+                table(t.shown, "latex_booktabs") + "\n", encoding="utf-8"
+            )
+            lines += [
+                f"## {t.title}",
+                "",
+                table(t.shown, "github"),
+                "",
+                f"tables/{t.name}.csv, tables/{t.name}.tex",
+                "",
+            ]
         for s in subjects:
             lines += _figures(folder, s)
         remarks = [*notes, *(f"{s.name}: {n}" for s in subjects for n in s.manifest["notes"])]
@@ -213,7 +298,7 @@ def _figures(folder: Path, subject: "Subject") -> list[str]:
     """Draw what the predictions allow, as PNG and PDF; the lines that show it."""
     import numpy as np
 
-    from sahelclf.evaluation.figures import figures
+    from sahelclf.reports.figures import figures
 
     if "passages" not in subject.tables:
         return []

@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.cli.terminal import result, say, table
+from sahelclf.cli.console import result, say
 from sahelclf.errors import RequestError
+from sahelclf.reports.text import table
 
 if TYPE_CHECKING:
     from sahelclf.config import TrainConfig
-    from sahelclf.training.robustness import Robustness
+    from sahelclf.studies.robustness.run import Robustness
 
 HELP = """usage: python -m sahelclf robustness [group=choice] [key=value …]
 
@@ -25,7 +26,17 @@ Only development documents take part: the test part of 'grouped' is left alone. 
 
 The table goes to standard error, the folder is the last line of standard output; an MLflow run of kind 'robustness' holds both.
 """
-HEADER = ["test", "held out", "passages", "documents", "trained on", "score", "value", "reference", "difference"]
+HEADER = [
+    "test",
+    "held out",
+    "passages",
+    "documents",
+    "trained on",
+    "score",
+    "value",
+    "reference",
+    "difference",
+]
 COUNTS = ["passages", "documents", "trained_on", "reference_trained_on", "changed", "of"]
 NUMBERS = ["value", "low", "high", "reference", "difference", "difference_low", "difference_high"]
 COLUMNS = ["test", "held_out", *COUNTS[:4], "score", *NUMBERS, *COUNTS[4:]]
@@ -37,17 +48,23 @@ def run(args: list[str]) -> int:
         result(HELP)
         return 0
     config = _composed(args)
-    from sahelclf.cli.progress import followed
-    from sahelclf.cli.train import out_folder
+    from sahelclf.files import out_folder
+    from sahelclf.studies.robustness import run as robustness
     from sahelclf.tracking import runs
-    from sahelclf.training import robustness
+    from sahelclf.workflows.progress import followed
 
     out = out_folder(config.out)
     plan = robustness.make_plan(config)
     for note in plan.notes:
         say(f"note: {note}")
-    say(f"{sum(plan.fits.values())} fits of {config.model.kind}: " + ", ".join(f"{name} {n}" for name, n in plan.fits.items()) + "; swaps need none of their own\n")
-    with runs.open_run(f"robustness {config.model.kind}, seed {config.seed}", tags={"sahelclf.kind": "robustness"}) as run_id:
+    say(
+        f"{sum(plan.fits.values())} fits of {config.model.kind}: "
+        + ", ".join(f"{name} {n}" for name, n in plan.fits.items())
+        + "; swaps need none of their own\n"
+    )
+    with runs.open_run(
+        f"robustness {config.model.kind}, seed {config.seed}", tags={"sahelclf.kind": "robustness"}
+    ) as run_id:
         with followed(run_id) as on_step:
             found = robustness.run(plan, on_step)
         target = out or Path("robustness") / f"{config.model.kind}-{run_id}"
@@ -65,7 +82,9 @@ def _composed(args: list[str]) -> "TrainConfig":
 
     strangers = [a for a in args if a.startswith("-")]
     if strangers:
-        raise RequestError(f"robustness: unknown option {strangers[0]!r}; expected key=value; see python -m sahelclf robustness --help")
+        raise RequestError(
+            f"robustness: unknown option {strangers[0]!r}; expected key=value; see python -m sahelclf robustness --help"
+        )
     with complaints_of_hydra("robustness"):
         return compose_config(args)
 
@@ -74,17 +93,41 @@ def table_rows(found: "Robustness") -> list[dict[str, Any]]:
     """One row a score and held-out part, and one a kind of swap and of decision; bounds are 95% intervals."""
     rows: list[dict[str, Any]] = []
     for t in found.trials:
-        about = {"test": t.trial, "held_out": t.held, "passages": t.n_passages, "documents": t.n_documents}
+        about = {
+            "test": t.trial,
+            "held_out": t.held,
+            "passages": t.n_passages,
+            "documents": t.n_documents,
+        }
         about |= {"trained_on": t.trained_on, "reference_trained_on": t.reference_trained_on}
         for s in t.scores:
-            numbers = {"value": s.value, "low": s.interval[0], "high": s.interval[1], "reference": s.reference}
-            moved = {"difference": s.difference, "difference_low": s.difference_interval[0], "difference_high": s.difference_interval[1]}
+            numbers = {
+                "value": s.value,
+                "low": s.interval[0],
+                "high": s.interval[1],
+                "reference": s.reference,
+            }
+            moved = {
+                "difference": s.difference,
+                "difference_low": s.difference_interval[0],
+                "difference_high": s.difference_interval[1],
+            }
             rows.append(about | {"score": s.score} | numbers | moved)
     for swap in found.swaps:
-        about = {"test": "swap", "held_out": swap.kind, "passages": swap.n_passages, "documents": swap.n_documents}
+        about = {
+            "test": "swap",
+            "held_out": swap.kind,
+            "passages": swap.n_passages,
+            "documents": swap.n_documents,
+        }
         for c in swap.changed:
             numbers = {"value": c.share, "low": c.interval[0], "high": c.interval[1]}
-            rows.append(about | {"score": f"{c.what} changed"} | numbers | {"changed": c.changed, "of": c.of})
+            rows.append(
+                about
+                | {"score": f"{c.what} changed"}
+                | numbers
+                | {"changed": c.changed, "of": c.of}
+            )
     return rows
 
 
@@ -101,7 +144,10 @@ def shown_rows(found: "Robustness") -> list[list[str]]:
         previous = key
         value = f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
         if "difference" in row:
-            beside = [f"{row['reference']:.3f}", f"{row['difference']:+.3f} [{row['difference_low']:+.3f}, {row['difference_high']:+.3f}]"]
+            beside = [
+                f"{row['reference']:.3f}",
+                f"{row['difference']:+.3f} [{row['difference_low']:+.3f}, {row['difference_high']:+.3f}]",
+            ]
         else:
             beside = ["", f"{row['changed']} of {row['of']}"]
         shown.append([*about, row["score"], value, *beside])
@@ -116,22 +162,26 @@ def as_frame(found: "Robustness") -> Any:
 
 
 def _write(found: "Robustness", target: Path) -> None:
-    from sahelclf.export.bundle import written_aside
-    from sahelclf.training.robustness import as_dict
+    from sahelclf.files import written_aside
+    from sahelclf.studies.robustness.run import as_dict
 
     with written_aside(target) as folder:
         as_frame(found).to_csv(folder / "robustness.csv", index=False)
-        (folder / "robustness.json").write_text(json.dumps(as_dict(found), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        (folder / "robustness.json").write_text(
+            json.dumps(as_dict(found), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+        )
         notes = "".join(f"- {n}\n" for n in found.plan.notes)
-        (folder / "robustness.md").write_text(f"{table([HEADER, *shown_rows(found)], 'github')}\n\n{notes}", encoding="utf-8")
+        (folder / "robustness.md").write_text(
+            f"{table([HEADER, *shown_rows(found)], 'github')}\n\n{notes}", encoding="utf-8"
+        )
 
 
 def _record(found: "Robustness", target: Path) -> Any:
     import re
 
-    from sahelclf.export.versions import installed_versions
+    from sahelclf.studies.robustness.run import as_dict
     from sahelclf.tracking.runs import Record
-    from sahelclf.training.robustness import as_dict
+    from sahelclf.versions import installed_versions
 
     plan = found.plan
     config = plan.config
@@ -143,8 +193,18 @@ def _record(found: "Robustness", target: Path) -> Any:
         if "difference" in row:
             metrics[f"{name}/difference"] = row["difference"]
     return Record(
-        params={"model": config.model.kind, "seed": config.seed, "split": config.split, "crossfit": config.crossfit, "corpus": plan.corpus.root.name},
-        tags={"corpus_sha256": plan.corpus.sha256, "codebook": plan.corpus.codebook.version, "folder": str(target)},
+        params={
+            "model": config.model.kind,
+            "seed": config.seed,
+            "split": config.split,
+            "crossfit": config.crossfit,
+            "corpus": plan.corpus.root.name,
+        },
+        tags={
+            "corpus_sha256": plan.corpus.sha256,
+            "codebook": plan.corpus.codebook.version,
+            "folder": str(target),
+        },
         metrics=metrics,
         inputs=[],
         texts={

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.cli.terminal import result, say, table
+from sahelclf.cli.console import result, say
 from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.files import out_folder
 from sahelclf.paths import data_root
+from sahelclf.reports.text import table
 
 if TYPE_CHECKING:
     from sahelclf.training.resume import Kept
@@ -53,8 +55,13 @@ def run(args: list[str]) -> int:
     from sahelclf.tracking.runs import open_run
 
     varied = [a for a in args if "=" in a and "," in a]
-    with open_run("sweep " + " ".join(varied), tags={"sahelclf.kind": "sweep"}) as parent, tempfile.TemporaryDirectory() as scratch:
-        _with_hydra([*args, f"parent_run_id={parent}", f"hydra.sweep.dir={scratch}", "hydra.sweep.subdir=."])
+    with (
+        open_run("sweep " + " ".join(varied), tags={"sahelclf.kind": "sweep"}) as parent,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        _with_hydra(
+            [*args, f"parent_run_id={parent}", f"hydra.sweep.dir={scratch}", "hydra.sweep.subdir=."]
+        )
         say(f"sweep: parent run {parent}; sort its children side by side in: mlflow ui")
     return 0
 
@@ -71,7 +78,9 @@ def _with_hydra(args: list[str]) -> None:
     args = _options_first(args)
     strangers = get_args_parser().parse_known_args(args)[1]
     if strangers:
-        raise RequestError(f"train: unknown option {strangers[0]!r}; see python -m sahelclf train --help")
+        raise RequestError(
+            f"train: unknown option {strangers[0]!r}; see python -m sahelclf train --help"
+        )
     failures: list[Exception] = []
 
     def job(config: DictConfig) -> None:
@@ -83,7 +92,9 @@ def _with_hydra(args: list[str]) -> None:
         except Exception as error:  # Hydra would print it in its own way; raised again below
             failures.append(error)
 
-    decorated = hydra_main(version_base="1.3", config_path=str(data_root() / "conf"), config_name="train")(job)
+    decorated = hydra_main(
+        version_base="1.3", config_path=str(data_root() / "conf"), config_name="train"
+    )(job)
     argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     sys.argv = ["sahelclf train", *args]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints errors in its own way and exits with 1
@@ -92,7 +103,9 @@ def _with_hydra(args: list[str]) -> None:
             decorated()
     finally:
         sys.argv = argv
-        os.environ.pop("HYDRA_FULL_ERROR") if full is None else os.environ.__setitem__("HYDRA_FULL_ERROR", full)
+        os.environ.pop("HYDRA_FULL_ERROR") if full is None else os.environ.__setitem__(
+            "HYDRA_FULL_ERROR", full
+        )
     for other in failures[1:]:
         say(f"sahelclf: {other}")
     if failures:
@@ -102,7 +115,18 @@ def _with_hydra(args: list[str]) -> None:
 
 def _options_first(args: list[str]) -> list[str]:
     """Hydra's own options before the overrides: its parser stops at an option that stands among them."""
-    with_value = {"--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p", "--cfg", "-c"}
+    with_value = {
+        "--config-dir",
+        "-cd",
+        "--config-path",
+        "-cp",
+        "--config-name",
+        "-cn",
+        "--package",
+        "-p",
+        "--cfg",
+        "-c",
+    }
     options: list[str] = []
     overrides: list[str] = []
     rest = list(args)
@@ -123,23 +147,26 @@ def complaints_of_hydra(command: str) -> Iterator[None]:
     try:
         yield
     except (HydraException, OmegaConfBaseException) as error:
-        causes = [str(error.__cause__)] if error.__cause__ and str(error.__cause__) not in str(error) else []
-        text = "; ".join(line.strip() for part in (str(error), *causes) for line in part.splitlines() if line.strip())
-        raise RequestError(f"{command}: {text[:600]}; see python -m sahelclf {command} --help") from error
-
-
-def out_folder(named: str | None) -> Path | None:
-    """The folder that `out=` names, which must not be there yet."""
-    out = Path(named) if named else None
-    if out is not None and out.exists():
-        raise RequestError(f"out={out}: exists already; choose another folder, or move it away")
-    return out
+        causes = (
+            [str(error.__cause__)]
+            if error.__cause__ and str(error.__cause__) not in str(error)
+            else []
+        )
+        text = "; ".join(
+            line.strip()
+            for part in (str(error), *causes)
+            for line in part.splitlines()
+            if line.strip()
+        )
+        raise RequestError(
+            f"{command}: {text[:600]}; see python -m sahelclf {command} --help"
+        ) from error
 
 
 def train(raw: dict[str, Any], check: Any, overrides: Sequence[str] = ()) -> Path:
     """One training: fit, score, track, export; returns the bundle's folder."""
-    from sahelclf.cli.progress import followed
     from sahelclf.training.resume import NOTHING_KEPT, Kept
+    from sahelclf.workflows.progress import followed
 
     config, kept = check(raw), NOTHING_KEPT
     resume = config.resume
@@ -158,15 +185,21 @@ def train(raw: dict[str, Any], check: Any, overrides: Sequence[str] = ()) -> Pat
     inputs = learnt_from(config, checked[0]) if config.model.kind in TAKES_MINUTES else {}
     for name, content in inputs.items():
         if resume and settings.get(name, content) != content:
-            raise RequestError(f"resume={resume}: {name} is {content[:16]}…, was {settings[name][:16]}… when that training began; start it anew")
-    with runs.open_run(_run_name(config), config.parent_run_id, {"sahelclf.kind": "train"}, resume) as run_id:
+            raise RequestError(
+                f"resume={resume}: {name} is {content[:16]}…, was {settings[name][:16]}… when that training began; start it anew"
+            )
+    with runs.open_run(
+        _run_name(config), config.parent_run_id, {"sahelclf.kind": "train"}, resume
+    ) as run_id:
         if inputs and not resume:
-            kept = Kept.begin(CHECKPOINTS / run_id, {"config": config.model_dump(mode="json")} | inputs)
+            kept = Kept.begin(
+                CHECKPOINTS / run_id, {"config": config.model_dump(mode="json")} | inputs
+            )
         with _advice(kept, run_id, resume), followed(run_id) as on_step:
             trained = train_run(config, on_step, checked, kept)
         target = out or _own_folder(config, run_id)
-        from sahelclf.cli.record import training_record
-        from sahelclf.export.bundle import write_bundle
+        from sahelclf.bundle.write import write_bundle
+        from sahelclf.workflows.record import training_record
 
         if written:
             shutil.rmtree(target)
@@ -186,7 +219,9 @@ def train(raw: dict[str, Any], check: Any, overrides: Sequence[str] = ()) -> Pat
 def _refuse_other_settings(overrides: Sequence[str]) -> None:
     others = [o for o in overrides if not o.startswith(("resume=", "hydra.", "hydra/"))]
     if others:
-        raise RequestError(f"train: resume= goes on with the run's own settings; found {', '.join(others)} beside it")
+        raise RequestError(
+            f"train: resume= goes on with the run's own settings; found {', '.join(others)} beside it"
+        )
 
 
 def _own_folder(config: Any, run_id: str) -> Path:
@@ -212,7 +247,9 @@ def _advice(kept: "Kept", run_id: str, resume: str | None) -> Iterator[None]:
         raise
     except BaseException:
         if kept.folder is not None:
-            say(f"\nWhat was done is kept in {kept.folder}. To go on: python -m sahelclf train resume={run_id}")
+            say(
+                f"\nWhat was done is kept in {kept.folder}. To go on: python -m sahelclf train resume={run_id}"
+            )
         raise
 
 
@@ -231,15 +268,24 @@ def _show(trained: Any, target: Path, run_id: str) -> None:
     from sahelclf.tracking.store import experiment_id, runs_page
 
     names = trained.passages.predictions.names
-    reports = {"passages": trained.passages.report} | ({"documents": trained.documents.report} if trained.documents else {})
+    reports = {"passages": trained.passages.report} | (
+        {"documents": trained.documents.report} if trained.documents else {}
+    )
     r = trained.passages.report
-    say(f"{trained.fitted.model.name}: {r.n_units:,} passages of {r.n_documents} documents, {trained.seconds:.1f} s.")
-    say("Development scores, cross-fitted, with 95% intervals resampled by document; 'annotators' is their F1 against each other (passages):\n")
+    say(
+        f"{trained.fitted.model.name}: {r.n_units:,} passages of {r.n_documents} documents, {trained.seconds:.1f} s."
+    )
+    say(
+        "Development scores, cross-fitted, with 95% intervals resampled by document; 'annotators' is their F1 against each other (passages):\n"
+    )
     say(table(score_table(reports, trained.agreement.get("passage", {}), names)))
     say()
     say(table(label_table(r, names)))
     if trained.cv:
-        folds = ", ".join(f"{n} {trained.cv[f'cv/{n}']:.3f} ± {trained.cv[f'cv/{n}/sd']:.3f}" for n in ("topic/macro_f1", "stance/macro_f1", "joint/f1"))
+        folds = ", ".join(
+            f"{n} {trained.cv[f'cv/{n}']:.3f} ± {trained.cv[f'cv/{n}/sd']:.3f}"
+            for n in ("topic/macro_f1", "stance/macro_f1", "joint/f1")
+        )
         say(f"\ncross-validated, mean ± sd over folds: {folds}")
     for note in (*trained.notes, *r.warnings):
         say(f"note: {note}")

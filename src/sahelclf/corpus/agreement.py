@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sahelclf.corpus.read import Corpus
+from sahelclf.corpus.read import Corpus, read_annotations
 from sahelclf.records import Adjudication, Annotation, Topics
 
 RESAMPLES = 1000
@@ -43,9 +43,21 @@ class Agreement:
     def as_dict(self) -> dict[str, Any]:
         """Plain form, rounded for a card."""
         low, high = self.alpha_interval
-        numbers = {"alpha": self.alpha, "low": low, "high": high, "kappa": self.kappa, "agree": self.agree}
+        numbers = {
+            "alpha": self.alpha,
+            "low": low,
+            "high": high,
+            "kappa": self.kappa,
+            "agree": self.agree,
+        }
         rounded = {k: None if np.isnan(v) else round(float(v), 4) for k, v in numbers.items()}
-        return {"level": self.level, "what": self.what, "n": self.n, **rounded, "support": self.support}
+        return {
+            "level": self.level,
+            "what": self.what,
+            "n": self.n,
+            **rounded,
+            "support": self.support,
+        }
 
 
 def alpha_from_coincidences(coincidences: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -89,7 +101,9 @@ def masi_distance(a: frozenset[str], b: frozenset[str]) -> float:
     return 1 - both / either * monotone
 
 
-def annotated_pairs(corpus: Corpus, annotations: dict[str, list[Annotation]], number: int = 1) -> list[Pair]:
+def annotated_pairs(
+    corpus: Corpus, annotations: dict[str, list[Annotation]], number: int = 1
+) -> list[Pair]:
     """Units with two annotators in that round, in the corpus's order; annotators in the order of their names."""
     by_unit: dict[str, list[Topics]] = defaultdict(list)
     for name in sorted(annotations):
@@ -141,7 +155,9 @@ def agreement(corpus: Corpus, pairs: Sequence[Pair], seed: int = 0) -> list[Agre
     return rows
 
 
-def pairwise_f1(pairs: Sequence[Pair], topics: Sequence[str], stances: Sequence[str]) -> dict[str, float]:
+def pairwise_f1(
+    pairs: Sequence[Pair], topics: Sequence[str], stances: Sequence[str]
+) -> dict[str, float]:
     """F1 of one annotator against the other, under the names of the models' metrics.
 
     F1 is the same whichever of the two is taken as gold. Stance is scored where both say that the topic holds.
@@ -202,13 +218,20 @@ def _plain(topics: Topics) -> dict[str, tuple[str, str | None, list[str]]]:
 
 
 def _question(
-    level: str, what: str, pairs: Sequence[Pair], answers: Sequence[tuple[Any, Any]], values: Sequence[Any], seed: int
+    level: str,
+    what: str,
+    pairs: Sequence[Pair],
+    answers: Sequence[tuple[Any, Any]],
+    values: Sequence[Any],
+    seed: int,
 ) -> Agreement:
     index = {v: i for i, v in enumerate(values)}
     table = np.array([(index[a], index[b]) for a, b in answers], dtype=int).reshape(-1, 2)
     k = len(values)
     support = (int(table[:, 0].sum()), int(table[:, 1].sum())) if values == (False, True) else None
-    return _figures(level, what, table, [p.document_id for p in pairs], 1 - np.eye(k), support, seed)
+    return _figures(
+        level, what, table, [p.document_id for p in pairs], 1 - np.eye(k), support, seed
+    )
 
 
 def _sets(level: str, pairs: Sequence[Pair], seed: int) -> Agreement:
@@ -216,7 +239,9 @@ def _sets(level: str, pairs: Sequence[Pair], seed: int) -> Agreement:
     index = {s: i for i, s in enumerate(sets)}
     table = np.array([[index[frozenset(p.first)], index[frozenset(p.second)]] for p in pairs])
     distance = np.array([[masi_distance(a, b) for b in sets] for a in sets])
-    return _figures(level, "topic sets (MASI)", table, [p.document_id for p in pairs], distance, None, seed)
+    return _figures(
+        level, "topic sets (MASI)", table, [p.document_id for p in pairs], distance, None, seed
+    )
 
 
 def _figures(
@@ -237,10 +262,18 @@ def _figures(
     confusion = np.zeros((len(names), k, k))
     np.add.at(confusion, (owner, table[:, 0], table[:, 1]), 1)
     coincidences = confusion + confusion.transpose(0, 2, 1)
-    draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
-    resampled = alpha_from_coincidences(np.tensordot(draws.astype(float), coincidences, axes=1), distance)
+    draws = np.random.default_rng(seed).multinomial(
+        len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES
+    )
+    resampled = alpha_from_coincidences(
+        np.tensordot(draws.astype(float), coincidences, axes=1), distance
+    )
     finite = resampled[np.isfinite(resampled)]
-    interval = tuple(float(x) for x in np.percentile(finite, [2.5, 97.5])) if len(finite) else (np.nan, np.nan)
+    interval = (
+        tuple(float(x) for x in np.percentile(finite, [2.5, 97.5]))
+        if len(finite)
+        else (np.nan, np.nan)
+    )
     return Agreement(
         level=level,
         what=what,
@@ -251,3 +284,20 @@ def _figures(
         agree=float((table[:, 0] == table[:, 1]).mean()),
         support=support,
     )
+
+
+def agreement_scores(corpus: Corpus, document_ids: set[str]) -> dict[str, dict[str, float]]:
+    """The annotators' F1 against each other on the same documents, by level; empty without raw annotations."""
+    pairs = [
+        p
+        for p in annotated_pairs(corpus, read_annotations(corpus))
+        if p.document_id in document_ids
+    ]
+    by_level = {
+        "passage": [p for p in pairs if p.unit not in corpus.document],
+        "document": [p for p in pairs if p.unit in corpus.document],
+    }
+    book = corpus.codebook
+    return {
+        k: pairwise_f1(v, book.topic_names, book.stance_names) for k, v in by_level.items() if v
+    }

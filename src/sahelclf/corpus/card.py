@@ -19,7 +19,9 @@ def compute_card(corpus: Corpus) -> dict[str, Any]:
     """Counts, lengths, labels, sameness and agreement; the same numbers for the same corpus."""
     documents, passages = corpus.documents, corpus.passages
     lengths = [len(p.text.split()) for p in passages]
-    of_document = {d.id: sum(len(p.text.split()) for p in corpus.passages_of[d.id]) for d in documents}
+    of_document = {
+        d.id: sum(len(p.text.split()) for p in corpus.passages_of[d.id]) for d in documents
+    }
     dates = sorted(d.date for d in documents if d.date)
     outlets = Counter(d.outlet for d in documents if d.outlet)
     card: dict[str, Any] = {
@@ -32,17 +34,27 @@ def compute_card(corpus: Corpus) -> dict[str, Any]:
         "first_date": dates[0] if dates else None,
         "last_date": dates[-1] if dates else None,
         "long_documents": sum(n > LONG_DOCUMENT_WORDS for n in of_document.values()),
-        "passage_words": {"mean": round(mean(lengths), 1), "median": median(lengths), "shortest": min(lengths), "longest": max(lengths)},
+        "passage_words": {
+            "mean": round(mean(lengths), 1),
+            "median": median(lengths),
+            "shortest": min(lengths),
+            "longest": max(lengths),
+        },
         "genres": _counts(d.genre for d in documents),
         "strata": _counts(d.stratum for d in documents),
         "countries": _counts(c for d in documents for c in d.countries),
         "years": dict(sorted(_counts(d[:4] for d in dates).items())),
         "writers": _counts(d.writer for d in documents),
         "topics": _topics(corpus),
-        "without_topic": {"passages": sum(not p.topics for p in passages), "documents": sum(not d.topics for d in documents)},
+        "without_topic": {
+            "passages": sum(not p.topics for p in passages),
+            "documents": sum(not d.topics for d in documents),
+        },
         "topics_per_passage": dict(sorted(_counts(str(len(p.topics)) for p in passages).items())),
         "topics_by_stratum": _by_stratum(corpus),
-        "bases": _counts(f"{t}: {label.basis}" for p in passages for t, label in p.topics.items() if label.basis),
+        "bases": _counts(
+            f"{t}: {label.basis}" for p in passages for t, label in p.topics.items() if label.basis
+        ),
         "near_duplicate_passages": len(near_duplicates([p.text for p in passages])),
         "sameness": _sameness(corpus),
     }
@@ -50,7 +62,11 @@ def compute_card(corpus: Corpus) -> dict[str, Any]:
     if annotations:
         pairs = annotated_pairs(corpus, annotations)
         in_order = [p for p in pairs if p.unit not in corpus.document]
-        halves = {"first_50_passages": in_order[:50], "last_50_passages": in_order[-50:], "retest": retest_pairs(corpus, annotations)}
+        halves = {
+            "first_50_passages": in_order[:50],
+            "last_50_passages": in_order[-50:],
+            "retest": retest_pairs(corpus, annotations),
+        }
         card["agreement"] = [a.as_dict() for a in agreement(corpus, pairs)]
         card["agreement_over_time"] = {k: _exact(v) for k, v in halves.items()}
         card["doubly_annotated_units"] = len(pairs)
@@ -83,8 +99,13 @@ def _by_stratum(corpus: Corpus) -> dict[str, dict[str, float]]:
     """Share of passages with each topic, by stratum."""
     shares: dict[str, dict[str, float]] = {}
     for stratum in sorted({d.stratum for d in corpus.documents if d.stratum}):
-        inside = [p for d in corpus.documents if d.stratum == stratum for p in corpus.passages_of[d.id]]
-        held: dict[str, float] = {t: round(sum(t in p.topics for p in inside) / max(len(inside), 1), 4) for t in corpus.codebook.topic_names}
+        inside = [
+            p for d in corpus.documents if d.stratum == stratum for p in corpus.passages_of[d.id]
+        ]
+        held: dict[str, float] = {
+            t: round(sum(t in p.topics for p in inside) / max(len(inside), 1), 4)
+            for t in corpus.codebook.topic_names
+        }
         shares[stratum] = held | {"passages": len(inside)}
     return shares
 
@@ -94,10 +115,17 @@ def _sameness(corpus: Corpus) -> dict[str, dict[str, float]]:
     found = {}
     openings = Counter(_opening(p.text) for p in corpus.passages)
     for genre in sorted({d.genre for d in corpus.documents if d.genre}):
-        texts = [p.text for d in corpus.documents if d.genre == genre for p in corpus.passages_of[d.id]]
+        texts = [
+            p.text for d in corpus.documents if d.genre == genre for p in corpus.passages_of[d.id]
+        ]
         if not texts:
             continue
-        sentences = [len(s.split()) for t in texts for s in t.replace("?", ".").replace("!", ".").split(".") if s.strip()]
+        sentences = [
+            len(s.split())
+            for t in texts
+            for s in t.replace("?", ".").replace("!", ".").split(".")
+            if s.strip()
+        ]
         words = " ".join(texts).lower().split()
         pieces = [words[i : i + TTR_WORDS] for i in range(0, len(words) - TTR_WORDS + 1, TTR_WORDS)]
         found[genre] = {
@@ -105,7 +133,9 @@ def _sameness(corpus: Corpus) -> dict[str, dict[str, float]]:
             "open_alike": round(sum(openings[_opening(t)] > 1 for t in texts) / len(texts), 4),
             "sentence_words": round(mean(sentences), 2),
             "sentence_words_sd": round(pstdev(sentences), 2),
-            "type_token_per_1000": round(mean(len(set(p)) / len(p) for p in pieces), 4) if pieces else 0.0,
+            "type_token_per_1000": round(mean(len(set(p)) / len(p) for p in pieces), 4)
+            if pieces
+            else 0.0,
         }
     return found
 

@@ -1,5 +1,6 @@
 """Exact and near duplicates: shared runs of words, and groups that no split may part."""
 
+import hashlib
 from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
@@ -30,7 +31,11 @@ def near_duplicates(texts: Sequence[str], threshold: float = NEAR) -> list[tuple
         keep = rows < shared.col
         i, j, both = rows[keep], shared.col[keep], shared.data[keep]
         index = both / (sizes[i] + sizes[j] - both)
-        pairs += [(int(a), int(b), float(x)) for a, b, x in zip(i, j, index, strict=True) if x >= threshold]
+        pairs += [
+            (int(a), int(b), float(x))
+            for a, b, x in zip(i, j, index, strict=True)
+            if x >= threshold
+        ]
     return sorted(pairs)
 
 
@@ -40,7 +45,9 @@ def _shingles(text: str) -> list[str]:
     return [" ".join(words[k : k + SHINGLE_WORDS]) for k in range(last)] if words else []
 
 
-def linked_groups(n: int, pairs: Iterable[tuple[int, int]], keys: Iterable[Sequence[Hashable | None]]) -> list[int]:
+def linked_groups(
+    n: int, pairs: Iterable[tuple[int, int]], keys: Iterable[Sequence[Hashable | None]]
+) -> list[int]:
     """Group number of each of `n` items: items are together where a pair links them or a key is the same."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -56,3 +63,8 @@ def linked_groups(n: int, pairs: Iterable[tuple[int, int]], keys: Iterable[Seque
     i, j = np.array(links).T
     graph = coo_array((np.ones(len(i)), (i, j)), shape=(n, n))
     return [int(g) for g in connected_components(graph, directed=False)[1]]
+
+
+def text_sha256(text: str) -> str:
+    """How a text is recognised again: white space and case do not count."""
+    return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()

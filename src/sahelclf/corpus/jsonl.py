@@ -57,7 +57,9 @@ def _lone_surrogate(record: dict[str, Any]) -> str | None:
     return None
 
 
-def bounded_lines(stream: BinaryIO, limit: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes | None, int]]:
+def bounded_lines(
+    stream: BinaryIO, limit: int = MAX_LINE_BYTES
+) -> Iterator[tuple[int, bytes | None, int]]:
     """Yield (number, line or None where it is longer than `limit` bytes, its length), blank lines left out."""
     number = 0
     while chunk := stream.readline(limit + 1):
@@ -75,7 +77,9 @@ def read_lines(stream: BinaryIO) -> Iterator[Line]:
     """Every non-blank line of a stream as a `Line`."""
     for number, raw, size in bounded_lines(stream):
         if raw is None:
-            message = f"a line of {size / 1e6:.1f} MB; a record has at most {MAX_LINE_BYTES / 1e6:.0f} MB"
+            message = (
+                f"a line of {size / 1e6:.1f} MB; a record has at most {MAX_LINE_BYTES / 1e6:.0f} MB"
+            )
             yield Line(number, None, message)
         else:
             yield Line(number, *parse_line(raw))

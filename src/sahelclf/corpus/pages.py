@@ -78,42 +78,119 @@ def _rules(*rules: tuple[str, str]) -> _Rules:
 
 # Phrases that are furniture even where they are sentences.
 PHRASES = _rules(
-    ("comment form", r"your email address will not be published.{0,120}|required fields are marked.{0,40}"),
-    ("comment form", r"save my name, email.{0,120}|notify me of (follow-?up|new|further|all)\b.{0,80}|you must be logged in to .{0,60}"),
-    ("cookie or sign-up notice", r"(we use|(this|our) (site|website) uses?) cookies.{0,300}|by (continuing|using|clicking|browsing)\b.{0,80}\b(cookies|privacy policy|terms)\b.{0,100}"),
-    ("cookie or sign-up notice", rf"{_SAYS}(please )?(sign up|subscribe)( (now|today|here|online|for free))*( (to|for|and|with)( [\w'’&.-]+){{0,7}}?)?\s{_LETTERS}\b.{{0,80}}"),
-    ("share line", rf"{_SAYS}((click|tap) (here )?to |please )?(like|follow|join|find)( and (like|follow|join))? (us|me|our [\w ]{{1,30}})( (on|at|via))?:?( our)?( [@\w]+,?){{0,4}}? {_NETWORKS}\b.{{0,80}}"),
-    ("share line", rf"{_SAYS}((click|tap) (here )?to |please )?(follow|join|subscribe to) (the|our) .{{1,60}}\b(channel|group|page|community) on {_NETWORKS}\b.{{0,80}}"),
-    ("share line", rf"{_SAYS}((click|tap) (here )?to |please )?(follow|join|subscribe to) our ([\w'’]+ )?{_NETWORKS} (channel|group|page|community)\b.{{0,80}}"),
-    ("source line", r"(((must|don['’]t miss|you may also) )?(read more|read also|also read|see also)|you may also like|related( articles?| posts?| stories)?|more on this)\s*[:|–—]\s*\S.{0,200}"),
-    ("source line", rf"the post .{{1,200}} (appeared first|first appeared) on (?:{_CAP}|\S+\.\w{{2,4}}\b).{{0,80}}"),
-    ("copyright line", rf"(copyright\s*|[\w&'’. -]{{1,40}})?©.{{0,160}}|copyright\s*:?\s*\(c\).{{0,160}}|\(c\)\s*(copyright\b|{_YEAR}).{{0,140}}"),
-    ("copyright line", rf"copyright\W{{0,3}}({_CAP}\W{{1,2}}){{0,5}}{_YEAR}([-–]\d{{2,4}})?(\W*|\W+({_CAP}|by\b|all\b).{{0,120}})|copyright\b.{{0,80}}all rights reserved.{{0,60}}"),
+    (
+        "comment form",
+        r"your email address will not be published.{0,120}|required fields are marked.{0,40}",
+    ),
+    (
+        "comment form",
+        r"save my name, email.{0,120}|notify me of (follow-?up|new|further|all)\b.{0,80}|you must be logged in to .{0,60}",
+    ),
+    (
+        "cookie or sign-up notice",
+        r"(we use|(this|our) (site|website) uses?) cookies.{0,300}|by (continuing|using|clicking|browsing)\b.{0,80}\b(cookies|privacy policy|terms)\b.{0,100}",
+    ),
+    (
+        "cookie or sign-up notice",
+        rf"{_SAYS}(please )?(sign up|subscribe)( (now|today|here|online|for free))*( (to|for|and|with)( [\w'’&.-]+){{0,7}}?)?\s{_LETTERS}\b.{{0,80}}",
+    ),
+    (
+        "share line",
+        rf"{_SAYS}((click|tap) (here )?to |please )?(like|follow|join|find)( and (like|follow|join))? (us|me|our [\w ]{{1,30}})( (on|at|via))?:?( our)?( [@\w]+,?){{0,4}}? {_NETWORKS}\b.{{0,80}}",
+    ),
+    (
+        "share line",
+        rf"{_SAYS}((click|tap) (here )?to |please )?(follow|join|subscribe to) (the|our) .{{1,60}}\b(channel|group|page|community) on {_NETWORKS}\b.{{0,80}}",
+    ),
+    (
+        "share line",
+        rf"{_SAYS}((click|tap) (here )?to |please )?(follow|join|subscribe to) our ([\w'’]+ )?{_NETWORKS} (channel|group|page|community)\b.{{0,80}}",
+    ),
+    (
+        "source line",
+        r"(((must|don['’]t miss|you may also) )?(read more|read also|also read|see also)|you may also like|related( articles?| posts?| stories)?|more on this)\s*[:|–—]\s*\S.{0,200}",
+    ),
+    (
+        "source line",
+        rf"the post .{{1,200}} (appeared first|first appeared) on (?:{_CAP}|\S+\.\w{{2,4}}\b).{{0,80}}",
+    ),
+    (
+        "copyright line",
+        rf"(copyright\s*|[\w&'’. -]{{1,40}})?©.{{0,160}}|copyright\s*:?\s*\(c\).{{0,160}}|\(c\)\s*(copyright\b|{_YEAR}).{{0,140}}",
+    ),
+    (
+        "copyright line",
+        rf"copyright\W{{0,3}}({_CAP}\W{{1,2}}){{0,5}}{_YEAR}([-–]\d{{2,4}})?(\W*|\W+({_CAP}|by\b|all\b).{{0,120}})|copyright\b.{{0,80}}all rights reserved.{{0,60}}",
+    ),
     ("copyright line", rf"all rights reserved(\W*|[.,;|–-]\s.{{0,60}}| (to|by) {_CAP}.{{0,40}})"),
 )
 # Wordings that are furniture unless the line is a whole sentence.
 FURNITURE = _rules(
-    ("media player", rf"{_MEDIA}(\s*\.\.\.|…|:)?|advertisement|sponsored( content)?|\[?embedded content\]?"),
+    (
+        "media player",
+        rf"{_MEDIA}(\s*\.\.\.|…|:)?|advertisement|sponsored( content)?|\[?embedded content\]?",
+    ),
     ("share line", rf"{_SHARE}"),
-    ("share line", r"share this( (article|story|post|page|news))?( (with|on|via) .{0,40})?\s*:?|like this( (article|story|post|page))?\s*:|(like|follow|join) us\s*:?"),
-    ("source line", rf"(original |first )?source\s*:\s*(\S+\.[a-z]{{2,}}(/\S*)?|{_CAPS}([,/] ?{_CAPS}){{0,4}}( (and|with|\+) (news )?(agencies|staff|wires))?)|read the original( article)?( (at|on|here)\b.{{0,60}}|\s*:.{{0,120}})?"),
-    ("source line", r"(?-i:READ ALSO|ALSO READ|READ MORE|SEE ALSO)\b.{0,200}|(?-i:READ|WATCH|LISTEN)\s*[:|].{0,200}"),
+    (
+        "share line",
+        r"share this( (article|story|post|page|news))?( (with|on|via) .{0,40})?\s*:?|like this( (article|story|post|page))?\s*:|(like|follow|join) us\s*:?",
+    ),
+    (
+        "source line",
+        rf"(original |first )?source\s*:\s*(\S+\.[a-z]{{2,}}(/\S*)?|{_CAPS}([,/] ?{_CAPS}){{0,4}}( (and|with|\+) (news )?(agencies|staff|wires))?)|read the original( article)?( (at|on|here)\b.{{0,60}}|\s*:.{{0,120}})?",
+    ),
+    (
+        "source line",
+        r"(?-i:READ ALSO|ALSO READ|READ MORE|SEE ALSO)\b.{0,200}|(?-i:READ|WATCH|LISTEN)\s*[:|].{0,200}",
+    ),
     ("author box", rf"about (the )?authors?(\s*[:|–-].{{0,60}}| {_CAP}.{{0,40}})?|about {_NAME}"),
-    ("author box", rf"(view|see|read) (all |more )?(posts|articles|stories) (by|from)\b.{{0,80}}|(view|see|read) (all|more) (by|from) {_CAPS}|more from (this (author|section)|{_CAPS})"),
-    ("author box", rf"by ({_NAME}(,? and {_NAME}|, {_NAME}){{0,3}}|{_AGENCIES})(,? (in|for|with) {_CAPS}|(, | [|/–-] ){_ROLE}| \(?{_AGENCIES}\)?)?( \||,| [–-])?\s*({_WHEN}{_WHEN_TAIL})?"),
-    ("comment form", r"leave a (reply|comment).{0,60}|\d+ comments?( on .{0,80})?|no comments( yet| on .{0,80})?|post (a )?comment|cancel reply"),
+    (
+        "author box",
+        rf"(view|see|read) (all |more )?(posts|articles|stories) (by|from)\b.{{0,80}}|(view|see|read) (all|more) (by|from) {_CAPS}|more from (this (author|section)|{_CAPS})",
+    ),
+    (
+        "author box",
+        rf"by ({_NAME}(,? and {_NAME}|, {_NAME}){{0,3}}|{_AGENCIES})(,? (in|for|with) {_CAPS}|(, | [|/–-] ){_ROLE}| \(?{_AGENCIES}\)?)?( \||,| [–-])?\s*({_WHEN}{_WHEN_TAIL})?",
+    ),
+    (
+        "comment form",
+        r"leave a (reply|comment).{0,60}|\d+ comments?( on .{0,80})?|no comments( yet| on .{0,80})?|post (a )?comment|cancel reply",
+    ),
     ("comment form", r"(name|email|website|comment)\s*\*?"),
-    ("cookie or sign-up notice", r"(accept|reject) (all )?cookies|(sign up|subscribe)( (now|today|here|online|for free))*"),
-    ("cookie or sign-up notice", r"(log ?in|sign in|register|log ?out|my account)( (or|to) (register|sign up|sign in|log ?in|comment|reply|continue|your account|read more).{0,20})?(\s*[|/]\s*\w[\w ]{0,20})*"),
-    ("menu", r"(skip to (main )?content|menu|search|home|close|toggle navigation|back to top|next( (post|article))?|previous( (post|article))?|load(ing)? more|read more|continue reading|show more|trending( now)?|most (read|popular|viewed)|latest( news)?|tags?\s*:.{0,200}|categories\s*:.{0,120}|filed under\s*:.{0,120}|(next|previous) (post|article)\s*:.{0,120})\s*[»›→.…]*"),
-    ("menu", rf"filed under( {_CAPS}(, {_CAPS}){{0,5}})?|[\w&'’ -]{{1,24}}(\s*[|»›>•·]\s*[\w&'’ -]{{1,24}}){{2,}}"),
-    ("date line", rf"(first )?(published|updated|posted|(last )?(updated|modified)|date)( by {_NAME}| by \w+)?( (on|at))?\s*[:|–-]?\s*{_WHEN}{_WHEN_TAIL}"),
-    ("reading time", r"(reading time\s*:?\s*)?\d+ (min(ute)?s?)( read| ago)?|\d+ (hours?|days?|weeks?|months?) ago"),
-    ("photo credit", rf"\(?(photo|image|picture|file photo)s?( (credit|courtesy)s?( of)?)?\s*( by\b|:|©|/)\s*{_CAPS}(( via |\s?[/,|]\s?| for ){_CAPS}){{0,4}}\)?|(photo|image|picture) credits?\s*:\s*\S.{{0,80}}"),
+    (
+        "cookie or sign-up notice",
+        r"(accept|reject) (all )?cookies|(sign up|subscribe)( (now|today|here|online|for free))*",
+    ),
+    (
+        "cookie or sign-up notice",
+        r"(log ?in|sign in|register|log ?out|my account)( (or|to) (register|sign up|sign in|log ?in|comment|reply|continue|your account|read more).{0,20})?(\s*[|/]\s*\w[\w ]{0,20})*",
+    ),
+    (
+        "menu",
+        r"(skip to (main )?content|menu|search|home|close|toggle navigation|back to top|next( (post|article))?|previous( (post|article))?|load(ing)? more|read more|continue reading|show more|trending( now)?|most (read|popular|viewed)|latest( news)?|tags?\s*:.{0,200}|categories\s*:.{0,120}|filed under\s*:.{0,120}|(next|previous) (post|article)\s*:.{0,120})\s*[»›→.…]*",
+    ),
+    (
+        "menu",
+        rf"filed under( {_CAPS}(, {_CAPS}){{0,5}})?|[\w&'’ -]{{1,24}}(\s*[|»›>•·]\s*[\w&'’ -]{{1,24}}){{2,}}",
+    ),
+    (
+        "date line",
+        rf"(first )?(published|updated|posted|(last )?(updated|modified)|date)( by {_NAME}| by \w+)?( (on|at))?\s*[:|–-]?\s*{_WHEN}{_WHEN_TAIL}",
+    ),
+    (
+        "reading time",
+        r"(reading time\s*:?\s*)?\d+ (min(ute)?s?)( read| ago)?|\d+ (hours?|days?|weeks?|months?) ago",
+    ),
+    (
+        "photo credit",
+        rf"\(?(photo|image|picture|file photo)s?( (credit|courtesy)s?( of)?)?\s*( by\b|:|©|/)\s*{_CAPS}(( via |\s?[/,|]\s?| for ){_CAPS}){{0,4}}\)?|(photo|image|picture) credits?\s*:\s*\S.{{0,80}}",
+    ),
 )
 _LONGEST_FURNITURE = 40  # words; a longer paragraph is never dropped for its wording
 _LONGEST_LINE = 500  # characters, likewise
-_SENTENCE_WORDS = 6  # a line of so many words that ends as sentences do is text unless its phrase is known
+_SENTENCE_WORDS = (
+    6  # a line of so many words that ends as sentences do is text unless its phrase is known
+)
 
 _RUN_IN_DATE = re.compile(r"^\s*date\s*:?\s+(\d{4}-\d{2}(?:-\d{2})?)\b[\s:,–—-]*", re.IGNORECASE)
 _PLACE_PART = rf"{_NO_NAME}(?-i:[A-ZÀ-Ý][\w.'’-]*+)"
@@ -153,7 +230,10 @@ def clean_html_page(raw: bytes | str) -> Page:
         deduplicate=False,
         with_metadata=True,
         favor_recall=True,
-        date_extraction_params={"extensive_search": False, "original_date": True},  # no date out of a copyright line
+        date_extraction_params={
+            "extensive_search": False,
+            "original_date": True,
+        },  # no date out of a copyright line
     )
     if found is None:
         return Page("", None, "", (), ())
@@ -179,7 +259,10 @@ def furniture_reason(paragraph: str) -> str | None:
 
 
 def _is_sentence(line: str) -> bool:
-    return len(line.split()) >= _SENTENCE_WORDS and re.search(r"[.!?][\"'”’»)]*$", line.strip()) is not None
+    return (
+        len(line.split()) >= _SENTENCE_WORDS
+        and re.search(r"[.!?][\"'”’»)]*$", line.strip()) is not None
+    )
 
 
 def _clean(paragraphs: list[str], title: str | None, published: str | None) -> Page:
@@ -216,7 +299,11 @@ def _clean(paragraphs: list[str], title: str | None, published: str | None) -> P
 def _plain(raw: str) -> str:
     """NFC, one kind of line end, no control or invisible characters."""
     text = unicodedata.normalize("NFC", re.sub(r"\r*\n|[\r\u2028\u2029\x85\v\f]", "\n", raw))
-    return "".join(c for c in text.replace("\u00a0", " ") if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf"})
+    return "".join(
+        c
+        for c in text.replace("\u00a0", " ")
+        if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf"}
+    )
 
 
 def _paragraphs(text: str, *, one_a_line: bool = False) -> list[str]:
@@ -225,7 +312,12 @@ def _paragraphs(text: str, *, one_a_line: bool = False) -> list[str]:
     if one_a_line or not _is_wrapped(lines):
         return [" ".join(line.split()) for line in lines if line]
     blocks = re.split(r"\n\s*\n", "\n".join(lines))
-    return [paragraph for block in blocks if block.strip() for paragraph in _joined(block.strip().split("\n"))]
+    return [
+        paragraph
+        for block in blocks
+        if block.strip()
+        for paragraph in _joined(block.strip().split("\n"))
+    ]
 
 
 def _joined(lines: list[str]) -> list[str]:
@@ -243,7 +335,11 @@ def _joined(lines: list[str]) -> list[str]:
 
 
 def _stands_alone_before(paragraphs: list[list[str]]) -> bool:
-    return bool(paragraphs) and len(paragraphs[-1]) == 1 and furniture_reason(paragraphs[-1][0]) is not None
+    return (
+        bool(paragraphs)
+        and len(paragraphs[-1]) == 1
+        and furniture_reason(paragraphs[-1][0]) is not None
+    )
 
 
 def _is_wrapped(lines: list[str]) -> bool:
@@ -272,12 +368,15 @@ def _iso_date(text: str) -> str | None:
             return None
     match = re.search(rf"({_MONTH}) (\d{{1,2}}),? (\d{{4}})", text, re.IGNORECASE)
     parts = (match.group(2), match.group(1), match.group(3)) if match else None
-    if parts is None and (match := re.search(rf"(\d{{1,2}}) ({_MONTH}),? (\d{{4}})", text, re.IGNORECASE)):
+    if parts is None and (
+        match := re.search(rf"(\d{{1,2}}) ({_MONTH}),? (\d{{4}})", text, re.IGNORECASE)
+    ):
         parts = match.groups()  # type: ignore[assignment]
     if parts is None:
         return None
     try:
-        return datetime.strptime(f"{int(parts[0])} {parts[1][:3].title()} {parts[2]}", "%d %b %Y").date().isoformat()  # noqa: DTZ007
+        day = f"{int(parts[0])} {parts[1][:3].title()} {parts[2]}"
+        return datetime.strptime(day, "%d %b %Y").date().isoformat()  # noqa: DTZ007
     except ValueError:
         return None
 
@@ -289,10 +388,23 @@ def _opens_author_box(paragraph: str) -> bool:
 
 def _is_biography(paragraph: str, before: list[str]) -> bool:
     """Within an author box: the paragraph names the author that the box announced, or speaks as biographies do."""
-    heads = [m.group(1) for p in before if (m := re.match(r"about (?!the author)(.{3,60})$", p.strip(), re.IGNORECASE))]
+    heads = [
+        m.group(1)
+        for p in before
+        if (m := re.match(r"about (?!the author)(.{3,60})$", p.strip(), re.IGNORECASE))
+    ]
     if any(name.lower() in paragraph.lower() for name in heads):
         return True
-    return bool(re.search(r"\b(is|was|has been) an? .{0,60}(journalist|writer|reporter|editor|author|correspondent|analyst)\b", paragraph, re.IGNORECASE)) and len(paragraph.split()) < 120
+    return (
+        bool(
+            re.search(
+                r"\b(is|was|has been) an? .{0,60}(journalist|writer|reporter|editor|author|correspondent|analyst)\b",
+                paragraph,
+                re.IGNORECASE,
+            )
+        )
+        and len(paragraph.split()) < 120
+    )
 
 
 def _looks_like_title(paragraph: str) -> bool:

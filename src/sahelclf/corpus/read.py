@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from sahelclf.codebook import Codebook, read_codebook, validation_problems
 from sahelclf.corpus.jsonl import read_lines
 from sahelclf.errors import CorpusError
+from sahelclf.paths import data_root
 from sahelclf.records import Adjudication, Annotation, Document, Passage, Topics
 
 Record = TypeVar("Record", bound=BaseModel)
@@ -50,12 +51,16 @@ def read_corpus(root: Path) -> Corpus:
     """Read `codebook.yaml`, `documents.jsonl` and `passages.jsonl`; raise with every problem at once."""
     root = Path(root)
     if not root.is_dir():
-        raise CorpusError(f"{root}: no such folder; corpus= takes a folder of the form of annotations/")
+        raise CorpusError(
+            f"{root}: no such folder; corpus= takes a folder of the form of annotations/"
+        )
     codebook = read_codebook(root / "codebook.yaml")
     problems: list[str] = []
     documents = _read(root / "documents.jsonl", Document, problems)
     passages = _read(root / "passages.jsonl", Passage, problems)
-    problems += _check_documents(documents, codebook) + _check_passages(passages, documents, codebook)
+    problems += _check_documents(documents, codebook) + _check_passages(
+        passages, documents, codebook
+    )
     _raise_all(problems)
     return Corpus(
         root=root,
@@ -70,10 +75,19 @@ def read_labelled(path: Path, codebook: Codebook) -> Corpus:
     """One file of labelled passages, in the form of `passages.jsonl`, as a corpus; its documents have no labels of their own."""
     problems: list[str] = []
     passages = _read(Path(path), Passage, problems)
-    documents = [(where, Document(id=name)) for name, where in {p.document_id: where for where, p in passages}.items()]
+    documents = [
+        (where, Document(id=name))
+        for name, where in {p.document_id: where for where, p in passages}.items()
+    ]
     problems += _check_passages(passages, documents, codebook)
     _raise_all(problems)
-    return Corpus(Path(path), codebook, tuple(d for _, d in documents), tuple(p for _, p in passages), _hash([Path(path)]))
+    return Corpus(
+        Path(path),
+        codebook,
+        tuple(d for _, d in documents),
+        tuple(p for _, p in passages),
+        _hash([Path(path)]),
+    )
 
 
 def read_annotations(corpus: Corpus) -> dict[str, list[Annotation]]:
@@ -82,7 +96,9 @@ def read_annotations(corpus: Corpus) -> dict[str, list[Annotation]]:
     by_annotator = {}
     for path in sorted((corpus.root / "raw").glob("*.jsonl")):
         rows = _read(path, Annotation, problems)
-        problems += _check_units(rows, corpus) + _doubled(rows, lambda a: f"{a.unit} (round {a.round})")
+        problems += _check_units(rows, corpus) + _doubled(
+            rows, lambda a: f"{a.unit} (round {a.round})"
+        )
         by_annotator[path.stem] = [a for _, a in rows]
     _raise_all(problems)
     return by_annotator
@@ -109,7 +125,9 @@ def label_problems(topics: Topics, codebook: Codebook) -> Iterator[str]:
         if label.stance not in codebook.stances:
             yield f"{topic}: stance {label.stance!r}; expected one of {[*codebook.stances]}"
         elif label.basis is not None:
-            allowed = [name for name, basis in codebook.bases.items() if label.stance in basis.stances]
+            allowed = [
+                name for name, basis in codebook.bases.items() if label.stance in basis.stances
+            ]
             if label.basis not in allowed:
                 yield f"{topic}: basis {label.basis!r} with stance {label.stance!r}; expected one of {allowed}"
         unknown = [p for p in label.parties if p not in codebook.parties]
@@ -145,7 +163,10 @@ def _check_documents(rows: list[tuple[str, Document]], codebook: Codebook) -> li
     problems = _doubled(rows, lambda d: d.id)
     for where, d in rows:
         problems += [f"{where}: {p}" for p in label_problems(d.topics or {}, codebook)]
-        for field, value, allowed in (("genre", d.genre, codebook.genres), ("stratum", d.stratum, codebook.strata)):
+        for field, value, allowed in (
+            ("genre", d.genre, codebook.genres),
+            ("stratum", d.stratum, codebook.strata),
+        ):
             if value is not None and allowed and value not in allowed:
                 problems.append(f"{where}: {field}: found {value!r}, expected one of {allowed}")
     return problems
@@ -158,7 +179,9 @@ def _check_passages(
     known = {d.id for _, d in documents}
     clash = sorted({p.id for _, p in rows} & known)
     if clash:
-        problems.append(f"ids of both a passage and a document: {clash[:5]}; units need ids of their own")
+        problems.append(
+            f"ids of both a passage and a document: {clash[:5]}; units need ids of their own"
+        )
     seen: dict[tuple[str, int], str] = {}
     for where, p in rows:
         if p.document_id not in known:
@@ -172,7 +195,9 @@ def _check_passages(
     return problems
 
 
-def _check_units(rows: Iterable[tuple[str, Annotation | Adjudication]], corpus: Corpus) -> list[str]:
+def _check_units(
+    rows: Iterable[tuple[str, Annotation | Adjudication]], corpus: Corpus
+) -> list[str]:
     known = set(corpus.document) | {p.id for p in corpus.passages}
     problems = []
     for where, row in rows:
@@ -194,7 +219,10 @@ def _doubled(rows: Iterable[tuple[str, Any]], key: Callable[[Any], str]) -> list
 
 def _raise_all(problems: list[str]) -> None:
     if len(problems) > MOST_PROBLEMS:
-        problems = [*problems[:MOST_PROBLEMS], f"… and {len(problems) - MOST_PROBLEMS} problems more"]
+        problems = [
+            *problems[:MOST_PROBLEMS],
+            f"… and {len(problems) - MOST_PROBLEMS} problems more",
+        ]
     if problems:
         raise CorpusError(problems)
 
@@ -206,3 +234,8 @@ def _hash(paths: list[Path]) -> str:
         digest.update(f"{path.name} {len(data)}\n".encode())
         digest.update(data)
     return digest.hexdigest()
+
+
+def corpus_root(name: str | None) -> Path:
+    """The corpus folder that `corpus=` names; the packaged one where it names none."""
+    return Path(name) if name else data_root() / "annotations"

@@ -36,7 +36,9 @@ def document_groups(corpus: Corpus) -> list[int]:
     return linked_groups(len(corpus.documents), pairs, keys)
 
 
-def stratify_groups(counts: np.ndarray, groups: Sequence[int], shares: Sequence[float], seed: int) -> np.ndarray:
+def stratify_groups(
+    counts: np.ndarray, groups: Sequence[int], shares: Sequence[float], seed: int
+) -> np.ndarray:
     """Assign whole groups to parts.
 
     Parameters
@@ -101,7 +103,9 @@ def make_folds(corpus: Corpus, document_ids: Sequence[str], n_folds: int, seed: 
             f"{corpus.root}: {len(set(groups))} independent documents in the development data; "
             f"{n_folds} folds need at least {n_folds}"
         )
-    return stratify_groups(label_counts(corpus, document_ids), groups, [1 / n_folds] * n_folds, seed)
+    return stratify_groups(
+        label_counts(corpus, document_ids), groups, [1 / n_folds] * n_folds, seed
+    )
 
 
 TOGETHER = "documents of one event, one page, or with passages nearly the same stay together"
@@ -110,9 +114,15 @@ TOGETHER = "documents of one event, one page, or with passages nearly the same s
 def grouped_split(corpus: Corpus, seed: int = 0) -> Split:
     """Train, dev and test documents, 70/10/20."""
     ids = [d.id for d in corpus.documents]
-    part = stratify_groups(label_counts(corpus, ids), document_groups(corpus), [*SHARES.values()], seed)
-    parts = {name: [d for d, p in zip(ids, part, strict=True) if p == i] for i, name in enumerate(SHARES)}
-    return Split(name="grouped", rule=f"70/10/20, stratified over labels and strata; {TOGETHER}", parts=parts)
+    part = stratify_groups(
+        label_counts(corpus, ids), document_groups(corpus), [*SHARES.values()], seed
+    )
+    parts = {
+        name: [d for d, p in zip(ids, part, strict=True) if p == i] for i, name in enumerate(SHARES)
+    }
+    return Split(
+        name="grouped", rule=f"70/10/20, stratified over labels and strata; {TOGETHER}", parts=parts
+    )
 
 
 def make_splits(corpus: Corpus, seed: int = 0) -> list[Split]:
@@ -129,7 +139,10 @@ def make_splits(corpus: Corpus, seed: int = 0) -> list[Split]:
                 name="folds",
                 kind="folds",
                 rule=f"{N_FOLDS} stratified folds of the train and dev parts of 'grouped'; {TOGETHER}",
-                parts={f"fold{k}": [d for d, f in zip(development, fold, strict=True) if f == k] for k in range(N_FOLDS)},
+                parts={
+                    f"fold{k}": [d for d, f in zip(development, fold, strict=True) if f == k]
+                    for k in range(N_FOLDS)
+                },
             )
         )
     return splits + _by_date(corpus) + _by_country(corpus)
@@ -144,7 +157,9 @@ def _by_date(corpus: Corpus) -> list[Split]:
             "test": [d.id for d in dated if str(d.date) >= cut],
         }
         if all(parts.values()):
-            splits.append(Split(name=name, rule=f"train before {cut}, test from then on", parts=parts))
+            splits.append(
+                Split(name=name, rule=f"train before {cut}, test from then on", parts=parts)
+            )
     return splits
 
 
@@ -156,7 +171,9 @@ def _by_country(corpus: Corpus) -> list[Split]:
     parts = {c: [d for d, country in first.items() if country == c] for c in common}
     parts["other"] = [d for d, country in first.items() if country not in set(common)]
     rule = "by the first country named; leave one out at a time (countries of fewer than 5 documents are 'other')"
-    return [Split(name="country", kind="folds", rule=rule, parts={k: v for k, v in parts.items() if v})]
+    return [
+        Split(name="country", kind="folds", rule=rule, parts={k: v for k, v in parts.items() if v})
+    ]
 
 
 def write_splits(corpus: Corpus, folder: Path, seed: int = 0) -> list[Split]:
@@ -176,7 +193,9 @@ def read_split(corpus: Corpus, name: str) -> Split:
         if name == "grouped":
             return grouped_split(corpus)
         there = sorted(p.stem for p in path.parent.glob("*.json")) or ["grouped"]
-        raise CorpusError(f"{path}: no such split; expected one of {there}, or write them with: sahelclf corpus split")
+        raise CorpusError(
+            f"{path}: no such split; expected one of {there}, or write them with: sahelclf corpus split"
+        )
     try:
         split = Split.model_validate_json(path.read_bytes())
     except ValidationError as error:
@@ -188,7 +207,9 @@ def read_split(corpus: Corpus, name: str) -> Split:
     if doubled:
         problems.append(f"{path}: documents in two parts: {doubled[:5]}")
     if unknown:
-        problems.append(f"{path}: documents that the corpus does not have: {unknown[:5]} ({len(unknown)} in all)")
+        problems.append(
+            f"{path}: documents that the corpus does not have: {unknown[:5]} ({len(unknown)} in all)"
+        )
     if problems:
         raise CorpusError(problems)
     return split

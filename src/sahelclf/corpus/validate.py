@@ -54,20 +54,30 @@ class Finding:
 
 def validate(corpus: Corpus) -> list[Finding]:
     """All findings that `known_issues.json` does not excuse, and excuses that are stale."""
-    found = [*_texts(corpus), *_documents(corpus), *_support(corpus), *_labels(corpus), *_splits(corpus)]
+    found = [
+        *_texts(corpus),
+        *_documents(corpus),
+        *_support(corpus),
+        *_labels(corpus),
+        *_splits(corpus),
+    ]
     excuses = _read_excuses(corpus.root / "known_issues.json")
     excused = {(e.code, e.id) for e in excuses}
     present = {(f.code, f.id) for f in found}
     kept = [f for f in found if (f.code, f.id) not in excused]
     stale = sorted(excused - present)
-    return kept + [Finding("C11", id_, f"{code} {id_} is excused but not found") for code, id_ in stale]
+    return kept + [
+        Finding("C11", id_, f"{code} {id_} is excused but not found") for code, id_ in stale
+    ]
 
 
 def _read_excuses(path: Path) -> list[_Excuse]:
     if not path.exists():
         return []
     try:
-        return TypeAdapter(list[_Excuse]).validate_python(json.loads(path.read_text(encoding="utf-8")))
+        return TypeAdapter(list[_Excuse]).validate_python(
+            json.loads(path.read_text(encoding="utf-8"))
+        )
     except ValidationError as error:
         raise CorpusError(validation_problems(error, str(path))) from None
     except ValueError as error:
@@ -92,7 +102,11 @@ def _texts(corpus: Corpus) -> Iterator[Finding]:
 
 def _documents(corpus: Corpus) -> Iterator[Finding]:
     pages = Counter(d.url for d in corpus.documents if d.url)
-    kept = [n for n in ("url", "outlet", "date", "countries", "genre") if any(getattr(d, n) for d in corpus.documents)]
+    kept = [
+        n
+        for n in ("url", "outlet", "date", "countries", "genre")
+        if any(getattr(d, n) for d in corpus.documents)
+    ]
     for d in corpus.documents:
         missing = [n for n in kept if not getattr(d, n)]
         if missing:
@@ -123,7 +137,9 @@ def _labels(corpus: Corpus) -> Iterator[Finding]:
         return
     labels, open_units = derive_labels(annotations, read_adjudications(corpus))
     current = {d.id: d.topics for d in corpus.documents} | {p.id: p.topics for p in corpus.passages}
-    annotators = Counter(row.unit for rows in annotations.values() for row in rows if row.round == 1)
+    annotators = Counter(
+        row.unit for rows in annotations.values() for row in rows if row.round == 1
+    )
     for unit, topics in current.items():
         if annotators[unit] < 2:
             yield Finding("C06", unit, f"{annotators[unit]} first-round annotators; expected 2")
@@ -149,6 +165,8 @@ def _splits(corpus: Corpus) -> Iterator[Finding]:
         for members in together.values():
             parts = {part[d] for d in members if d in part}
             if len(parts) > 1:
-                yield Finding("C09", members[0], f"{path.stem}: {members[:6]} stand in {sorted(parts)}")
+                yield Finding(
+                    "C09", members[0], f"{path.stem}: {members[:6]} stand in {sorted(parts)}"
+                )
         if path.stem == "grouped" and (left := sorted(set(corpus.document) - set(part))):
             yield Finding("C09", left[0], f"grouped: {len(left)} documents in no part: {left[:5]}")

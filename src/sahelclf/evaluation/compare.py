@@ -7,9 +7,9 @@ import numpy as np
 
 from sahelclf.errors import RequestError
 from sahelclf.evaluation import intervals, metrics
-from sahelclf.evaluation.checks import warnings
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import HEADLINE, RESAMPLES, document_draws
+from sahelclf.evaluation.warnings import warnings
 
 BETTER, WORSE, ALIKE = "better", "worse", "not distinguishable"
 
@@ -58,7 +58,9 @@ def compare(systems: Sequence[System], seed: int = 0, resamples: int = RESAMPLES
     found = [[metrics.counts_by_document(p, gold) for p in group] for group in members]
     documents = found[0][0][0]
     draws = document_draws(len(documents), seed, resamples)
-    parts = [[metrics.ratios(counts, members[0][0].names) for _, counts in group] for group in found]
+    parts = [
+        [metrics.ratios(counts, members[0][0].names) for _, counts in group] for group in found
+    ]
     lines, tests = [], []
     for name in HEADLINE:
         scores = [intervals.mean_score([p[name] for p in group]) for group in parts]
@@ -74,14 +76,26 @@ def compare(systems: Sequence[System], seed: int = 0, resamples: int = RESAMPLES
         n_units=len(members[0][0].ids),
         n_documents=len(documents),
         lines=tuple(_judged(x, next(corrected)) if x.difference else x for x in lines),
-        warnings=tuple(tuple(dict.fromkeys(w for p in group for w in warnings(p, gold))) for group in members),
+        warnings=tuple(
+            tuple(dict.fromkeys(w for p in group for w in warnings(p, gold))) for group in members
+        ),
     )
 
 
 def _judged(line: Line, p_holm: float) -> Line:
     assert line.difference
     verdict = ALIKE if p_holm > intervals.LEVEL else BETTER if line.difference.value > 0 else WORSE
-    return Line(line.score, line.system, line.value, line.low, line.high, line.sd, line.difference, p_holm, verdict)
+    return Line(
+        line.score,
+        line.system,
+        line.value,
+        line.low,
+        line.high,
+        line.sd,
+        line.difference,
+        p_holm,
+        verdict,
+    )
 
 
 def same_units(systems: Sequence[System]) -> tuple[list[list[Predictions]], Gold]:
@@ -97,7 +111,13 @@ def same_units(systems: Sequence[System]) -> tuple[list[list[Predictions]], Gold
                 row = {unit: i for i, unit in enumerate(member.ids)}
                 order = np.array([row[unit] for unit in first.ids], dtype=int)
                 group.append(member.take(order))
-                problems += _gold_differences(systems[0].name, gold, system.name, Gold(own.topics[order], own.stance[order]), first.ids)
+                problems += _gold_differences(
+                    systems[0].name,
+                    gold,
+                    system.name,
+                    Gold(own.topics[order], own.stance[order]),
+                    first.ids,
+                )
         aligned.append(group)
     if problems:
         raise RequestError(list(dict.fromkeys(problems)))
@@ -112,18 +132,32 @@ def _differences(a: str, first: Predictions, b: str, other: Predictions) -> list
         ]
     mine, theirs = set(first.ids), set(other.ids)
     if mine != theirs:
-        parts = [f"{len(ids)} only in {name} ({_some(ids)})" for name, ids in ((a, mine - theirs), (b, theirs - mine)) if ids]
-        return [f"units differ: {a} has {len(mine)}, {b} {len(theirs)}; {'; '.join(parts)}. Compare on the units that both predict"]
+        parts = [
+            f"{len(ids)} only in {name} ({_some(ids)})"
+            for name, ids in ((a, mine - theirs), (b, theirs - mine))
+            if ids
+        ]
+        return [
+            f"units differ: {a} has {len(mine)}, {b} {len(theirs)}; {'; '.join(parts)}. Compare on the units that both predict"
+        ]
     owner = dict(zip(first.ids, first.documents, strict=True))
     moved = {u for u, d in zip(other.ids, other.documents, strict=True) if owner[u] != d}
-    return [f"documents differ: {len(moved)} units belong to another document in {b} than in {a} ({_some(moved)})"] if moved else []
+    return (
+        [
+            f"documents differ: {len(moved)} units belong to another document in {b} than in {a} ({_some(moved)})"
+        ]
+        if moved
+        else []
+    )
 
 
 def _gold_differences(a: str, gold: Gold, b: str, other: Gold, ids: Sequence[str]) -> list[str]:
     wrong = np.flatnonzero((other.stance != gold.stance).any(axis=1))
     if not len(wrong):
         return []
-    return [f"gold differs: {len(wrong)} units are labelled otherwise in {b} than in {a} ({_some({ids[int(i)] for i in wrong})})"]
+    return [
+        f"gold differs: {len(wrong)} units are labelled otherwise in {b} than in {a} ({_some({ids[int(i)] for i in wrong})})"
+    ]
 
 
 def _some(ids: set[str]) -> str:

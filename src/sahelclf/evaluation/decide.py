@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sahelclf.evaluation.predictions import Names
+from sahelclf.codebook import Codebook
+from sahelclf.corpus.read import Corpus
+from sahelclf.evaluation.predictions import Gold, Names, Predictions
+from sahelclf.tasks.base import TaskData
+from sahelclf.tasks.labeller import document_targets
 
 POOLING = "length_weighted_mean"
 
@@ -65,7 +69,9 @@ def _platt(z: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     def loss(ab: np.ndarray) -> tuple[float, np.ndarray]:
         a = ab[0] * z + ab[1]
         p = expit(a)
-        return float(np.sum(np.logaddexp(0, a) - target * a)), np.array([np.sum((p - target) * z), np.sum(p - target)])
+        return float(np.sum(np.logaddexp(0, a) - target * a)), np.array(
+            [np.sum((p - target) * z), np.sum(p - target)]
+        )
 
     found = minimize(loss, np.array([1 / spread, prior]), jac=True, method="BFGS")
     a, b = (float(x) for x in found.x)
@@ -105,7 +111,11 @@ def probabilities(logits: np.ndarray, names: Names) -> tuple[np.ndarray, np.ndar
 def document_offsets(documents: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """Documents in order, and the row at which each begins; rows of one document must stand together."""
     names = np.asarray(documents)
-    starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]]) if len(names) else np.zeros(0, dtype=int)
+    starts = (
+        np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
+        if len(names)
+        else np.zeros(0, dtype=int)
+    )
     ids = [str(n) for n in names[starts]]
     if len(set(ids)) != len(ids):
         raise ValueError("rows of one document do not stand together")
@@ -160,3 +170,63 @@ def to_logits(p: np.ndarray) -> np.ndarray:
     """Log-odds of probabilities, kept finite."""
     p = np.clip(p, 1e-9, 1 - 1e-9)
     return np.asarray(np.log(p / (1 - p)))
+
+
+def fit_decision(
+    logits: np.ndarray, data: TaskData, documents: tuple[np.ndarray, np.ndarray], names: Names
+) -> Decision:
+    """Calibration and thresholds from held-out logits, for passages and then for documents (their targets and mask).
+
+    Where no document has labels of its own, a document is decided by the pooled probability and the passages' thresholds.
+    """
+    calibration = fit_calibration(logits, data.y, data.mask)
+    t = len(names.topics)
+    p, stance = probabilities(calibration(logits), names)
+    _, starts = document_offsets(data.groups)
+    pooled, _, _ = pool(p, stance, word_counts(data.texts), starts)
+    thresholds = fit_thresholds(p, data.y[:, :t])
+    held, mask = documents[0][:, :t], documents[1][:, :t]
+    labelled = mask.any(axis=1)
+    if not labelled.any():
+        return Decision(calibration, thresholds, Calibration(np.ones(t), np.zeros(t)), thresholds)
+    document_calibration = fit_calibration(pooled, held, mask)
+    document_p = to_probabilities(document_calibration(pooled))
+    return Decision(
+        calibration,
+        thresholds,
+        document_calibration,
+        fit_thresholds(document_p[labelled], held[labelled]),
+    )
+
+
+def apply_decision(
+    decision: Decision, logits: np.ndarray, data: TaskData, names: Names
+) -> tuple[Predictions, Predictions]:
+    """Predictions for passages and for their documents, from uncalibrated logits."""
+    p, stance = probabilities(decision.calibration(logits), names)
+    documents, starts = document_offsets(data.groups)
+    pooled, document_stance, _ = pool(p, stance, word_counts(data.texts), starts)
+    document_p = to_probabilities(decision.document_calibration(pooled))
+    return (
+        Predictions(names, data.ids, data.groups, p, stance, p >= decision.thresholds),
+        Predictions(
+            names,
+            tuple(documents),
+            tuple(documents),
+            document_p,
+            document_stance,
+            document_p >= decision.document_thresholds,
+        ),
+    )
+
+
+def labelled_documents(corpus: Corpus, documents: Predictions) -> tuple[Predictions, Gold]:
+    """Predictions of those documents that have labels of their own, beside these labels."""
+    y, mask = document_targets(corpus, documents.ids)
+    labelled = np.flatnonzero(mask.any(axis=1))
+    return documents.take(labelled), Gold.from_heads(y[labelled], documents.names)
+
+
+def labeller_names(codebook: Codebook) -> Names:
+    """Columns of a labeller's tables."""
+    return Names(codebook.topic_names, codebook.stance_names)

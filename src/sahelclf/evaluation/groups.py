@@ -41,7 +41,9 @@ class GroupScore:
     high: float | None
 
 
-def group_scores(predicted: Predictions, gold: Gold, corpus: Corpus, seed: int = 0) -> list[GroupScore]:
+def group_scores(
+    predicted: Predictions, gold: Gold, corpus: Corpus, seed: int = 0
+) -> list[GroupScore]:
     """Every score of every group; kinds in the order of `KINDS`, groups in the codebook's order, by year or length, or by size."""
     owners = np.asarray(predicted.documents)
     by_passage = _passage_ratios(predicted, gold)
@@ -55,7 +57,11 @@ def group_scores(predicted: Predictions, gold: Gold, corpus: Corpus, seed: int =
         pairs, topic = np.nonzero(held)
         ones = np.ones(len(pairs))
         found, agrees = predicted.holds[pairs, topic], right[pairs, topic]
-        ratios = {"topic/recall": (found * ones, ones), "stance/accuracy": (agrees * ones, ones), "joint/recall": (found & agrees, ones)}
+        ratios = {
+            "topic/recall": (found * ones, ones),
+            "stance/accuracy": (agrees * ones, ones),
+            "joint/recall": (found & agrees, ones),
+        }
         rows += _scored("basis", name, owners[pairs], ratios, seed)
     return sorted(rows, key=lambda r: KINDS.index(r.kind))
 
@@ -72,29 +78,51 @@ def _passage_ratios(predicted: Predictions, gold: Gold) -> dict[str, Ratio]:
     }
 
 
-def _scored(kind: str, name: str, owners: np.ndarray, ratios: Mapping[str, Ratio], seed: int) -> Iterator[GroupScore]:
+def _scored(
+    kind: str, name: str, owners: np.ndarray, ratios: Mapping[str, Ratio], seed: int
+) -> Iterator[GroupScore]:
     documents, owner = np.unique(owners, return_inverse=True)
     draws = document_draws(len(documents), seed) if len(documents) >= FEWEST_DOCUMENTS else None
     for score, (above, below) in ratios.items():
-        top, bottom = (np.bincount(owner, v.astype(float), minlength=len(documents)) for v in (above, below))
+        top, bottom = (
+            np.bincount(owner, v.astype(float), minlength=len(documents)) for v in (above, below)
+        )
         counted = int((bottom > 0).sum())
         value = float(top.sum() / bottom.sum()) if counted else None
         low = high = None
         if draws is not None and counted >= FEWEST_DOCUMENTS:
-            low, high = intervals.interval(intervals.Score(top[:, None], bottom[:, None], np.ones(1)), draws)
+            low, high = intervals.interval(
+                intervals.Score(top[:, None], bottom[:, None], np.ones(1)), draws
+            )
         yield GroupScore(kind, name, score, len(owners), len(documents), counted, value, low, high)
 
 
-def _passage_groups(predicted: Predictions, corpus: Corpus) -> Iterator[tuple[str, dict[str, list[int]]]]:
+def _passage_groups(
+    predicted: Predictions, corpus: Corpus
+) -> Iterator[tuple[str, dict[str, list[int]]]]:
     """Rows of the table by group, for the kinds that a whole passage has."""
     documents = [corpus.document[d] for d in predicted.documents]
     book = corpus.codebook
     countries = _members([d.countries for d in documents])
-    yield "country", dict(sorted(countries.items(), key=lambda item: (-len({predicted.documents[i] for i in item[1]}), item[0])))
+    yield (
+        "country",
+        dict(
+            sorted(
+                countries.items(),
+                key=lambda item: (-len({predicted.documents[i] for i in item[1]}), item[0]),
+            )
+        ),
+    )
     years = _members([[d.date[:4]] if d.date else [] for d in documents])
     yield "year", dict(sorted(years.items()))
-    yield "genre", _in_order(_members([[d.genre] if d.genre else [] for d in documents]), book.genres)
-    yield "stratum", _in_order(_members([[d.stratum] if d.stratum else [] for d in documents]), book.strata)
+    yield (
+        "genre",
+        _in_order(_members([[d.genre] if d.genre else [] for d in documents]), book.genres),
+    )
+    yield (
+        "stratum",
+        _in_order(_members([[d.stratum] if d.stratum else [] for d in documents]), book.strata),
+    )
     words = {p.id: len(p.text.split()) for p in corpus.passages}
     yield "length", _length_groups(np.array([words[i] for i in predicted.ids], dtype=int))
 
@@ -113,14 +141,18 @@ def _by_size(groups: dict[str, list[int]]) -> dict[str, list[int]]:
 
 def _in_order(groups: dict[str, list[int]], order: Sequence[str]) -> dict[str, list[int]]:
     """In the codebook's order; what it does not list comes after, by size."""
-    return {n: groups[n] for n in order if n in groups} | {n: rows for n, rows in _by_size(groups).items() if n not in order}
+    return {n: groups[n] for n in order if n in groups} | {
+        n: rows for n, rows in _by_size(groups).items() if n not in order
+    }
 
 
 def _length_groups(words: np.ndarray) -> dict[str, list[int]]:
     """Quarters of the passages by number of words; fewer groups where many have the same length."""
     if not len(words):
         return {}
-    edges = sorted({int(e) for e in np.quantile(words, [0.25, 0.5, 0.75], method="lower")} - {int(words.max())})
+    edges = sorted(
+        {int(e) for e in np.quantile(words, [0.25, 0.5, 0.75], method="lower")} - {int(words.max())}
+    )
     which = np.searchsorted(edges, words)
     groups = {}
     for k in range(len(edges) + 1):

@@ -73,7 +73,9 @@ def resample(score: Score, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values[rows] = ratios @ score.weight
         slope = ratio(np.broadcast_to(score.weight, below.shape), below)
         influence = slope @ score.above.T - (slope * ratios) @ score.below.T
-        squares[rows] = np.einsum("rd,rd,rd->r", draws[rows], influence, influence) * (below[:, filled] > 0).all(axis=1)
+        squares[rows] = np.einsum("rd,rd,rd->r", draws[rows], influence, influence) * (
+            below[:, filled] > 0
+        ).all(axis=1)
     return values, np.sqrt(squares * (n / (n - 1) if n > 1 else 0.0))
 
 
@@ -130,4 +132,6 @@ def _percentiles(values: np.ndarray) -> tuple[float, float]:
 
 def _outer(t: np.ndarray) -> tuple[float, float]:
     """Upper and lower tail as outer order statistics: there may be infinities, which nothing can be put between."""
-    return float(np.quantile(t, TAILS[1], method="higher")), float(np.quantile(t, TAILS[0], method="lower"))
+    return float(np.quantile(t, TAILS[1], method="higher")), float(
+        np.quantile(t, TAILS[0], method="lower")
+    )

@@ -15,7 +15,9 @@ TP, FP, FN = 0, 1, 2
 Counts = Mapping[str, np.ndarray]
 
 
-def counts_by_document(predicted: Predictions, gold: Gold) -> tuple[list[str], dict[str, np.ndarray]]:
+def counts_by_document(
+    predicted: Predictions, gold: Gold
+) -> tuple[list[str], dict[str, np.ndarray]]:
     """Documents in order, and (n_documents, …, 3) true positives, false positives and false negatives.
 
     `topic` is (d, t, 3); `stance` is (d, s, 3) pooled over topics; `topic_stance` is (d, t, s, 3) on gold topics;
@@ -89,7 +91,10 @@ def f1_parts(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def scores_from_counts(counts: Counts, names: Names) -> dict[str, np.ndarray]:
     """Every score that follows from counts; leading axes (resamples) are kept."""
-    return {name: ratio(above, below).mean(axis=-1) for name, (above, below) in ratios(counts, names).items()}
+    return {
+        name: ratio(above, below).mean(axis=-1)
+        for name, (above, below) in ratios(counts, names).items()
+    }
 
 
 def scores_from_probabilities(predicted: Predictions, gold: Gold) -> dict[str, float]:
@@ -102,7 +107,9 @@ def scores_from_probabilities(predicted: Predictions, gold: Gold) -> dict[str, f
         scores[f"topic/{topic}/average_precision"] = (
             float(average_precision_score(held, predicted.probability[:, k])) if held.any() else 0.0
         )
-    scores["calibration/ece"] = expected_calibration_error(predicted.probability.ravel(), gold.topics.ravel())
+    scores["calibration/ece"] = expected_calibration_error(
+        predicted.probability.ravel(), gold.topics.ravel()
+    )
     return scores
 
 
@@ -112,13 +119,17 @@ def expected_calibration_error(p: np.ndarray, y: np.ndarray, bins: int = 10) -> 
         return 0.0
     which = np.minimum((p * bins).astype(int), bins - 1)
     n = np.bincount(which, minlength=bins)
-    gap = np.abs(np.bincount(which, p, minlength=bins) - np.bincount(which, y.astype(float), minlength=bins))
+    gap = np.abs(
+        np.bincount(which, p, minlength=bins) - np.bincount(which, y.astype(float), minlength=bins)
+    )
     return float(gap[n > 0].sum() / len(p))
 
 
 def support(gold: Gold, names: Names) -> dict[str, int]:
     """How many units carry each topic and each stance on it."""
-    counts = {f"topic/{t}/support": int(gold.topics[:, k].sum()) for k, t in enumerate(names.topics)}
+    counts = {
+        f"topic/{t}/support": int(gold.topics[:, k].sum()) for k, t in enumerate(names.topics)
+    }
     for k, t in enumerate(names.topics):
         for j, s in enumerate(names.stances):
             counts[f"stance/{t}/{s}/support"] = int((gold.stance[:, k] == j).sum())

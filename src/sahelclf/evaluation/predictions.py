@@ -70,17 +70,23 @@ class Predictions:
             for k, topic in enumerate(self.names.topics):
                 row[f"{topic}_probability"] = float(self.probability[i, k])
                 row[f"{topic}_holds"] = bool(self.holds[i, k])
-                row[f"{topic}_stance"] = self.names.stances[self.stance[i, k]] if self.holds[i, k] else None
+                row[f"{topic}_stance"] = (
+                    self.names.stances[self.stance[i, k]] if self.holds[i, k] else None
+                )
                 for j, name in enumerate(self.names.stances):
                     row[f"{topic}_{name}"] = float(self.stance_probability[i, k, j])
                 if gold is not None:
                     row[f"{topic}_gold"] = bool(gold.topics[i, k])
-                    row[f"{topic}_gold_stance"] = self.names.stances[gold.stance[i, k]] if gold.topics[i, k] else None
+                    row[f"{topic}_gold_stance"] = (
+                        self.names.stances[gold.stance[i, k]] if gold.topics[i, k] else None
+                    )
             rows.append(row)
         return rows
 
 
-def from_flat_rows(rows: Sequence[dict[str, Any]], names: Names, document_of: dict[str, str], where: str) -> Predictions:
+def from_flat_rows(
+    rows: Sequence[dict[str, Any]], names: Names, document_of: dict[str, str], where: str
+) -> Predictions:
     """Predictions from a flat table, of any system.
 
     A row needs `id` and for each topic `<topic>_holds`, and `<topic>_stance` where it holds; probabilities are
@@ -126,8 +132,12 @@ def from_gold_rows(rows: Sequence[dict[str, Any]], where: str) -> tuple[Predicti
     names = _names_of(list(rows[0]), where)
     doubled = _doubled([str(r["id"]) for r in rows])
     if doubled:
-        raise RequestError(f"{where}: {len(doubled)} rows too many: {', '.join(doubled[:5])} stand twice; expected one row a unit")
-    predicted = from_flat_rows(rows, names, {str(r["id"]): str(r["document_id"]) for r in rows}, where)
+        raise RequestError(
+            f"{where}: {len(doubled)} rows too many: {', '.join(doubled[:5])} stand twice; expected one row a unit"
+        )
+    predicted = from_flat_rows(
+        rows, names, {str(r["id"]): str(r["document_id"]) for r in rows}, where
+    )
     stance = np.full((len(rows), len(names.topics)), -1)
     problems = []
     for i, row in enumerate(rows):
@@ -144,13 +154,19 @@ def from_gold_rows(rows: Sequence[dict[str, Any]], where: str) -> tuple[Predicti
 
 def _names_of(columns: list[str], where: str) -> Names:
     """Topics from `<topic>_gold`, stances from what stands between `<topic>_stance` and it."""
-    topics = tuple(c.removesuffix("_gold") for c in columns if c.endswith("_gold") and f"{c}_stance" in columns)
+    topics = tuple(
+        c.removesuffix("_gold") for c in columns if c.endswith("_gold") and f"{c}_stance" in columns
+    )
     first = f"{topics[0]}_" if topics else ""
     known = {"probability", "holds", "stance", "gold", "gold_stance"}
     endings = [c.removeprefix(first) for c in columns if topics and c.startswith(first)]
-    stances = tuple(e for e in endings if e not in known and all(f"{t}_{e}" in columns for t in topics))
+    stances = tuple(
+        e for e in endings if e not in known and all(f"{t}_{e}" in columns for t in topics)
+    )
     if not topics or len(stances) < 2:
-        raise RequestError(f"{where}: no gold to score against; expected columns <topic>_gold, <topic>_gold_stance and <topic>_<stance> as `evaluate` writes")
+        raise RequestError(
+            f"{where}: no gold to score against; expected columns <topic>_gold, <topic>_gold_stance and <topic>_<stance> as `evaluate` writes"
+        )
     return Names(topics, stances)
 
 
@@ -159,13 +175,17 @@ def _doubled(ids: Sequence[str]) -> list[str]:
     return [i for i in ids if i in seen or seen.add(i)]  # type: ignore[func-returns-value]
 
 
-def _stance(row: dict[str, Any], topic: str, stances: tuple[str, ...], *, holds: bool) -> list[float]:
+def _stance(
+    row: dict[str, Any], topic: str, stances: tuple[str, ...], *, holds: bool
+) -> list[float]:
     given = [_number(row.get(f"{topic}_{name}"), None) for name in stances]
     named = row.get(f"{topic}_stance")
     if all(g is not None for g in given):
         likeliest = stances[int(np.argmax(given))]
         if named in stances and given[stances.index(named)] < max(given) - 1e-6:
-            raise ValueError(f"the stance is {named!r}, but the likeliest by the probabilities is {likeliest!r}")
+            raise ValueError(
+                f"the stance is {named!r}, but the likeliest by the probabilities is {likeliest!r}"
+            )
         return [float(g) for g in given if g is not None]
     if named in stances:
         return [float(name == named) for name in stances]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from sahelclf.evaluation import intervals, metrics
-from sahelclf.evaluation.checks import warnings
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
+from sahelclf.evaluation.warnings import warnings
 
 RESAMPLES = 2000
 
@@ -52,7 +52,9 @@ class Report:
 HEADLINE = ("topic/macro_f1", "stance/macro_f1", "joint/f1")
 
 
-def report(predicted: Predictions, gold: Gold, seed: int = 0, weights: np.ndarray | None = None) -> Report:
+def report(
+    predicted: Predictions, gold: Gold, seed: int = 0, weights: np.ndarray | None = None
+) -> Report:
     """Score predictions against gold; `weights` are ready (resamples, documents) draws, to pair two systems."""
     documents, counts = metrics.counts_by_document(predicted, gold)
     names = predicted.names
@@ -76,7 +78,9 @@ def document_draws(n_documents: int, seed: int, resamples: int = RESAMPLES) -> n
     return np.random.default_rng(seed).multinomial(n_documents, even, size=resamples).astype(float)
 
 
-def score_table(reports: dict[str, Report], agreement: dict[str, float], names: Names) -> list[list[str]]:
+def score_table(
+    reports: dict[str, Report], agreement: dict[str, float], names: Names
+) -> list[list[str]]:
     """Rows for the terminal: header, then one a score; a column a report, then the annotators' agreement."""
     wanted: list[str] = [*HEADLINE]
     for topic in names.topics:
@@ -100,6 +104,9 @@ def label_table(predicted: Report, names: Names) -> Sequence[Sequence[str]]:
     rows = [["topic", "precision", "recall", "F1", "average precision", "support"]]
     for topic in names.topics:
         s = predicted.scores
-        cells = [f"{s[f'topic/{topic}/{m}']:.3f}" for m in ("precision", "recall", "f1", "average_precision")]
+        cells = [
+            f"{s[f'topic/{topic}/{m}']:.3f}"
+            for m in ("precision", "recall", "f1", "average_precision")
+        ]
         rows.append([topic, *cells, str(predicted.support[f"topic/{topic}/support"])])
     return rows

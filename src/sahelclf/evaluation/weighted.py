@@ -3,19 +3,28 @@
 import numpy as np
 
 from sahelclf.evaluation import intervals, metrics
-from sahelclf.evaluation.checks import warnings
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import Report, document_draws
+from sahelclf.evaluation.warnings import warnings
 
 
-def weighted_report(predicted: Predictions, gold: Gold, weights: np.ndarray, seed: int = 0) -> Report:
+def weighted_report(
+    predicted: Predictions, gold: Gold, weights: np.ndarray, seed: int = 0
+) -> Report:
     """A report on the collection that a sample was drawn from.
 
     `weights` (n,) are 1 / sampling probability. Units are resampled one by one, each with its weight; support and warnings count units
     of the sample, unweighted. Each unit is taken for a document of its own.
     """
     order = np.argsort(np.asarray(predicted.ids), kind="stable")
-    alone = Predictions(predicted.names, predicted.ids, predicted.ids, predicted.probability, predicted.stance_probability, predicted.holds)
+    alone = Predictions(
+        predicted.names,
+        predicted.ids,
+        predicted.ids,
+        predicted.probability,
+        predicted.stance_probability,
+        predicted.holds,
+    )
     _, counts = metrics.counts_by_document(alone, gold)  # sorted by id
     w = (weights / weights.mean())[order]
     heavy = {k: v * w.reshape(-1, *[1] * (v.ndim - 1)) for k, v in counts.items()}
@@ -34,13 +43,19 @@ def weighted_report(predicted: Predictions, gold: Gold, weights: np.ndarray, see
     )
 
 
-def _from_probabilities(predicted: Predictions, gold: Gold, weights: np.ndarray) -> dict[str, float]:
+def _from_probabilities(
+    predicted: Predictions, gold: Gold, weights: np.ndarray
+) -> dict[str, float]:
     from sklearn.metrics import average_precision_score
 
     scores = {}
     for k, topic in enumerate(predicted.names.topics):
         held = gold.topics[:, k]
-        value = average_precision_score(held, predicted.probability[:, k], sample_weight=weights) if held.any() else 0.0
+        value = (
+            average_precision_score(held, predicted.probability[:, k], sample_weight=weights)
+            if held.any()
+            else 0.0
+        )
         scores[f"topic/{topic}/average_precision"] = float(value)
     p, y = predicted.probability, gold.topics
     which = np.minimum((p * 10).astype(int), 9)

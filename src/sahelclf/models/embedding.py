@@ -9,9 +9,9 @@ import numpy as np
 
 from sahelclf.config import EmbeddingConfig
 from sahelclf.models.base import NO_WATCH, Watch
-from sahelclf.models.encoder import check_window, find_encoder
+from sahelclf.models.embedding_cache import Vectors
+from sahelclf.models.encoder_files import check_window, find_encoder
 from sahelclf.models.linear import LinearModel, fit_heads, fit_terms, refuse_targets
-from sahelclf.models.vectors import Vectors
 from sahelclf.tasks.base import TaskData
 
 
@@ -36,8 +36,18 @@ class Embedding(LinearModel):
         self.layout = data.layout
         x, self.blocks, self.arrays = fit_terms(self.config.features, data.texts)
         vectors = self.vectors(data.texts) * self.config.vector_weight
-        coef, intercept = fit_heads(hstack([x, csr_matrix(vectors)]).tocsr(), data, self.config.C, self.config.class_weight, seed)
-        self.arrays |= {"coef": coef[: x.shape[1]], "vectors": coef[x.shape[1] :] * self.config.vector_weight, "intercept": intercept}
+        coef, intercept = fit_heads(
+            hstack([x, csr_matrix(vectors)]).tocsr(),
+            data,
+            self.config.C,
+            self.config.class_weight,
+            seed,
+        )
+        self.arrays |= {
+            "coef": coef[: x.shape[1]],
+            "vectors": coef[x.shape[1] :] * self.config.vector_weight,
+            "intercept": intercept,
+        }
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """(n, n_heads)."""

@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from sahelclf.aside import file_aside
 from sahelclf.config import TransformerConfig
 from sahelclf.errors import RequestError
+from sahelclf.files import file_aside
 from sahelclf.models.base import Watch
-from sahelclf.models.classifier import freeze_lower_layers, head_names
 from sahelclf.models.memory import return_free_pages
-from sahelclf.models.windows import Cut, padded
+from sahelclf.models.network import freeze_lower_layers, head_names
+from sahelclf.models.runtime.windows import Cut, padded
 
 BUCKET = 50  # batches whose windows are sorted by length together
-MULTIPLE = 8  # tokens that a batch is padded to: the kernels keep memory for every length that they meet
+MULTIPLE = (
+    8  # tokens that a batch is padded to: the kernels keep memory for every length that they meet
+)
 CHECKPOINT_SECONDS = 60.0
 DIVERGED = 5.0  # times the loss of knowing nothing, or of the first steps where that is higher
 
@@ -33,7 +35,11 @@ def best_dtype(precision: str, device: str) -> Any:
     if precision != "auto":
         return getattr(torch, precision)
     if device == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+        return (
+            torch.bfloat16
+            if torch.cuda.is_bf16_supported(including_emulation=False)
+            else torch.float32
+        )
     has_units = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if has_units else torch.float32
 
@@ -41,7 +47,16 @@ def best_dtype(precision: str, device: str) -> Any:
 class FineTuning:
     """A training that is under way: the model, its optimizer, and how far it is."""
 
-    def __init__(self, model: Any, cut: Cut, y: np.ndarray, mask: np.ndarray, config: TransformerConfig, seed: int, pad: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        cut: Cut,
+        y: np.ndarray,
+        mask: np.ndarray,
+        config: TransformerConfig,
+        seed: int,
+        pad: int,
+    ) -> None:
         import torch
         from datasets import Dataset
 
@@ -57,8 +72,12 @@ class FineTuning:
         freeze_lower_layers(model, config.frozen_layers)
         self.trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
         self.rates = (config.learning_rate, config.head_learning_rate)
-        groups = [{"params": [p for n, p in self.trained if (n in new) == head]} for head in (False, True)]
-        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+        groups = [
+            {"params": [p for n, p in self.trained if (n in new) == head]} for head in (False, True)
+        ]
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
         self.per_epoch = math.ceil(len(cut) / config.batch_size)
         self.total = self.per_epoch * config.epochs
         self.done = 0
@@ -90,7 +109,9 @@ class FineTuning:
     def _batches(self) -> Iterator[tuple[int, np.ndarray]]:
         """What is left of the steps: the order depends on seed and epoch alone."""
         for epoch in range(self.done // self.per_epoch, self.config.epochs):
-            order = length_buckets(self.lengths, self.config.batch_size, np.random.default_rng([self.seed, epoch]))
+            order = length_buckets(
+                self.lengths, self.config.batch_size, np.random.default_rng([self.seed, epoch])
+            )
             for k, rows in enumerate(order):
                 step = epoch * self.per_epoch + k
                 if step >= self.done:
@@ -103,12 +124,18 @@ class FineTuning:
         share = schedule(step, self.total, self.config.warmup)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * share
-        windows = padded(**self.windows[rows.tolist()], pad=self.pad, multiple=MULTIPLE, limit=self.config.window)
+        windows = padded(
+            **self.windows[rows.tolist()], pad=self.pad, multiple=MULTIPLE, limit=self.config.window
+        )
         batch = {k: torch.from_numpy(windows[k]).to(self.device) for k in self.model.inputs}
-        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
+        with torch.autocast(
+            self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32
+        ):
             logits = self.model(**batch).logits
         y, weight = self.y[rows].to(self.device), self.weight[rows].to(self.device)
-        loss = binary_cross_entropy_with_logits(logits.float(), y, weight=weight, reduction="sum") / len(rows)
+        loss = binary_cross_entropy_with_logits(
+            logits.float(), y, weight=weight, reduction="sum"
+        ) / len(rows)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for _, p in self.trained], 1.0)
@@ -121,7 +148,9 @@ class FineTuning:
         """`loss` is the mean over a batch's answers by their weights: the windows of long texts weigh little, and come together."""
         if len(self.first) < 10:
             self.first.append(loss)
-        if not math.isfinite(loss) or loss > DIVERGED * max(float(np.mean(self.first)), math.log(2)):
+        if not math.isfinite(loss) or loss > DIVERGED * max(
+            float(np.mean(self.first)), math.log(2)
+        ):
             raise RequestError(  # going on would end there again
                 f"the loss diverged at step {self.done + 1} of {self.total} (it is {loss:.3g}, after {np.mean(self.first[:10]):.3g} at first); "
                 f"lower model.learning_rate={self.config.learning_rate:g} (a third of it, say), or model.precision=float32"
@@ -139,7 +168,11 @@ class FineTuning:
         if self.device.type == "cuda":
             tensors["random_cuda"] = torch.cuda.get_rng_state()
         with file_aside(path) as aside:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, aside, {"state": json.dumps({"done": self.done, "first": self.first})})
+            save_file(
+                {k: v.contiguous() for k, v in tensors.items()},
+                aside,
+                {"state": json.dumps({"done": self.done, "first": self.first})},
+            )
 
     def restore(self, path: Path) -> None:
         """Go on from what `store` wrote."""
@@ -151,7 +184,10 @@ class FineTuning:
             with torch.no_grad():
                 for n, p in self.trained:
                     p.copy_(stored.get_tensor(f"model.{n}"))
-                    self.optimizer.state[p] = {k: stored.get_tensor(f"optimizer.{k}.{n}").to(p.device) for k in ("step", "exp_avg", "exp_avg_sq")}
+                    self.optimizer.state[p] = {
+                        k: stored.get_tensor(f"optimizer.{k}.{n}").to(p.device)
+                        for k in ("step", "exp_avg", "exp_avg_sq")
+                    }
             torch.set_rng_state(stored.get_tensor("random"))
             if self.device.type == "cuda" and "random_cuda" in stored.keys():  # noqa: SIM118 - it is no mapping
                 torch.cuda.set_rng_state(stored.get_tensor("random_cuda"))

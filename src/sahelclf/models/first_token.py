@@ -13,13 +13,17 @@ class FirstTokenLayer(BertLayer):  # type: ignore[misc]
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        self.attention = BertAttention(config, is_cross_attention=True)  # Transformers' attention whose queries stand apart
+        self.attention = BertAttention(
+            config, is_cross_attention=True
+        )  # Transformers' attention whose queries stand apart
 
     def forward(self, hidden_states: Any, attention_mask: Any = None, *_: Any, **__: Any) -> Any:
         """(n, length, width) to (n, 1, width); `attention_mask` is None or (n, 1, length or 1, length)."""
         first = hidden_states[:, :1]
         mask = None if attention_mask is None else attention_mask[:, :, :1]
-        attended, _ = self.attention(first, encoder_hidden_states=hidden_states, encoder_attention_mask=mask)
+        attended, _ = self.attention(
+            first, encoder_hidden_states=hidden_states, encoder_attention_mask=mask
+        )
         return self.feed_forward_chunk(attended)
 
 

@@ -1,6 +1,6 @@
 """Linear labellers: features from scikit-learn's vectorizers, one logistic regression a head.
 
-What is fitted here is written as plain numbers and run by `sahelclf.models.plain`, which is the runtime of both members.
+What is fitted here is written as plain numbers and run by `sahelclf.models.runtime.linear`, which is the runtime of both members.
 """
 
 import json
@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sahelclf.config import FeatureBlock, KeywordsConfig, TfidfConfig
 from sahelclf.errors import RequestError
 from sahelclf.models.base import NO_WATCH, Watch
-from sahelclf.models.plain import WORDS, PlainLabeller
+from sahelclf.models.runtime.linear import WORDS, PlainLabeller
 from sahelclf.tasks.base import HeadLayout, TaskData
 
 
@@ -67,7 +67,10 @@ class LinearModel:
                 "ngram_range[1] characters; a word not longer than a length gives itself once and nothing longer",
             },
             "value": "tf * idf, tf = 1 + ln(count) where sublinear_tf else count; divided by the block's Euclidean norm where norm is l2",
-            "blocks": [{k: v for k, v in b.items() if k != "terms"} | {"n_terms": len(b["terms"])} for b in self.blocks],
+            "blocks": [
+                {k: v for k, v in b.items() if k != "terms"} | {"n_terms": len(b["terms"])}
+                for b in self.blocks
+            ],
         }
 
     def _reader(self) -> PlainLabeller:
@@ -97,19 +100,29 @@ class Tfidf(LinearModel):
 def refuse_targets(data: TaskData) -> None:
     """Linear members read the text alone."""
     if data.targets is not None:
-        raise RequestError("linear models do not read the target of a (text, target) task; choose model=transformer")
+        raise RequestError(
+            "linear models do not read the target of a (text, target) task; choose model=transformer"
+        )
 
 
-def fit_terms(features: Sequence[FeatureBlock], texts: Sequence[str]) -> tuple[Any, list[dict[str, Any]], dict[str, np.ndarray]]:
+def fit_terms(
+    features: Sequence[FeatureBlock], texts: Sequence[str]
+) -> tuple[Any, list[dict[str, Any]], dict[str, np.ndarray]]:
     """Sparse TF-IDF features (n, n_terms) of these texts, and their blocks and idf as plain values."""
     from scipy.sparse import hstack
 
     vectorizers = [(block, _vectorizer(block)) for block in features]
     x = hstack([_fit_transform(block, v, texts) for block, v in vectorizers]).tocsr()
-    return x, [_block(block, v) for block, v in vectorizers], {f"idf{i}": v.idf_ for i, (_, v) in enumerate(vectorizers)}
+    return (
+        x,
+        [_block(block, v) for block, v in vectorizers],
+        {f"idf{i}": v.idf_ for i, (_, v) in enumerate(vectorizers)},
+    )
 
 
-def fit_heads(x: Any, data: TaskData, C: float, class_weight: str | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def fit_heads(
+    x: Any, data: TaskData, C: float, class_weight: str | None, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (n_features, n_heads) and intercepts (n_heads,) of one logistic regression a head."""
     coef = np.zeros((x.shape[1], len(data.layout)))
     intercept = np.zeros(len(data.layout))
@@ -119,8 +132,17 @@ def fit_heads(x: Any, data: TaskData, C: float, class_weight: str | None, seed: 
         if len(np.unique(y)) < 2:
             intercept[head] = _prior_logit(y)
             continue
-        solver = "lbfgs" if isinstance(x, np.ndarray) else "liblinear"  # each many times quicker than the other on its kind
-        regression = LogisticRegression(C=C, class_weight=class_weight, solver=solver, tol=1e-6, max_iter=1000, random_state=seed)
+        solver = (
+            "lbfgs" if isinstance(x, np.ndarray) else "liblinear"
+        )  # each many times quicker than the other on its kind
+        regression = LogisticRegression(
+            C=C,
+            class_weight=class_weight,
+            solver=solver,
+            tol=1e-6,
+            max_iter=1000,
+            random_state=seed,
+        )
         regression.fit(x[rows], y)
         coef[:, head], intercept[head] = regression.coef_[0], regression.intercept_[0]
     return coef, intercept
@@ -142,7 +164,9 @@ class Keywords(LinearModel):
         self.layout = data.layout
         reader = TfidfVectorizer(strip_accents="unicode", token_pattern=WORDS)
         clean, words = reader.build_preprocessor(), reader.build_tokenizer()
-        as_term = {(head, t): " ".join(words(clean(t))) for head, ts in self.terms.items() for t in ts}
+        as_term = {
+            (head, t): " ".join(words(clean(t))) for head, ts in self.terms.items() for t in ts
+        }
         terms = sorted({t for t in as_term.values() if t})
         index = {t: i for i, t in enumerate(terms)}
         coef = np.zeros((len(terms), len(data.layout)))
@@ -150,9 +174,18 @@ class Keywords(LinearModel):
             if term:
                 coef[index[term], data.layout.names.index(name)] = 1.0
         longest = max((len(t.split()) for t in terms), default=1)
-        block = {"name": "dictionary", "analyzer": "word", "ngram_range": [1, longest], "token_pattern": WORDS}
+        block = {
+            "name": "dictionary",
+            "analyzer": "word",
+            "ngram_range": [1, longest],
+            "token_pattern": WORDS,
+        }
         self.blocks = [block | {"sublinear_tf": False, "norm": "presence", "terms": terms}]
-        self.arrays = {"idf0": np.ones(len(terms)), "coef": coef, "intercept": np.zeros(len(data.layout))}
+        self.arrays = {
+            "idf0": np.ones(len(terms)),
+            "coef": coef,
+            "intercept": np.zeros(len(data.layout)),
+        }
         for head, name in enumerate(data.layout.names):
             if name not in self.terms:
                 self.arrays["intercept"][head] = _prior_logit(data.y[data.mask[:, head], head])

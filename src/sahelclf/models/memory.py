@@ -4,7 +4,10 @@ import ctypes
 import sys
 from typing import Any
 
-M_MMAP_THRESHOLD, LARGE_BLOCK = -3, 8 << 20  # smaller ones are given back only to be asked for again
+M_MMAP_THRESHOLD, LARGE_BLOCK = (
+    -3,
+    8 << 20,
+)  # smaller ones are given back only to be asked for again
 
 
 def return_large_blocks() -> None:

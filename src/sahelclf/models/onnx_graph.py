@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sahelclf.models.encoder import quiet_transformers
+from sahelclf.models.encoder_files import quiet_transformers
 
 OPSET = 17
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -82,7 +82,13 @@ def _quiet(load: Any, folder: Path) -> Any:
     import torch
 
     quiet_transformers()
-    return load(folder, local_files_only=True, use_safetensors=True, attn_implementation="eager", dtype=torch.float32).eval()
+    return load(
+        folder,
+        local_files_only=True,
+        use_safetensors=True,
+        attn_implementation="eager",
+        dtype=torch.float32,
+    ).eval()
 
 
 def _export(net: Any, names: tuple[str, ...], path: Path, output: str, *, fold: bool) -> None:
@@ -94,8 +100,15 @@ def _export(net: Any, names: tuple[str, ...], path: Path, output: str, *, fold: 
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            net, example, str(path), input_names=list(names), output_names=[output], opset_version=OPSET, dynamo=False,
-            do_constant_folding=fold, dynamic_axes={n: {0: "rows", 1: "tokens"} for n in names} | {output: {0: "rows"}},
+            net,
+            example,
+            str(path),
+            input_names=list(names),
+            output_names=[output],
+            opset_version=OPSET,
+            dynamo=False,
+            do_constant_folding=fold,
+            dynamic_axes={n: {0: "rows", 1: "tokens"} for n in names} | {output: {0: "rows"}},
         )
 
 

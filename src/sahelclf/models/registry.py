@@ -17,7 +17,7 @@ from sahelclf.config import (
 )
 from sahelclf.errors import BundleError, RequestError
 from sahelclf.models.base import Model
-from sahelclf.models.plain import PlainLabeller, Reader
+from sahelclf.models.runtime.linear import PlainLabeller, Reader
 
 
 def build_model(config: ModelConfig, codebook: Codebook, corpus_root: Path) -> Model:
@@ -52,16 +52,20 @@ def read_labeller(kind: str, folder: Path) -> Reader:
     """The reader of a bundle of this kind, without torch."""
     if kind == "linear":
         return PlainLabeller.load(folder)
-    from sahelclf.models.onnx_reader import BlendLabeller, EmbeddingLabeller, OnnxLabeller
+    from sahelclf.models.runtime.encoder import BlendLabeller, EmbeddingLabeller, OnnxLabeller
 
     readers: dict[str, type[BlendLabeller] | type[EmbeddingLabeller] | type[OnnxLabeller]]
     readers = {"embedding": EmbeddingLabeller, "transformer": OnnxLabeller, "blend": BlendLabeller}
     if kind not in readers:
-        raise BundleError(f"{folder}/manifest.json: kind {kind!r}; this sahelclf reads 'linear', {', '.join(map(repr, readers))}")
+        raise BundleError(
+            f"{folder}/manifest.json: kind {kind!r}; this sahelclf reads 'linear', {', '.join(map(repr, readers))}"
+        )
     return readers[kind].load(folder)
 
 
-def read_dictionary(config: KeywordsConfig, codebook: Codebook, corpus_root: Path) -> dict[str, list[str]]:
+def read_dictionary(
+    config: KeywordsConfig, codebook: Codebook, corpus_root: Path
+) -> dict[str, list[str]]:
     """Terms by head, from YAML: `topics: {topic: [term, …]}` and `stances: {topic: {stance: [term, …]}}`."""
     path = Path(config.dictionary) if config.dictionary else corpus_root / "keywords.yaml"
     return read_terms(path, codebook.topic_names, codebook.stance_names)
@@ -78,25 +82,38 @@ def read_terms(path: Path, topics: Sequence[str], stances: Sequence[str]) -> dic
             "'stances: {topic: {stance: [term, …]}}'"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+        raise RequestError(
+            f"{path}: not readable as YAML: {' '.join(str(error).split())}"
+        ) from None
     except ValidationError as error:
         raise RequestError(validation_problems(error, str(path))) from None
     return _checked_terms(raw, topics, stances, path)
 
 
 def _checked_terms(
-    raw: dict[str, dict[str, list[str] | dict[str, list[str]]]], topics: Sequence[str], stances: Sequence[str], path: Path
+    raw: dict[str, dict[str, list[str] | dict[str, list[str]]]],
+    topics: Sequence[str],
+    stances: Sequence[str],
+    path: Path,
 ) -> dict[str, list[str]]:
-    problems = [f"{path}: {k!r}; expected 'topics' and 'stances'" for k in raw if k not in {"topics", "stances"}]
+    problems = [
+        f"{path}: {k!r}; expected 'topics' and 'stances'"
+        for k in raw
+        if k not in {"topics", "stances"}
+    ]
     terms: dict[str, list[str]] = {}
     for topic, found in raw.get("topics", {}).items():
         if topic not in topics or not isinstance(found, list):
-            problems.append(f"{path}: topics.{topic}: expected a list of terms for one of {[*topics]}")
+            problems.append(
+                f"{path}: topics.{topic}: expected a list of terms for one of {[*topics]}"
+            )
         else:
             terms[topic] = found
     for topic, by_stance in raw.get("stances", {}).items():
         if topic not in topics or not isinstance(by_stance, dict):
-            problems.append(f"{path}: stances.{topic}: expected lists of terms by stance for one of {[*topics]}")
+            problems.append(
+                f"{path}: stances.{topic}: expected lists of terms by stance for one of {[*topics]}"
+            )
             continue
         for stance, found in by_stance.items():
             if stance not in stances:

@@ -10,12 +10,12 @@ import numpy as np
 from sahelclf.config import TransformerConfig
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.models.base import NO_WATCH, Watch
-from sahelclf.models.classifier import build_classifier, last_linear, set_head
-from sahelclf.models.encoder import check_window, find_encoder, load_tokenizer
+from sahelclf.models.encoder_files import check_window, find_encoder, load_tokenizer
 from sahelclf.models.finetune import FineTuning, best_dtype
 from sahelclf.models.linear import fit_heads
 from sahelclf.models.memory import return_free_pages, return_large_blocks
-from sahelclf.models.windows import Cut, Windows, like_length
+from sahelclf.models.network import build_classifier, last_linear, set_head
+from sahelclf.models.runtime.windows import Cut, Windows, like_length
 from sahelclf.tasks.base import HeadLayout, TaskData
 
 PROBE_C = 0.1
@@ -37,7 +37,9 @@ class Transformer:
         self.files = find_encoder(config.encoder)
         check_window(self.files, config.window, config.overlap)
         if 0 < self.files.layers < config.frozen_layers:
-            raise RequestError(f"model.frozen_layers={config.frozen_layers}: the encoder has {self.files.layers} layers")
+            raise RequestError(
+                f"model.frozen_layers={config.frozen_layers}: the encoder has {self.files.layers} layers"
+            )
         self.layout = HeadLayout(())
         self.net: Any = None
         self.read: dict[str, int] = {}
@@ -62,12 +64,16 @@ class Transformer:
             precision = str(best_dtype(self.config.precision, device)).removeprefix("torch.")
             self.computed_with = {"precision": precision, "threads": self.threads, "device": device}
             try:
-                training = FineTuning(self.net, cut, data.y, data.mask, self.config, seed, self.files.pad)
+                training = FineTuning(
+                    self.net, cut, data.y, data.mask, self.config, seed, self.files.pad
+                )
                 if watch.checkpoint is None or not watch.checkpoint.is_file():
                     self._start_head(cut, data, seed)
                 training.run(watch)
             except (RuntimeError, MemoryError) as error:
-                if not any(sign in str(error).lower() for sign in OUT_OF_MEMORY) and not isinstance(error, MemoryError):
+                if not any(sign in str(error).lower() for sign in OUT_OF_MEMORY) and not isinstance(
+                    error, MemoryError
+                ):
                     raise
                 raise SahelclfError(
                     f"out of memory in fine-tuning; halve model.batch_size={self.config.batch_size}, or model.window={self.config.window}"
@@ -99,13 +105,17 @@ class Transformer:
         """Let the last layer begin as a logistic regression on what it is given (Kumar et al. 2022: probe, then fine-tune)."""
         given: list[np.ndarray] = []
         head = last_linear(self.net, len(self.layout))
-        hook = head.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].float().cpu().numpy()))
+        hook = head.register_forward_pre_hook(
+            lambda _, inputs: given.append(inputs[0].float().cpu().numpy())
+        )
         dtype = best_dtype(self.config.precision, next(self.net.parameters()).device.type)
         order = np.concatenate([rows for rows, _ in self._outputs(cut, dtype)])
         hook.remove()
         features = np.zeros((len(cut), given[0].shape[1]))
         features[order] = np.concatenate(given)
-        set_head(self.net, *fit_heads(cut.pooled(features, len(data)), data, PROBE_C, "balanced", seed))
+        set_head(
+            self.net, *fit_heads(cut.pooled(features, len(data)), data, PROBE_C, "balanced", seed)
+        )
 
     def _outputs(self, cut: Cut, dtype: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows of windows, of like length together, and their logits."""
@@ -116,7 +126,10 @@ class Transformer:
         for rows in like_length(cut.lengths):
             batch = cut.batch(rows, self.files.pad)
             given = {k: torch.from_numpy(batch[k]).to(device) for k in self.net.inputs}
-            with torch.inference_mode(), torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
+            with (
+                torch.inference_mode(),
+                torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32),
+            ):
                 yield rows, self.net(**given).logits.float().cpu().numpy()
 
     def logits(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> np.ndarray:
@@ -137,7 +150,9 @@ class Transformer:
         with torch.no_grad():
             by = torch.tensor(scale, dtype=torch.float32, device=head.weight.device)
             head.weight.mul_(by[:, None])
-            head.bias.mul_(by).add_(torch.tensor(offset, dtype=torch.float32, device=head.bias.device))
+            head.bias.mul_(by).add_(
+                torch.tensor(offset, dtype=torch.float32, device=head.bias.device)
+            )
 
     def save(self, folder: Path) -> None:
         """Transformers' own layout: config.json, model.safetensors, and the tokenizer without cutting or padding."""
@@ -150,7 +165,9 @@ class Transformer:
         tokenizer.save_pretrained(folder)
         plain = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
         plain |= {"truncation": None, "padding": None}
-        (folder / "tokenizer.json").write_text(json.dumps(plain, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder / "tokenizer.json").write_text(
+            json.dumps(plain, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
     def describe(self) -> dict[str, Any]:
         """The encoder, its window, and what was read of the training texts."""
@@ -165,4 +182,10 @@ class Transformer:
 def _what_was_read(cut: Cut, n_texts: int) -> dict[str, int]:
     """Texts, tokens, texts longer than a window, and tokens that the encoder's vocabulary does not know."""
     windows = np.bincount(cut.text, minlength=n_texts)
-    return {"texts": n_texts, "tokens": int(cut.lengths.sum()), "windows": len(cut), "longer_than_window": int((windows > 1).sum()), "unknown_tokens": cut.unknown}
+    return {
+        "texts": n_texts,
+        "tokens": int(cut.lengths.sum()),
+        "windows": len(cut),
+        "longer_than_window": int((windows > 1).sum()),
+        "unknown_tokens": cut.unknown,
+    }

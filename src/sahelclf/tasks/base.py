@@ -29,9 +29,13 @@ class TaskSpec:
         if len(set(self.labels)) != len(self.labels):
             raise ValueError(f"task {self.name!r}: labels stand twice: {self.labels}")
         if self.kind != "multilabel" and len(self.labels) < 2:
-            raise ValueError(f"task {self.name!r}: {self.kind} needs at least two labels, found {self.labels}")
+            raise ValueError(
+                f"task {self.name!r}: {self.kind} needs at least two labels, found {self.labels}"
+            )
         if self.may_be_empty and self.kind != "multilabel":
-            raise ValueError(f"task {self.name!r}: only a multilabel task may have rows without a label")
+            raise ValueError(
+                f"task {self.name!r}: only a multilabel task may have rows without a label"
+            )
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,9 @@ class TaskData:
         n, h = len(self.ids), len(self.layout)
         shapes = {len(self.groups), len(self.texts)}
         if shapes != {n} or self.y.shape != (n, h) or self.mask.shape != (n, h):
-            raise ValueError(f"task data: {n} ids, {len(self.texts)} texts, y {self.y.shape}, mask {self.mask.shape}; expected ({n}, {h})")
+            raise ValueError(
+                f"task data: {n} ids, {len(self.texts)} texts, y {self.y.shape}, mask {self.mask.shape}; expected ({n}, {h})"
+            )
         if self.targets is not None and len(self.targets) != n:
             raise ValueError(f"task data: {n} ids, {len(self.targets)} targets; expected one each")
 
@@ -76,6 +82,8 @@ class TaskData:
     def take(self, rows: Sequence[int] | np.ndarray) -> "TaskData":
         """The same with these rows only, in this order."""
         rows = np.asarray(rows, dtype=int)
-        ids, groups, texts = (tuple(values[i] for i in rows) for values in (self.ids, self.groups, self.texts))
+        ids, groups, texts = (
+            tuple(values[i] for i in rows) for values in (self.ids, self.groups, self.texts)
+        )
         targets = None if self.targets is None else tuple(self.targets[i] for i in rows)
         return TaskData(self.layout, ids, groups, texts, self.y[rows], self.mask[rows], targets)

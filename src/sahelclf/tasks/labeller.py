@@ -12,8 +12,12 @@ from sahelclf.tasks.base import HeadLayout, TaskData, TaskSpec
 
 def task_specs(codebook: Codebook) -> tuple[TaskSpec, TaskSpec]:
     """Topics (multi-label, none may hold) and stance (one for each text and topic that holds)."""
-    topics = TaskSpec("topics", "multilabel", codebook.topic_names, "topic/macro_f1", may_be_empty=True)
-    stance = TaskSpec("stance", "multiclass", codebook.stance_names, "stance/macro_f1", uses_target=True)
+    topics = TaskSpec(
+        "topics", "multilabel", codebook.topic_names, "topic/macro_f1", may_be_empty=True
+    )
+    stance = TaskSpec(
+        "stance", "multiclass", codebook.stance_names, "stance/macro_f1", uses_target=True
+    )
     return topics, stance
 
 

@@ -65,7 +65,9 @@ def task_data(
         more = len(problems) - len(told)
         raise RequestError(told + ([f"and {more} more"] if more else []))
     given = None if targets is None else tuple(str(t) for t in targets)
-    return TaskData(layout, tuple(ids), tuple(groups), tuple(texts), y, np.ones(y.shape, dtype=bool), given)
+    return TaskData(
+        layout, tuple(ids), tuple(groups), tuple(texts), y, np.ones(y.shape, dtype=bool), given
+    )
 
 
 def labels_of(spec: TaskSpec, y: np.ndarray) -> list[str] | list[tuple[str, ...]]:
@@ -73,14 +75,18 @@ def labels_of(spec: TaskSpec, y: np.ndarray) -> list[str] | list[tuple[str, ...]
     layout = layout_of(spec)
     y = np.asarray(y)
     if y.ndim != 2 or y.shape[1] != len(layout):
-        raise ValueError(f"task {spec.name!r}: found y {y.shape}, expected (n, {len(layout)}): {list(layout.names)}")
+        raise ValueError(
+            f"task {spec.name!r}: found y {y.shape}, expected (n, {len(layout)}): {list(layout.names)}"
+        )
     if spec.kind == "multilabel":
         return [tuple(n for n, on in zip(spec.labels, row, strict=True) if on) for row in y]
     if spec.kind == "binary":
         return [spec.labels[int(on)] for (on,) in y]
     wrong = np.flatnonzero(y.astype(bool).sum(axis=1) != 1)
     if len(wrong):
-        raise ValueError(f"task {spec.name!r}: rows {wrong[:5].tolist()} of {len(y)} do not carry exactly one label")
+        raise ValueError(
+            f"task {spec.name!r}: rows {wrong[:5].tolist()} of {len(y)} do not carry exactly one label"
+        )
     return [spec.labels[k] for k in y.argmax(axis=1)]
 
 
@@ -91,15 +97,33 @@ def _label_problems(spec: TaskSpec, label: Label) -> list[str]:
         unknown = [n for n in label if n not in spec.labels]
         if unknown:
             return [f"unknown label {n!r}; expected some of {list(spec.labels)}" for n in unknown]
-        return [] if len(label) or spec.may_be_empty else [f"no label; expected at least one of {list(spec.labels)}"]
+        return (
+            []
+            if len(label) or spec.may_be_empty
+            else [f"no label; expected at least one of {list(spec.labels)}"]
+        )
     if not isinstance(label, str):
         return [f"found {label!r}; expected one label of {list(spec.labels)}"]
-    return [] if label in spec.labels else [f"unknown label {label!r}; expected one of {list(spec.labels)}"]
+    return (
+        []
+        if label in spec.labels
+        else [f"unknown label {label!r}; expected one of {list(spec.labels)}"]
+    )
 
 
-def _target_problems(spec: TaskSpec, ids: Sequence[str], targets: Sequence[str | None] | None) -> list[str]:
+def _target_problems(
+    spec: TaskSpec, ids: Sequence[str], targets: Sequence[str | None] | None
+) -> list[str]:
     if not spec.uses_target:
-        return [] if targets is None else ["targets given; expected none, since the task does not use a target"]
+        return (
+            []
+            if targets is None
+            else ["targets given; expected none, since the task does not use a target"]
+        )
     if targets is None:
         return [f"no targets given for {len(ids)} rows; expected the wording of the target of each"]
-    return [f"id {i!r}: no target; expected its wording" for i, t in zip(ids, targets, strict=True) if not (t and str(t).strip())]
+    return [
+        f"id {i!r}: no target; expected its wording"
+        for i, t in zip(ids, targets, strict=True)
+        if not (t and str(t).strip())
+    ]

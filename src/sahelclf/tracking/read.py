@@ -43,10 +43,14 @@ def read_run(run_id: str, asked: str) -> Run:
     """The run of this id; raise where there is none. `asked` is what the person named."""
     hint = "cd to where its mlflow.db lies, or set MLFLOW_TRACKING_URI"
     if not store_exists():
-        raise RequestError(f"{asked}: there is no MLflow store {tracking_uri()}, which would hold run {run_id}; {hint}")
+        raise RequestError(
+            f"{asked}: there is no MLflow store {tracking_uri()}, which would hold run {run_id}; {hint}"
+        )
     found = find_run(run_id)
     if found is None:
-        raise RequestError(f"{asked}: not in the MLflow store {tracking_uri()}, which has no run {run_id}; {hint}")
+        raise RequestError(
+            f"{asked}: not in the MLflow store {tracking_uri()}, which has no run {run_id}; {hint}"
+        )
     return found
 
 
@@ -56,9 +60,16 @@ def finished_children(run: Run) -> list[Run]:
         store = client()
         experiment = store.get_run(run.id).info.experiment_id
         chosen = f"tags.`mlflow.parentRunId` = '{run.id}' and attributes.status = 'FINISHED'"
-        found = store.search_runs([experiment], filter_string=chosen, order_by=["attributes.start_time ASC"], max_results=1000)
+        found = store.search_runs(
+            [experiment],
+            filter_string=chosen,
+            order_by=["attributes.start_time ASC"],
+            max_results=1000,
+        )
     if not found:
-        raise RequestError(f"run {run.id}: a sweep without a finished child in {tracking_uri()}; expected one or more that ended well")
+        raise RequestError(
+            f"run {run.id}: a sweep without a finished child in {tracking_uri()}; expected one or more that ended well"
+        )
     return [_run(r) for r in found]
 
 

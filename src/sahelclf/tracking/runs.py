@@ -49,7 +49,10 @@ class Record:
 
 @contextmanager
 def open_run(
-    name: str, parent_run_id: str | None = None, tags: dict[str, str] | None = None, resume: str | None = None
+    name: str,
+    parent_run_id: str | None = None,
+    tags: dict[str, str] | None = None,
+    resume: str | None = None,
 ) -> Iterator[str]:
     """A run that ends as FINISHED, KILLED (Ctrl-C) or FAILED, whatever happens inside; yields its id.
 
@@ -62,7 +65,11 @@ def open_run(
         all_tags["mlflow.parentRunId"] = parent_run_id
     with store_errors():
         _close_dead_runs(experiment)
-        run_id = _reopened(resume, me) if resume else str(client().create_run(experiment, tags=all_tags, run_name=name).info.run_id)
+        run_id = (
+            _reopened(resume, me)
+            if resume
+            else str(client().create_run(experiment, tags=all_tags, run_name=name).info.run_id)
+        )
     status = "FAILED"
     try:
         yield run_id
@@ -78,7 +85,9 @@ def open_run(
 def _reopened(run_id: str, tags: dict[str, str]) -> str:
     """A run that was cut short, running again."""
     if find_run(run_id) is None:
-        raise RequestError(f"resume={run_id}: the MLflow store {tracking_uri()} has no such run; cd to where mlflow.db lies")
+        raise RequestError(
+            f"resume={run_id}: the MLflow store {tracking_uri()} has no such run; cd to where mlflow.db lies"
+        )
     client = mlflow().MlflowClient()
     client.update_run(run_id, status="RUNNING")
     for name, value in tags.items():
@@ -112,10 +121,16 @@ def log_record(run_id: str, record: Record) -> None:
     for context, frame, about in record.inputs:
         data = module.data.from_pandas(frame, name=about["name"])
         entity = entities.Dataset(
-            name=data.name, digest=about["sha256"][:36], source_type="local", source=about["source"],
-            schema=json.dumps(data.schema.to_dict()) if data.schema else None, profile=json.dumps(data.profile),
+            name=data.name,
+            digest=about["sha256"][:36],
+            source_type="local",
+            source=about["source"],
+            schema=json.dumps(data.schema.to_dict()) if data.schema else None,
+            profile=json.dumps(data.profile),
         )
-        inputs.append(entities.DatasetInput(entity, [entities.InputTag("mlflow.data.context", context)]))
+        inputs.append(
+            entities.DatasetInput(entity, [entities.InputTag("mlflow.data.context", context)])
+        )
     if inputs:
         client.log_inputs(run_id, datasets=inputs)
     for path, text in record.texts.items():
@@ -131,13 +146,18 @@ def log_points(run_id: str, points: Sequence[tuple[str, float, int]]) -> None:
     """Points of curves: name, value, step."""
     module = mlflow()
     stamp = int(time.time() * 1000)
-    module.MlflowClient().log_batch(run_id, metrics=[module.entities.Metric(n, float(v), stamp, step) for n, v, step in points])
+    module.MlflowClient().log_batch(
+        run_id, metrics=[module.entities.Metric(n, float(v), stamp, step) for n, v, step in points]
+    )
 
 
 @_in_store
 def last_point(run_id: str, name: str) -> int:
     """The step that a curve has come to, 0 before its first point."""
-    return max((point.step for point in mlflow().MlflowClient().get_metric_history(run_id, name)), default=0)
+    return max(
+        (point.step for point in mlflow().MlflowClient().get_metric_history(run_id, name)),
+        default=0,
+    )
 
 
 @_in_store
@@ -145,11 +165,15 @@ def log_bundle(run_id: str, folder: Path, metrics: dict[str, float]) -> str:
     """Log a bundle as the run's model, so that `runs:/<run id>/labeller` and `models:/<id>` load it; returns its id."""
     module = mlflow()
     client = module.MlflowClient()
-    model = client.create_logged_model(experiment_id(), name=MODEL_NAME, source_run_id=run_id, model_type="labeller")
+    model = client.create_logged_model(
+        experiment_id(), name=MODEL_NAME, source_run_id=run_id, model_type="labeller"
+    )
     client.log_model_artifacts(model.model_id, str(folder))
     client.finalize_logged_model(model.model_id, module.entities.LoggedModelStatus.READY)
     client.log_outputs(run_id, models=[module.entities.LoggedModelOutput(model.model_id, 0)])
-    headline = {k: v for k, v in metrics.items() if k in {"topic/macro_f1", "stance/macro_f1", "joint/f1"}}
+    headline = {
+        k: v for k, v in metrics.items() if k in {"topic/macro_f1", "stance/macro_f1", "joint/f1"}
+    }
     for name, value in headline.items():
         client.log_metric(run_id, name, value, model_id=model.model_id)
     return str(model.model_id)
@@ -161,7 +185,9 @@ def fetched_bundle(uri: str) -> Iterator[Path]:
     if uri.startswith("runs:/") and "/" not in uri.removeprefix("runs:/").strip("/"):
         uri = f"{uri.rstrip('/')}/{MODEL_NAME}"
     if not store_exists():
-        raise BundleError(f"{uri}: there is no MLflow store {tracking_uri()}; cd to where mlflow.db lies, or set MLFLOW_TRACKING_URI")
+        raise BundleError(
+            f"{uri}: there is no MLflow store {tracking_uri()}; cd to where mlflow.db lies, or set MLFLOW_TRACKING_URI"
+        )
     module = mlflow()
     module.set_tracking_uri(tracking_uri())
     with tempfile.TemporaryDirectory(prefix="sahelclf-") as scratch:

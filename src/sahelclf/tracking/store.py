@@ -21,7 +21,9 @@ from sahelclf.errors import RequestError, SahelclfError
 
 EXPERIMENT = "sahelclf"
 ARTIFACTS = "mlartifacts"
-KIND = {"mlflow.experimentKind": "custom_model_development"}  # else the pages are laid out for chat traces
+KIND = {
+    "mlflow.experimentKind": "custom_model_development"
+}  # else the pages are laid out for chat traces
 VIEW_NAME = "scores"
 COLUMNS = [
     "params.`model`", "params.`seed`", "metrics.`topic/macro_f1`", "metrics.`stance/macro_f1`", "metrics.`joint/f1`",
@@ -53,7 +55,9 @@ def mlflow() -> Any:
 
     for name in ("alembic", "mlflow.tracking.fluent"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints tracebacks of what it raises anyway
+    logging.getLogger("mlflow.store.db.utils").setLevel(
+        logging.CRITICAL
+    )  # it prints tracebacks of what it raises anyway
     import mlflow as module
 
     return module
@@ -68,7 +72,10 @@ def client() -> Any:
 
 def tracking_uri() -> str:
     """`MLFLOW_TRACKING_URI`, else `mlflow.db` in the working folder, where `mlflow ui` looks."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(Path.cwd() / 'mlflow.db').as_posix()}"
+    return (
+        os.environ.get("MLFLOW_TRACKING_URI")
+        or f"sqlite:///{(Path.cwd() / 'mlflow.db').as_posix()}"
+    )
 
 
 def store_exists() -> bool:
@@ -83,11 +90,18 @@ def experiment_id() -> str:
     module = mlflow()
     module.set_tracking_uri(uri)
     key = hashlib.sha256(uri.encode()).hexdigest()[:16]
-    with store_errors(), FileLock(Path(tempfile.gettempdir()) / f"sahelclf-{key}.lock", timeout=120):
+    with (
+        store_errors(),
+        FileLock(Path(tempfile.gettempdir()) / f"sahelclf-{key}.lock", timeout=120),
+    ):
         client = module.MlflowClient()
         found = client.get_experiment_by_name(name)
         if found is None:
-            return str(client.create_experiment(name, artifact_location=_artifact_location(uri), tags=KIND | VIEW))
+            return str(
+                client.create_experiment(
+                    name, artifact_location=_artifact_location(uri), tags=KIND | VIEW
+                )
+            )
     if found.lifecycle_stage == "deleted":
         raise RequestError(
             f"MLflow experiment {name!r} in {uri} is deleted; restore it in mlflow ui or set MLFLOW_EXPERIMENT_NAME"

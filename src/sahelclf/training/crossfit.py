@@ -5,12 +5,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from sahelclf.codebook import Codebook
 from sahelclf.config import TrainConfig
 from sahelclf.corpus.read import Corpus
 from sahelclf.corpus.splits import make_folds
 from sahelclf.evaluation import decide
-from sahelclf.evaluation.decide import Calibration, Decision
+from sahelclf.evaluation.decide import (
+    Calibration,
+    Decision,
+    apply_decision,
+    fit_decision,
+    labelled_documents,
+    labeller_names,
+)
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
 from sahelclf.evaluation.report import HEADLINE, report
 from sahelclf.models.base import Model, Watch
@@ -72,7 +78,14 @@ def fit_labeller(
     targets = document_targets(corpus, decide.document_offsets(data.groups)[0])
     passages, documents = cross_fitted(logits, fold, data, targets, names)
     decision = fit_decision(logits, data, targets, names)
-    model = fit_one(build, data, config, kept, Step("fitting on all", f"{prefix}final", config.crossfit, config.crossfit + 1), on_step)
+    model = fit_one(
+        build,
+        data,
+        config,
+        kept,
+        Step("fitting on all", f"{prefix}final", config.crossfit, config.crossfit + 1),
+        on_step,
+    )
     model.calibrate(decision.calibration.scale, decision.calibration.offset)
     labelled = np.flatnonzero(targets[1].any(axis=1))
     golds = (Gold.from_heads(data.y, names), Gold.from_heads(targets[0][labelled], names))
@@ -80,7 +93,14 @@ def fit_labeller(
 
 
 def held_out_logits(
-    corpus: Corpus, data: TaskData, document_ids: Sequence[str], build: Build, config: TrainConfig, on_step: OnStep, kept: Kept, prefix: str
+    corpus: Corpus,
+    data: TaskData,
+    document_ids: Sequence[str],
+    build: Build,
+    config: TrainConfig,
+    on_step: OnStep,
+    kept: Kept,
+    prefix: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits (n, n_heads) of each passage by a model that did not see its fold, and the fold (n,) of each."""
     folds = make_folds(corpus, document_ids, config.crossfit, derive_seed(config.seed, "folds"))
@@ -92,14 +112,18 @@ def held_out_logits(
         found = kept.logits(name)
         if found is None:
             step = Step(f"cross-fitting {k + 1} of {config.crossfit}", name, k, config.crossfit + 1)
-            model = fit_one(build, data.take(np.flatnonzero(fold != k)), config, kept, step, on_step)
+            model = fit_one(
+                build, data.take(np.flatnonzero(fold != k)), config, kept, step, on_step
+            )
             found = model.logits([data.texts[i] for i in held])
             kept.keep(name, found)
         logits[held] = found
     return logits, fold
 
 
-def fit_one(build: Build, data: TaskData, config: TrainConfig, kept: Kept, step: Step, on_step: OnStep) -> Model:
+def fit_one(
+    build: Build, data: TaskData, config: TrainConfig, kept: Kept, step: Step, on_step: OnStep
+) -> Model:
     """A new model fitted on this data; `on_step` is told of its beginning and of every step that it reports."""
     on_step(step)
 
@@ -107,12 +131,18 @@ def fit_one(build: Build, data: TaskData, config: TrainConfig, kept: Kept, step:
         on_step(replace(step, done=done, steps=of, numbers=numbers))
 
     model = build()
-    model.fit(data, seed=derive_seed(config.seed, "model"), watch=Watch(tell, kept.checkpoint(step.name)))
+    model.fit(
+        data, seed=derive_seed(config.seed, "model"), watch=Watch(tell, kept.checkpoint(step.name))
+    )
     return model
 
 
 def cross_fitted(
-    logits: np.ndarray, fold: np.ndarray, data: TaskData, targets: tuple[np.ndarray, np.ndarray], names: Names
+    logits: np.ndarray,
+    fold: np.ndarray,
+    data: TaskData,
+    targets: tuple[np.ndarray, np.ndarray],
+    names: Names,
 ) -> tuple[Predictions, Predictions]:
     """Predictions for passages and documents, each fold decided by what the others' held-out logits settle."""
     documents, starts = decide.document_offsets(data.groups)
@@ -128,42 +158,13 @@ def cross_fitted(
     return out[0].table(), out[1].table()
 
 
-def fit_decision(logits: np.ndarray, data: TaskData, documents: tuple[np.ndarray, np.ndarray], names: Names) -> Decision:
-    """Calibration and thresholds from held-out logits, for passages and then for documents (their targets and mask).
-
-    Where no document has labels of its own, a document is decided by the pooled probability and the passages' thresholds.
-    """
-    calibration = decide.fit_calibration(logits, data.y, data.mask)
-    t = len(names.topics)
-    p, stance = decide.probabilities(calibration(logits), names)
-    _, starts = decide.document_offsets(data.groups)
-    pooled, _, _ = decide.pool(p, stance, decide.word_counts(data.texts), starts)
-    thresholds = decide.fit_thresholds(p, data.y[:, :t])
-    held, mask = documents[0][:, :t], documents[1][:, :t]
-    labelled = mask.any(axis=1)
-    if not labelled.any():
-        return Decision(calibration, thresholds, Calibration(np.ones(t), np.zeros(t)), thresholds)
-    document_calibration = decide.fit_calibration(pooled, held, mask)
-    document_p = decide.to_probabilities(document_calibration(pooled))
-    return Decision(calibration, thresholds, document_calibration, decide.fit_thresholds(document_p[labelled], held[labelled]))
-
-
-def apply_decision(decision: Decision, logits: np.ndarray, data: TaskData, names: Names) -> tuple[Predictions, Predictions]:
-    """Predictions for passages and for their documents, from uncalibrated logits."""
-    p, stance = decide.probabilities(decision.calibration(logits), names)
-    documents, starts = decide.document_offsets(data.groups)
-    pooled, document_stance, _ = decide.pool(p, stance, decide.word_counts(data.texts), starts)
-    document_p = decide.to_probabilities(decision.document_calibration(pooled))
-    return (
-        Predictions(names, data.ids, data.groups, p, stance, p >= decision.thresholds),
-        Predictions(
-            names, tuple(documents), tuple(documents), document_p, document_stance, document_p >= decision.document_thresholds
-        ),
-    )
-
-
 def cross_validate(
-    corpus: Corpus, document_ids: Sequence[str], build: Build, config: TrainConfig, on_step: OnStep, kept: Kept = NOTHING_KEPT
+    corpus: Corpus,
+    document_ids: Sequence[str],
+    build: Build,
+    config: TrainConfig,
+    on_step: OnStep,
+    kept: Kept = NOTHING_KEPT,
 ) -> dict[str, float]:
     """Means over `cv` folds of the scores of labellers fitted, thresholds and all, on the other folds."""
     assert config.cv
@@ -175,12 +176,26 @@ def cross_validate(
         what, done, of = f"cross-validating {k + 1} of {config.cv}", k, config.cv
 
         def tell(step: Step, what: str = what, done: int = done, of: int = of) -> None:
-            on_step(replace(step, what=f"{what}, {step.what}", fit=done * step.of + step.fit, of=of * step.of))
+            on_step(
+                replace(
+                    step,
+                    what=f"{what}, {step.what}",
+                    fit=done * step.of + step.fit,
+                    of=of * step.of,
+                )
+            )
 
-        fitted = fit_labeller(corpus, [str(d) for d in ids[fold != k]], build, config, tell, kept, f"cv-{k + 1}-")
+        fitted = fit_labeller(
+            corpus, [str(d) for d in ids[fold != k]], build, config, tell, kept, f"cv-{k + 1}-"
+        )
         data = passage_data(corpus, [str(d) for d in ids[fold == k]])
         identity = Calibration(np.ones(len(data.layout)), np.zeros(len(data.layout)))
-        decision = Decision(identity, fitted.decision.thresholds, fitted.decision.document_calibration, fitted.decision.document_thresholds)
+        decision = Decision(
+            identity,
+            fitted.decision.thresholds,
+            fitted.decision.document_calibration,
+            fitted.decision.document_thresholds,
+        )
         passages, documents = apply_decision(decision, fitted.model.logits(data.texts), data, names)
         for prefix, found, gold in (
             ("cv/", passages, Gold.from_heads(data.y, names)),
@@ -195,28 +210,24 @@ def cross_validate(
     return means | {f"cv/{n}/sd": float(np.std(per_fold[f"cv/{n}"], ddof=1)) for n in HEADLINE}
 
 
-def labelled_documents(corpus: Corpus, documents: Predictions) -> tuple[Predictions, Gold]:
-    """Predictions of those documents that have labels of their own, beside these labels."""
-    y, mask = document_targets(corpus, documents.ids)
-    labelled = np.flatnonzero(mask.any(axis=1))
-    return documents.take(labelled), Gold.from_heads(y[labelled], documents.names)
-
-
-def labeller_names(codebook: Codebook) -> Names:
-    """Columns of a labeller's tables."""
-    return Names(codebook.topic_names, codebook.stance_names)
-
-
 class _Blank:
     """A predictions table that folds fill in."""
 
     def __init__(self, names: Names, ids: tuple[str, ...], documents: tuple[str, ...]) -> None:
         n, t, s = len(ids), len(names.topics), len(names.stances)
         self.names, self.ids, self.documents = names, ids, documents
-        self.p, self.stance, self.holds = np.zeros((n, t)), np.zeros((n, t, s)), np.zeros((n, t), dtype=bool)
+        self.p, self.stance, self.holds = (
+            np.zeros((n, t)),
+            np.zeros((n, t, s)),
+            np.zeros((n, t), dtype=bool),
+        )
 
     def fill(self, rows: np.ndarray, found: Predictions) -> None:
-        self.p[rows], self.stance[rows], self.holds[rows] = found.probability, found.stance_probability, found.holds
+        self.p[rows], self.stance[rows], self.holds[rows] = (
+            found.probability,
+            found.stance_probability,
+            found.holds,
+        )
 
     def table(self) -> Predictions:
         return Predictions(self.names, self.ids, self.documents, self.p, self.stance, self.holds)

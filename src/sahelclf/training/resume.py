@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from sahelclf.aside import file_aside
 from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.files import file_aside
 
 SETTINGS = "settings.json"
 
@@ -29,7 +29,9 @@ class Kept:
             folder.mkdir(parents=True)
             (folder / SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         except OSError as error:
-            raise SahelclfError(f"{folder}: cannot be written, and a long training keeps itself there: {error.strerror}") from error
+            raise SahelclfError(
+                f"{folder}: cannot be written, and a long training keeps itself there: {error.strerror}"
+            ) from error
         return cls(folder)._locked()
 
     @classmethod
@@ -42,10 +44,16 @@ class Kept:
             there = sorted(p.parent.name for p in folder.parent.glob(f"*/{SETTINGS}"))
             raise RequestError(
                 f"resume={folder.name}: nothing was kept of such a run in {folder.parent.absolute()}; "
-                + (f"there are {', '.join(there)}" if there else "nor of any other: was it started in another folder, or did it end?")
+                + (
+                    f"there are {', '.join(there)}"
+                    if there
+                    else "nor of any other: was it started in another folder, or did it end?"
+                )
             ) from None
         except ValueError as error:
-            raise RequestError(f"{path}: damaged ({error}); start the training anew and delete {folder}") from None
+            raise RequestError(
+                f"{path}: damaged ({error}); start the training anew and delete {folder}"
+            ) from None
         return cls(folder)._locked(), settings
 
     def _locked(self) -> "Kept":
@@ -55,7 +63,9 @@ class Kept:
         try:
             self.lock.acquire(timeout=0)
         except Timeout:
-            raise RequestError(f"resume={self.folder.name}: that training is under way in another process") from None
+            raise RequestError(
+                f"resume={self.folder.name}: that training is under way in another process"
+            ) from None
         return self
 
     def logits(self, fit: str) -> np.ndarray | None:

@@ -1,23 +1,25 @@
 """run(cfg, on_step) -> Result: cross-fit decisions on the development data, then fit the labeller on all of it."""
 
-import hashlib
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from sahelclf.config import BlendConfig, EmbeddingConfig, ModelConfig, TrainConfig, TransformerConfig
-from sahelclf.corpus.agreement import annotated_pairs, pairwise_f1
-from sahelclf.corpus.read import Corpus, read_annotations, read_corpus
+from sahelclf.config import (
+    ModelConfig,
+    TrainConfig,
+    encoder_of,
+)
+from sahelclf.corpus.agreement import agreement_scores
+from sahelclf.corpus.duplicates import text_sha256
+from sahelclf.corpus.read import Corpus, corpus_root, read_corpus
 from sahelclf.corpus.splits import make_folds, read_split
 from sahelclf.errors import CorpusError, RequestError
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import Report, report
 from sahelclf.models.base import Model
-from sahelclf.models.encoder import find_encoder, texts_learnt
+from sahelclf.models.encoder_files import find_encoder, texts_learnt
 from sahelclf.models.registry import build_model
-from sahelclf.paths import data_root
 from sahelclf.records import Split
 from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import passage_data
@@ -58,12 +60,12 @@ class Result:
     notes: list[str] = field(default_factory=list)
 
 
-def corpus_root(name: str | None) -> Path:
-    """The corpus folder that `corpus=` names; the packaged one where it names none."""
-    return Path(name) if name else data_root() / "annotations"
-
-
-def run(config: TrainConfig, on_step: OnStep = lambda _: None, checked: Checked | None = None, kept: Kept = NOTHING_KEPT) -> Result:
+def run(
+    config: TrainConfig,
+    on_step: OnStep = lambda _: None,
+    checked: Checked | None = None,
+    kept: Kept = NOTHING_KEPT,
+) -> Result:
     """Train a labeller; test documents are neither read for fitting nor scored.
 
     `on_step` is told of every fit and of the steps within it; `checked` is what `check(config)` gave, where it was asked
@@ -103,16 +105,25 @@ def check(config: TrainConfig) -> Checked:
     corpus = read_corpus(corpus_root(config.corpus))
     split = read_split(corpus, config.split)
     if split.kind != "partition" or "train" not in split.parts:
-        raise RequestError(f"split={config.split}: a set of folds ({sorted(split.parts)}); expected a split with a train part")
+        raise RequestError(
+            f"split={config.split}: a set of folds ({sorted(split.parts)}); expected a split with a train part"
+        )
     wanted = {*split.parts["train"], *split.parts.get("dev", [])}
     development = [d.id for d in corpus.documents if d.id in wanted]
     if not any(p.topics for d in development for p in corpus.passages_of[d]):
-        raise CorpusError(f"{corpus.root}: not one passage of the development data carries a topic; there is nothing to learn")
+        raise CorpusError(
+            f"{corpus.root}: not one passage of the development data carries a topic; there is nothing to learn"
+        )
     make_folds(corpus, development, config.crossfit, config.seed)
     if config.cv:
         fold = make_folds(corpus, development, config.cv, derive_seed(config.seed, "cv"))
         for k in range(config.cv):
-            make_folds(corpus, [d for d, f in zip(development, fold, strict=True) if f != k], config.crossfit, config.seed)
+            make_folds(
+                corpus,
+                [d for d, f in zip(development, fold, strict=True) if f != k],
+                config.crossfit,
+                config.seed,
+            )
     build_model(config.model, corpus.codebook, corpus.root)
     _refuse_an_encoder_that_knows(corpus, config.model)
     return corpus, split, development
@@ -130,31 +141,12 @@ def _refuse_an_encoder_that_knows(corpus: Corpus, config: ModelConfig) -> None:
         )
 
 
-def encoder_of(config: ModelConfig) -> str | None:
-    """The encoder that a model's settings name; None for the packaged one, and for models without."""
-    reads = config.transformer if isinstance(config, BlendConfig) else config
-    return reads.encoder if isinstance(reads, TransformerConfig | EmbeddingConfig) else None
-
-
 def learnt_from(config: TrainConfig, corpus: Corpus) -> dict[str, str]:
     """Hashes of the corpus and of the encoder's files, of a model that reads with one."""
-    return {"corpus_sha256": corpus.sha256, "encoder": find_encoder(encoder_of(config.model)).content}
-
-
-def agreement_scores(corpus: Corpus, document_ids: set[str]) -> dict[str, dict[str, float]]:
-    """The annotators' F1 against each other on the same documents, by level; empty without raw annotations."""
-    pairs = [p for p in annotated_pairs(corpus, read_annotations(corpus)) if p.document_id in document_ids]
-    by_level = {
-        "passage": [p for p in pairs if p.unit not in corpus.document],
-        "document": [p for p in pairs if p.unit in corpus.document],
+    return {
+        "corpus_sha256": corpus.sha256,
+        "encoder": find_encoder(encoder_of(config.model)).content,
     }
-    book = corpus.codebook
-    return {k: pairwise_f1(v, book.topic_names, book.stance_names) for k, v in by_level.items() if v}
-
-
-def text_sha256(text: str) -> str:
-    """How a text is recognised again: white space and case do not count."""
-    return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()
 
 
 def _builder(config: TrainConfig, corpus: Corpus) -> Build:
@@ -184,17 +176,27 @@ def _notes(data: TaskData, fitted: Fitted, n_documents: int) -> list[str]:
     for head, name in enumerate(data.layout.names):
         held = int(data.y[data.mask[:, head], head].sum())
         if held == 0:
-            notes.append(f"{name}: no passage of the development data carries it; it is never predicted")
+            notes.append(
+                f"{name}: no passage of the development data carries it; it is never predicted"
+            )
         elif fitted.decision.calibration.scale[head] == 0:
-            notes.append(f"{name}: nothing was learnt of it from {held} passages; it says its share whatever the text")
+            notes.append(
+                f"{name}: nothing was learnt of it from {held} passages; it says its share whatever the text"
+            )
     if len(data) < FEW_PASSAGES:
         notes.append(f"{len(data)} passages: scores from so few are rough; see their intervals")
     read = fitted.model.describe().get("training_texts_read", {})
     if read.get("longer_than_window"):
-        notes.append(f"{read['longer_than_window']} passages were longer than the window and read in windows that overlap; nothing was cut off")
+        notes.append(
+            f"{read['longer_than_window']} passages were longer than the window and read in windows that overlap; nothing was cut off"
+        )
     if read.get("unknown_tokens", 0) > UNKNOWN_SHARE * read.get("tokens", 0):
-        notes.append(f"{read['unknown_tokens']:,} of {read['tokens']:,} tokens are unknown to the encoder's vocabulary; choose one for these languages")
+        notes.append(
+            f"{read['unknown_tokens']:,} of {read['tokens']:,} tokens are unknown to the encoder's vocabulary; choose one for these languages"
+        )
     labelled = len(fitted.documents[0].ids)
     if labelled < n_documents:
-        notes.append(f"{n_documents - labelled} of {n_documents} documents have no labels of their own; document scores leave them out")
+        notes.append(
+            f"{n_documents - labelled} of {n_documents} documents have no labels of their own; document scores leave them out"
+        )
     return notes

@@ -1,0 +1,1 @@
+"""Samples and coding sheets for human coders."""

@@ -1,0 +1,1 @@
+"""The bundle: its folder, its forms, and the Labeller that reads it."""

@@ -1,0 +1,141 @@
+"""Writing a bundle: one folder, written aside and renamed into place, each weight once, no pickle in any file.
+
+The folder is itself an MLflow model: `MLmodel` at its root names a models-from-code pyfunc that needs numpy and pandas
+alone. Every form is checked against the golden outputs before the folder gets its name.
+"""
+
+import json
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from sahelclf.bundle.card import model_card
+from sahelclf.bundle.golden import GOLDEN_TEXTS, check_same
+from sahelclf.bundle.load import FORMAT, sha256
+from sahelclf.bundle.onnx import transformer_forms
+from sahelclf.bundle.pyfunc import write_pyfunc
+from sahelclf.config import encoder_of
+from sahelclf.evaluation import decide
+from sahelclf.files import written_aside
+from sahelclf.models.encoder_files import texts_learnt
+from sahelclf.models.onnx_graph import write_head_graph
+from sahelclf.models.registry import read_labeller
+from sahelclf.tasks.labeller import labeller_layout, passage_data, task_specs
+from sahelclf.training.run import Result
+from sahelclf.versions import installed_versions
+
+TOLERANCE = {"linear": 1e-6, "embedding": 1e-4, "transformer": 1e-4, "blend": 1e-4}
+DTYPE = {
+    "linear": "float64",
+    "embedding": "float32 vectors, float64 head",
+    "transformer": "float32",
+    "blend": "float32 transformer, float64 terms",
+}
+
+
+def write_bundle(result: Result, target: Path, run_id: str) -> dict[str, Any]:
+    """Write the bundle of a training; returns its manifest."""
+    with written_aside(target) as folder:
+        result.fitted.model.save(folder)
+        manifest = _manifest(result, run_id)
+        _write_json(folder / "manifest.json", manifest)
+        for weights in folder.rglob("model.safetensors"):
+            write_head_graph(weights.parent, weights.with_name("model.onnx"))
+        manifest["golden"] = _golden(folder, result, manifest["kind"])
+        if manifest["kind"] == "transformer":
+            manifest["forms"] = transformer_forms(
+                folder, manifest, passage_data(result.corpus, result.parts["train"]).texts
+            )
+        (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
+        write_pyfunc(folder, manifest)
+        sign(folder, manifest)
+    return manifest
+
+
+def sign(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest with the hash of every file that stands there, and its own beside it."""
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    manifest["files"] = {
+        n: sha256(folder / n) for n in names if n not in {"manifest.json", "manifest.sha256"}
+    }
+    _write_json(folder / "manifest.json", manifest)
+    line = f"{sha256(folder / 'manifest.json')}  manifest.json\n"
+    (folder / "manifest.sha256").write_text(line, encoding="utf-8")
+
+
+def _manifest(result: Result, run_id: str) -> dict[str, Any]:
+    book, decision = result.corpus.codebook, result.fitted.decision
+    topics = book.topic_names
+
+    def by_topic(values: np.ndarray) -> dict[str, float]:
+        return {t: float(v) for t, v in zip(topics, values, strict=True)}
+
+    return {
+        "format": FORMAT,
+        "kind": result.fitted.model.kind,
+        "model": result.fitted.model.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "run_id": run_id,
+        "codebook": book.as_dict(),
+        "tasks": [
+            {
+                "name": s.name,
+                "kind": s.kind,
+                "labels": list(s.labels),
+                "uses_target": s.uses_target,
+                "primary_metric": s.primary_metric,
+            }
+            for s in task_specs(book)
+        ],
+        "heads": list(labeller_layout(book).names),
+        "topics": list(topics),
+        "stances": list(book.stance_names),
+        "thresholds": by_topic(decision.thresholds),
+        "documents": {
+            "pooling": decide.POOLING,
+            "scale": by_topic(decision.document_calibration.scale),
+            "offset": by_topic(decision.document_calibration.offset),
+            "thresholds": by_topic(decision.document_thresholds),
+        },
+        "features": result.fitted.model.describe(),
+        "dtype": DTYPE[result.fitted.model.kind],
+        "computed_with": result.fitted.model.computed_with,
+        "threads": psutil.cpu_count(logical=True),
+        "versions": installed_versions() | {"python": platform.python_version()},
+        "config": result.config.model_dump(mode="json"),
+        "corpus": {
+            "sha256": result.corpus.sha256,
+            "title": book.title,
+            "documents": len(result.corpus.documents),
+            "passages": len(result.corpus.passages),
+            "split": result.config.split,
+            "parts": {k: len(v) for k, v in result.parts.items()},
+        },
+        "training_texts": sorted(
+            {h[:20] for h in result.texts_sha256} | texts_learnt(encoder_of(result.config.model))
+        ),
+        "scores": {"passage": result.passages.report.as_dict()}
+        | ({"document": result.documents.report.as_dict()} if result.documents else {}),
+        "agreement": result.agreement,
+        "cv": result.cv,
+        "notes": result.notes,
+    }
+
+
+def _golden(folder: Path, result: Result, kind: str) -> list[dict[str, Any]]:
+    """Golden outputs: what the fitted model says; what reads the written files must say the same."""
+    said = result.fitted.model.logits(GOLDEN_TEXTS)
+    read = read_labeller(kind, folder).logits(GOLDEN_TEXTS)
+    check_same(said, read, TOLERANCE[kind], "the written weights")
+    return [
+        {"text": t, "logits": [float(x) for x in row]}
+        for t, row in zip(GOLDEN_TEXTS, said, strict=True)
+    ]
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -1,1 +1,0 @@
-"""The bundle, a folder that labels texts elsewhere, and its forms."""

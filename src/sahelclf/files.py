@@ -1,0 +1,109 @@
+"""Atomic writes, opening of compressed files, and checks of where results go."""
+
+import gzip
+import hashlib
+import io
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import psutil
+
+from sahelclf.errors import RequestError, SahelclfError
+
+COMPRESSED = {".gz", ".zst"}
+
+
+def aside_of(target: Path) -> Path:
+    """Where to write what is to become `target`: beside it, so that renaming is atomic, and of this process alone."""
+    parent = target.absolute().parent
+    # A shared disk may hold files of other machines' processes: they are left alone.
+    host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    for left in parent.glob(f".part-{host}-*"):
+        pid = left.name.split("-")[2]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+    return parent / f".part-{host}-{os.getpid()}-{target.name}"
+
+
+@contextmanager
+def file_aside(target: Path) -> Iterator[Path]:
+    """A file to write beside `target`, whose name it takes at the end; on any failure nothing is left of it."""
+    aside = aside_of(target)
+    try:
+        yield aside
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_aside(target: Path) -> Iterator[Path]:
+    """A folder beside `target` that takes its name at the end; on any failure nothing is left of it."""
+    if target.exists():
+        raise RequestError(f"{target}: exists already; choose another folder, or move it away")
+    parent = target.absolute().parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        aside = aside_of(target)
+        aside.mkdir()
+    except OSError as error:
+        raise SahelclfError(f"{parent}: cannot be written: {error.strerror}") from error
+    try:
+        yield aside
+        aside.rename(target)
+    except OSError as error:
+        raise SahelclfError(
+            f"{target}: not written: {error.strerror}; nothing was left there"
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that says the form, compression aside, in lower case."""
+    suffixes = [s.lower() for s in path.suffixes]
+    if suffixes and suffixes[-1] in COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, decompressed as they are read."""
+    if path.suffix.lower() == ".gz":
+        with gzip.open(path, "rb") as stream:
+            yield io.BufferedReader(stream)
+    elif path.suffix.lower() == ".zst":
+        import zstandard
+
+        with (
+            path.open("rb") as raw,
+            zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream,
+        ):
+            yield io.BufferedReader(stream)
+    else:
+        with path.open("rb") as stream:
+            yield stream
+
+
+def out_folder(named: str | None) -> Path | None:
+    """The folder that `out=` names, which must not be there yet."""
+    out = Path(named) if named else None
+    if out is not None and out.exists():
+        raise RequestError(f"out={out}: exists already; choose another folder, or move it away")
+    return out
+
+
+def refuse_taken(path: Path) -> None:
+    """A sheet may hold days of somebody's work: none is written over."""
+    if path.exists():
+        raise RequestError(
+            f"{path}: exists already, perhaps with somebody's labels; choose another name"
+        )
+    if not path.absolute().parent.is_dir():
+        raise RequestError(f"{path}: its folder does not exist; make it first")

@@ -1,1 +1,0 @@
-"""Inputs to labelled rows: readers, the labeller, writers, rejects."""

@@ -1,0 +1,1 @@
+"""Estimators of shares from predictions and a hand-coded sample."""

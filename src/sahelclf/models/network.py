@@ -1,0 +1,187 @@
+"""The network that is fine-tuned: Transformers' own classifier of an encoder, with a head that begins where a linear one ends."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sahelclf.config import TransformerConfig
+from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.models.encoder_files import EncoderFiles, quiet_transformers
+from sahelclf.models.onnx_graph import input_names
+
+MEAN_OVER_RESIDUAL = 4.0
+TANH_SLOPE = 0.5
+
+
+def build_classifier(files: EncoderFiles, names: Sequence[str], config: TransformerConfig) -> Any:
+    """`AutoModelForSequenceClassification` with one output a head, on the GPU where there is one.
+
+    `net.inputs` names the inputs it takes; `net.own_layer` says whether its last layer is ours. Attention is by plain products on a processor, where their backward pass is
+    quicker than the fused kernel's.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    from sahelclf.models.first_token import last_layer_for_first_token
+
+    quiet_transformers()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    kept = {"local_files_only": True}
+    by_index = dict(enumerate(names))
+    settings = AutoConfig.from_pretrained(
+        files.folder,
+        num_labels=len(names),
+        id2label=by_index,
+        label2id={v: k for k, v in by_index.items()},
+        problem_type="multi_label_classification",
+        **kept,
+    )
+    pooling = _pooling(config.pooling, settings, files.name)
+    if hasattr(settings, "classifier_pooling"):
+        settings.classifier_pooling = "mean" if pooling == "mean" else "cls"
+    net, loaded = AutoModelForSequenceClassification.from_pretrained(
+        files.folder,
+        config=settings,
+        use_safetensors=True,
+        dtype=torch.float32,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        attn_implementation="eager" if device == "cpu" else "sdpa",
+        **kept,
+    )
+    _refuse_other_weights(net, loaded, files.name)
+    net.own_layer = pooling == "mean" and settings.model_type == "bert"
+    if net.own_layer:
+        _last_layer_takes_the_mean(net)
+    last_layer_for_first_token(net)
+    if config.dropout is not None:
+        for module in net.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = config.dropout
+    net.inputs = input_names(net)
+    return net.to(device)
+
+
+def _refuse_other_weights(net: Any, loaded: Mapping[str, Any], name: str) -> None:
+    """An encoder that was fine-tuned before may bring a head of another size, which is left; the rest must be there and fit."""
+    body = {n for n, _ in net.named_parameters()} - _outside_encoder(net)
+    for part, there, expected in loaded["mismatched_keys"]:
+        if part in body:
+            raise RequestError(
+                f"model.encoder={name}: {part} is {tuple(there)} in its weights, expected {tuple(expected)} by its config.json"
+            )
+    lacking = sorted(body & set(loaded["missing_keys"]))
+    if lacking:
+        raise RequestError(
+            f"model.encoder={name}: its weights hold no {lacking[0]} ({len(lacking)} parts are lacking), which its config.json asks for"
+        )
+
+
+def _pooling(asked: str, settings: Any, name: str) -> str:
+    possible = settings.model_type == "bert" or hasattr(settings, "classifier_pooling")
+    if asked == "mean" and not possible:
+        raise RequestError(
+            f"model.pooling=mean: Transformers' classifier for {name} ({settings.model_type}) has no place for it; choose model.pooling=first"
+        )
+    return ("mean" if possible else "first") if asked == "auto" else asked
+
+
+def _last_layer_takes_the_mean(net: Any) -> None:
+    """Make BERT's last layer pass the mean of all tokens to the first, which is what its classifier reads.
+
+    A BERT classifier sees the first token alone, and that token of a sentence encoder says less than the mean of all
+    (experiments/07-fine-tuning). The last layer is replaced by one whose queries are zero, so that it attends evenly,
+    whose values and outputs are the identity, and whose feed-forward part adds nothing; the pooler starts as the
+    identity. Training goes on from there, and the result is still an ordinary BERT.
+    """
+    import torch
+
+    layer, width = net.bert.encoder.layer[-1], net.config.hidden_size
+    fresh = type(layer)(net.config)
+    fresh.apply(net._init_weights)
+    one = torch.eye(width)
+    with torch.no_grad():
+        attention, pooler = fresh.attention, net.bert.pooler.dense
+        for linear in (attention.self.query, fresh.output.dense):
+            linear.weight.zero_()
+            linear.bias.zero_()
+        for linear, slope in (
+            (attention.self.value, 1.0),
+            (attention.output.dense, MEAN_OVER_RESIDUAL),
+            (pooler, TANH_SLOPE),
+        ):
+            linear.weight.copy_(slope * one)
+            linear.bias.zero_()
+    net.bert.encoder.layer[-1] = fresh
+
+
+def freeze_lower_layers(net: Any, n_layers: int) -> None:
+    """Embeddings and the lowest layers stay as they are; 0 trains everything."""
+    layers, prefix = _layers(net)
+    if n_layers > len(layers):
+        raise RequestError(f"model.frozen_layers={n_layers}: the encoder has {len(layers)} layers")
+    if n_layers == 0:
+        return
+    trained = (f"{prefix}.{n_layers}.", "pooler", "classifier", "score", "head")
+    for name, parameter in net.named_parameters():
+        if name.startswith(trained[0]):
+            return
+        parameter.requires_grad = any(part in name for part in trained[1:])
+
+
+def head_names(net: Any) -> set[str]:
+    """Parameters that the encoder's authors did not train: what stands after the layers, and a last layer of ours."""
+    layers, prefix = _layers(net)
+    return _outside_encoder(net) | {
+        n
+        for n, _ in net.named_parameters()
+        if net.own_layer and n.startswith(f"{prefix}.{len(layers) - 1}.")
+    }
+
+
+def _outside_encoder(net: Any) -> set[str]:
+    """Parameters of the head and of the pooler; what else an encoder has after its layers, as a last norm, was trained with them."""
+    return {
+        n
+        for n, _ in net.named_parameters()
+        if not n.startswith(f"{net.base_model_prefix}.") or "pooler" in n
+    }
+
+
+def _layers(net: Any) -> tuple[Any, str]:
+    """The encoder's stack of layers, and what the names of its parameters begin with."""
+    import torch
+
+    for name, module in net.named_modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == net.config.num_hidden_layers:
+            return module, name
+    raise SahelclfError(
+        f"{type(net).__name__}: no stack of {net.config.num_hidden_layers} layers found; choose another encoder"
+    )
+
+
+def last_linear(net: Any, n_heads: int) -> Any:
+    """The layer that gives the logits, whatever an architecture calls it."""
+    import torch
+
+    found = [
+        m
+        for m in net.modules()
+        if isinstance(m, torch.nn.Linear) and m.out_features == n_heads and m.bias is not None
+    ]
+    if not found:
+        raise SahelclfError(
+            f"{type(net).__name__}: no last linear layer with a bias and {n_heads} outputs; calibration cannot be folded into it"
+        )
+    return found[-1]
+
+
+def set_head(net: Any, coef: np.ndarray, intercept: np.ndarray) -> None:
+    """Give the last linear layer these weights, (n_features, n_heads) and (n_heads,)."""
+    import torch
+
+    head = last_linear(net, len(intercept))
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(coef.T).float())
+        head.bias.copy_(torch.from_numpy(intercept).float())

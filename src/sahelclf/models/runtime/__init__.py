@@ -1,0 +1,1 @@
+"""Readers of bundles. They import the standard library, numpy, onnxruntime and tokenizers alone."""

@@ -1,0 +1,1 @@
+"""Label a collection: inputs, batches, engines, checkpoint, writers."""

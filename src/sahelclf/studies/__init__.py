@@ -1,0 +1,1 @@
+"""Studies of many fits: public data sets, and robustness to unseen countries, times and names."""

@@ -1,0 +1,1 @@
+"""Models on unseen countries, times and outlets, and with names exchanged."""

@@ -1,0 +1,27 @@
+"""Versions of packages, as manifests, runs and `doctor` name them."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+VERSIONS = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "mlflow",
+    "hydra-core",
+    "torch",
+    "transformers",
+    "onnxruntime",
+    "tokenizers",
+    "sahelclf",
+)
+
+
+def installed_versions(names: tuple[str, ...] = VERSIONS) -> dict[str, str]:
+    """Versions of these packages, where they are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,68 @@
+"""Predictions beside a filled sheet of one's own collection: what `evaluate --gold` scores."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sahelclf.errors import RequestError
+
+if TYPE_CHECKING:
+    from sahelclf.annotation.sheet import Sheet
+    from sahelclf.bundle.labeller import Labeller
+    from sahelclf.evaluation.predictions import Names, Predictions
+
+
+def on_sheet(
+    model: str, labeller: "Labeller | None", gold: str, corpus: str | None
+) -> "tuple[Predictions, Sheet, list[str]]":
+    """Predictions of the sheet's units in its order, the sheet, and what to know; a bundle labels the sheet's texts as passages."""
+    from sahelclf.annotation.sheet import names_of, read_sheet
+    from sahelclf.codebook import Codebook, read_codebook
+    from sahelclf.corpus.read import corpus_root
+
+    book = (
+        Codebook.model_validate(labeller.manifest["codebook"])
+        if labeller
+        else read_codebook(corpus_root(corpus) / "codebook.yaml")
+    )
+    sheet, names = read_sheet(Path(gold), book), names_of(book)
+    if labeller is not None:
+        return _labelled(labeller, sheet, gold, names), sheet, list(sheet.notes)
+
+    from sahelclf.evaluation.predictions import Predictions
+    from sahelclf.measurement.collection import read_collection
+    from sahelclf.measurement.table import placed
+
+    collection = read_collection(Path(model), names)
+    rows, notes = placed(collection, sheet, model, gold)
+    mine = collection.take(rows)
+    return (
+        Predictions(
+            names, sheet.ids, sheet.ids, mine.probability, mine.stance_probability, mine.holds
+        ),
+        sheet,
+        notes,
+    )
+
+
+def _labelled(labeller: "Labeller", sheet: "Sheet", gold: str, names: "Names") -> "Predictions":
+    from sahelclf.bundle.labeller import flat_rows
+    from sahelclf.corpus.duplicates import text_sha256
+    from sahelclf.evaluation.predictions import from_flat_rows
+
+    bare = [r for r, t in zip(sheet.rows, sheet.texts, strict=True) if not t]
+    if bare:
+        raise RequestError(
+            f"{gold}: row {bare[0]}, column text: empty in {len(bare)} rows; a bundle needs the texts, or give the predictions table in its place"
+        )
+    seen = set(labeller.manifest["training_texts"])
+    known = [r for r, t in zip(sheet.rows, sheet.texts, strict=True) if text_sha256(t)[:20] in seen]
+    if known:
+        raise RequestError(
+            f"{gold}: rows {', '.join(map(str, known[:5]))}: {len(known)} of {len(sheet.rows)} texts were trained on; a score on them would flatter"
+        )
+    rows = [
+        flat
+        for row in labeller.predict(list(sheet.texts), list(sheet.ids))
+        for flat in flat_rows(row, names.topics, names.stances)
+    ]
+    return from_flat_rows(rows, names, {i: i for i in sheet.ids}, gold)

@@ -1,0 +1,388 @@
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sahelclf.corpus.pages import clean_html_page, clean_text_page, furniture_reason
+from sahelclf.corpus.passages import LONG_WORDS, cut_passages
+
+FURNISHED = """Soldiers Find Lost Convoy Near the River
+
+A convoy lost since Monday was found by soldiers near the river, the regional governor told reporters on Thursday evening.
+
+Loading video...
+
+It had carried grain for four villages. Two drivers were treated for thirst, and the trucks went on under escort.
+
+Share on Facebook | Twitter | WhatsApp
+
+Original Source: example-times.com
+
+About Jane Doe
+
+Jane Doe has reported from five countries for many years. She holds a degree in history and lives by the sea.
+
+View all posts by Jane Doe →
+
+Leave a Reply
+
+Your email address will not be published. Required fields are marked *
+"""
+TEASERS = """Talks on the Harbour Begin Again After the Storm
+The port's two owners met for the first time since the storm broke the long quay.
+Loading video...
+The port's two owners met for the first time since the storm broke the long quay.
+A fishing crew of nine was rescued on Sunday after two nights on a raft off the cape.
+The price of ice has doubled, and boats stay in the harbour while their owners wait for help.
+"""
+
+
+def test_furniture_goes_and_every_paragraph_of_the_item_comes_out_once():
+    page = clean_text_page(FURNISHED)
+    assert page.title == "Soldiers Find Lost Convoy Near the River"
+    assert [s.text for s in page.passages] == [
+        "Soldiers Find Lost Convoy Near the River\nA convoy lost since Monday was found by soldiers near the river, the regional "
+        "governor told reporters on Thursday evening.",
+        "It had carried grain for four villages. Two drivers were treated for thirst, and the trucks went on under escort.",
+    ]
+    reasons = [d.reason for d in page.dropped]
+    assert reasons == [
+        "media player",
+        "share line",
+        "source line",
+        "author box",
+        "author box",
+        "author box",
+        "comment form",
+        "comment form",
+    ]
+
+
+def test_teasers_are_passages_of_their_own_and_a_repeated_one_goes():
+    page = clean_text_page(TEASERS)
+    assert len(page.passages) == 3
+    assert page.text.count("met for the first time") == 1
+    assert [d.reason for d in page.dropped] == ["media player", "repeated"]
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "date"),
+    [
+        (
+            "date 2023-11-06 In a long letter the mayor wrote to the governor about the road.",
+            "In a long letter",
+            "2023-11-06",
+        ),
+        (
+            "NIAMEY, March 4, 2021 (AFP) — The mayor wrote to the governor about the road.",
+            "The mayor wrote",
+            "2021-03-04",
+        ),
+        (
+            "Bamako, 12 May 2019 - The mayor wrote to the governor about the road.",
+            "The mayor wrote",
+            "2019-05-12",
+        ),
+        (
+            "OUAGADOUGOU, Burkina Faso, Jan. 24 (Reuters) - The mayor wrote to the governor.",
+            "The mayor wrote",
+            None,
+        ),
+        (
+            "N'Djamena (AFP) – The mayor wrote to the governor about the road.",
+            "The mayor wrote",
+            None,
+        ),
+        (
+            "BAMAKO (Reuters) - The mayor wrote to the governor about the road.",
+            "The mayor wrote",
+            None,
+        ),
+        (
+            "Niamey, Niger (AP) — The mayor wrote to the governor about the road.",
+            "The mayor wrote",
+            None,
+        ),
+        (
+            "Port de la Paix, 3 June 2020 — The mayor wrote to the governor about the road.",
+            "The mayor wrote",
+            "2020-06-03",
+        ),
+    ],
+)
+def test_a_date_or_place_line_run_into_the_text_is_taken_off(line, text, date):
+    page = clean_text_page(line)
+    assert page.text.startswith(text)
+    assert page.date == date
+    assert page.dropped[0].reason == "date or place line run into the text"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Video shows the moment the bridge fell, the ministry said.",
+        "Share prices fell by a third after the news from the mine.",
+        "About forty people were killed.",
+        "By Friday the town was empty.",
+        "Search teams found four survivors.",
+        "Home to two million people, the region depends on its rains.",
+        "March 4 was the day the rains came.",
+        "Soldiers - many of them young - guard the bridge.",
+        "Source of the river: nobody knows.",
+        "Read the letter of the governor, and you see his fear.",
+        "Posted 200 soldiers to Menaka.",
+        "Updated toll: 24 soldiers killed in Tillaberi",
+        "Published figures say 300 died",
+        "Published 12 May 2021 figures say 300 died",
+        "Date of the 2024 vote is still open",
+        "Like us, they lost 200 men",
+        "Follow me, the colonel told his men",
+        "Follow us on the road to the front, the driver said",
+        "Share this view",
+        "By Monday Evening Troops Left",
+        "By April Rebels Held Town",
+        "By Night Soldiers Moved North",
+        "By Sea and Land They Came",
+        "Subscribe to the peace deal, junta urges rebels in Kidal",
+        "Sign up to the ceasefire",
+        "Copyright dispute delays ECOWAS summit in Abuja",
+        "Copyright law of 2019 angers singers",
+        "(c) the parties shall hold their fire",
+        "All rights reserved for the generals under the charter",
+        "Log in the river blocks convoy",
+        "Register of voters stolen",
+        "Photo shows soldiers at the gate",
+        "Photo: soldiers at the gate of the camp",
+        "Soldiers at the gate of the camp on 5 May 2021",
+        "About Forty Soldiers Killed",
+        "Source: army to leave the town",
+        "No comment on the killings from the junta",
+        "More from Mali as troops leave",
+        "Filed under protest, the suit was dropped",
+        "See more of the river",
+        "12 May 2021 12:30 troops left",
+        "12 days in the desert",
+    ],
+)
+def test_sentences_that_begin_like_furniture_are_text(line):
+    assert furniture_reason(line) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Advertisement",
+        "Share on WhatsApp",
+        "* * *",
+        "3 min read",
+        "5 November 2023",
+        "Home | News | Sport | Africa",
+        "© 2023 The Quay. All rights reserved.",
+        "Save my name, email, and website in this browser for the next time I comment.",
+        "Read also: Ten dead in the capital",
+        "Filed under: Africa",
+        "Photo: AFP",
+        "Published: May 6, 2022",
+        "Updated 9 May 2022 10:30 GMT",
+        "Posted on 6 May 2022 by admin",
+        "Last modified: 2022-05-06T10:00:00Z",
+        "Updated 3 hours ago",
+        "Published May 6, 2022 | Updated May 7, 2022",
+        "Friday, 6 May 2022 - 10:30",
+        "Like us on Facebook",
+        "Follow us on Twitter and Facebook for more news.",
+        "Follow the Quay Times channel on WhatsApp",
+        "Join our WhatsApp channel",
+        "Click here to join our WhatsApp channel",
+        "Share this article",
+        "Share this:",
+        "By Jane Doe",
+        "By Jane Doe, Reuters",
+        "By Jane Doe and John Roe",
+        "By Jane Doe, West Africa correspondent",
+        "By Jane Doe | May 6, 2022",
+        "BY JANE DOE",
+        "By AFP",
+        "Subscribe now",
+        "Sign up for our newsletter",
+        "Sign up for free to get alerts.",
+        "Subscribe to our YouTube channel today.",
+        "Sign up here",
+        "Copyright 2022 The Quay",
+        "Copyright © The Quay",
+        "Copyright (c) The Quay",
+        "(c) 2022 The Quay",
+        "The Quay © 2022",
+        "Copyright The Quay. All rights reserved.",
+        "Log in",
+        "Log in to comment",
+        "Log in | Register",
+        "Photo by Jane Doe / AFP via Getty Images",
+        "Photo credit: the port office",
+        "(Photo: Jane Doe/AFP)",
+        "ALSO READ: Ten dead in the capital",
+        "READ ALSO | Ten dead in the capital",
+        "READ ALSO Ten dead in the capital",
+        "Also read – Ten dead in the capital.",
+        "• Read more: Ten dead in the capital",
+        "Your email address will not be published.",
+        "We use cookies to give you the best experience.",
+        "No comments yet",
+        "The post Ten dead in the capital appeared first on The Quay.",
+        "Original Source: example-times.com",
+        "Source: Al Jazeera and news agencies",
+        "More from Jane Doe",
+    ],
+)
+def test_furniture_is_recognised(line):
+    assert furniture_reason(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "President Bazoum was ousted on July 26 - a date that many in the town will not forget.",
+        "On July 26 - a date that many in the town will not forget - the guard moved.",
+        "Friday, July 26 - a date that many in the town will not forget.",
+        "Jane Doe (NDP) - who ruled the port until the storm - wrote to the governor.",
+        "Ten men were hurt in the port on 3 June - the worst day of the year.",
+    ],
+)
+def test_a_clause_is_no_place_line(line):
+    assert clean_text_page(line).text == line
+
+
+def test_a_byline_does_not_make_the_next_paragraph_a_biography():
+    raw = "By Jane Doe\n\nJohn Roe was a journalist whom the whole port knew, and he was killed there on Monday.\n"
+    assert [d.text for d in clean_text_page(raw).dropped] == ["By Jane Doe"]
+
+
+def test_only_the_paragraphs_right_after_an_author_box_are_biography():
+    raw = "About Jane Doe\n\nThe ferry left the port on Monday with the grain.\n\nThe pilot, Jane Doe, was praised by the owners of the ferry."
+    assert [d.text for d in clean_text_page(raw).dropped] == ["About Jane Doe"]
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\r\r\n", "\u2028", "\x85"])
+def test_every_kind_of_line_end_is_one(end):
+    wrapped = "The governor of the river province said on Tuesday that the convoy of grain\nwas found near the second ford, where it had waited since the storm for\nhelp that came late, because the road had been washed away in three places\nand no boat could pass."
+    plain = clean_text_page(TEASERS)
+    assert clean_text_page(TEASERS.replace("\n", end)) == plain
+    assert clean_text_page(wrapped.replace("\n", end)).text == wrapped.replace("\n", " ")
+
+
+def test_bullets_and_furniture_in_wrapped_text_stand_alone():
+    raw = (
+        "By Jane Doe\nMay 6, 2022\nThe governor of the river province said on Tuesday that the convoy of grain\n"
+        "was found near the second ford, where it had waited since the storm for\nhelp that came late - and he named what it had carried with it to the town:\n"
+        "- forty sacks of millet, which the four villages on the river had waited for\nsince the last rains of the year\n- ten sacks of salt.\nALSO READ: Ten dead in the capital\n"
+    )
+    page = clean_text_page(raw)
+    assert [d.text for d in page.dropped] == [
+        "By Jane Doe",
+        "May 6, 2022",
+        "ALSO READ: Ten dead in the capital",
+    ]
+    assert page.date == "2022-05-06"
+    assert "waited for since the last rains of the year" in page.text
+    assert "of the year\n\n- ten sacks of salt." in page.text
+
+
+STORY = (
+    "<p>A convoy lost since Monday was found by soldiers near the river, the governor told reporters on Thursday evening at his house.</p>"
+    "<p>It had carried grain for four villages. Two drivers were treated for thirst, and the trucks went on under an armed escort.</p>"
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "byline", "foot", "date"),
+    [
+        ("", "", "© 2023 Site", None),
+        (
+            "",
+            "<p>The pact was signed on May 6, 2012 in the capital, and few remember it now.</p>",
+            "",
+            None,
+        ),
+        ("", "<p>Published: May 6, 2022</p>", "© 2023 Site", "2022-05-06"),
+        ("", "<p class='byline'>By Jane Doe, May 6, 2022</p>", "© 2023 Site", "2022-05-06"),
+        ("", "<time datetime='2022-05-06'>6 May</time>", "© 2023 Site", "2022-05-06"),
+        (
+            "<meta property='article:published_time' content='2022-05-06T10:00:00Z'>",
+            "",
+            "© 2023 Site",
+            "2022-05-06",
+        ),
+        ("<meta property='og:image' content='https://example.org/2021/02/03/a.jpg'>", "", "", None),
+    ],
+)
+def test_the_date_of_html_is_stated_and_never_invented(head, byline, foot, date):
+    html = f"<html><head><title>Convoy found</title>{head}</head><body><article><h1>Convoy found</h1>{byline}{STORY}</article><footer>{foot}</footer></body></html>"
+    assert clean_html_page(html).date == date
+
+
+def test_wrapped_lines_are_joined_and_unwrapped_ones_are_paragraphs():
+    wrapped = "The governor of the river province said on Tuesday that the convoy of grain\nwas found near the second ford, where it had waited since the storm for\nhelp that came late, because the road had been washed away in three places\nand no boat could pass.\n\nA second paragraph stands here, and it is long enough to be a passage."
+    assert len(clean_text_page(wrapped).passages) == 2
+
+
+def test_html_gives_title_date_and_text():
+    html = """<html><head><title>Convoy found | The Quay</title><meta property="article:published_time" content="2022-05-06T10:00:00Z">
+    <meta property="og:title" content="Convoy found"></head><body><nav><a>Home</a><a>News</a></nav><article><h1>Convoy found</h1>
+    <p>A convoy lost since Monday was found by soldiers near the river, the governor told reporters on Thursday evening at his house.</p>
+    <p>It had carried grain for four villages. Two drivers were treated for thirst, and the trucks went on under an armed escort.</p>
+    <p>Share on Facebook</p></article><footer>Copyright 2022</footer></body></html>"""
+    page = clean_html_page(html)
+    assert page.title == "Convoy found"
+    assert page.date == "2022-05-06"
+    assert page.text.count("Convoy found") == 1
+    assert "four villages" in page.text
+    assert "Facebook" not in page.text
+
+
+def test_html_without_text_gives_no_passages():
+    assert clean_html_page(b"<html><body><nav>Home</nav></body></html>").passages == ()
+    assert clean_html_page(b"").passages == ()
+
+
+PARAGRAPH = st.lists(
+    st.sampled_from(["ab", "word.", "Long!", "The", "é,"]), min_size=1, max_size=400
+).map(" ".join)
+
+
+@given(st.lists(PARAGRAPH, max_size=6))
+def test_passages_stand_where_they_say_and_lose_no_word(paragraphs):
+    text, spans = cut_passages(paragraphs)
+    assert text == "\n\n".join(s.text for s in spans)
+    assert all(text[s.start : s.end] == s.text for s in spans)
+    assert text.split() == " ".join(paragraphs).split()
+
+
+def test_a_long_paragraph_is_cut_at_sentence_ends():
+    paragraph = " ".join(f"Sentence number {i} has exactly eight words here." for i in range(50))
+    _, spans = cut_passages([paragraph])
+    assert len(spans) == 3
+    assert all(s.text.endswith("here.") and len(s.text.split()) <= LONG_WORDS for s in spans)
+
+
+@given(st.text(max_size=400))
+def test_any_text_can_be_cleaned(raw):
+    page = clean_text_page(raw)
+    assert page.text == "\n\n".join(s.text for s in page.passages)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x " * 39 + "q",
+        "Share " * 39 + "q",
+        "Published 1 May" + " 12:30" * 35 + " on q",
+        "Posted today" + " at on" * 13 + "!",
+        "Copyright " + "A." * 200 + " q",
+        "Photo: " + "Aa/" * 140 + "q",
+    ],
+)
+def test_no_line_takes_long(line):
+    start = time.perf_counter()
+    furniture_reason(line)
+    assert time.perf_counter() - start < 1

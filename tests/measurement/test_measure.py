@@ -1,0 +1,632 @@
+"""A collection of one's own, sampled, coded, scored and measured: what is written, what is refused, what is said."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sahelclf.annotation.sheet import (
+    KEPT,
+    Unit,
+    draw,
+    names_of,
+    probability_strata,
+    read_sheet,
+    write_sheet,
+)
+from sahelclf.cli import main
+from sahelclf.corpus.read import read_corpus
+from sahelclf.errors import RequestError
+from sahelclf.measurement.collection import crossed, members, period, read_collection
+from sahelclf.measurement.drift import drift
+from sahelclf.measurement.estimators import Cells, Design, Outcome, Sample
+from sahelclf.measurement.r_files import r_script, r_table
+from sahelclf.measurement.table import carried, joined, measure
+
+TOPICS, STANCES = ("fishing", "dredging"), ("pro", "con")
+N = 400
+
+
+@pytest.fixture(scope="module")
+def book(harbour):
+    return read_corpus(harbour).codebook
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch, harbour):
+    """A collection of 400 texts, its predictions, and what holds of each."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(N, 2))
+    truth = rng.random((N, 2)) < 1 / (1 + np.exp(1 - 2 * x))
+    p = 1 / (1 + np.exp(0.3 - 2 * x - rng.normal(size=(N, 2))))
+    stance = rng.integers(2, size=(N, 2))
+    rows, gold = [], {}
+    for i in range(N):
+        where = {
+            "date": f"2023-{i % 4 + 1:02d}-10",
+            "country": ["Mali", "Niger"][i % 2],
+            "duplicate_of": f"a{i - 1}" if i % 10 == 9 else "",
+        }
+        row = {"id": f"a{i}"} | where
+        for k, t in enumerate(TOPICS):
+            row |= {
+                f"{t}_probability": p[i, k],
+                f"{t}_holds": "TRUE" if p[i, k] > 0.5 else "FALSE",
+                f"{t}_stance": STANCES[stance[i, k]] if p[i, k] > 0.5 else "",
+            }
+            row |= {f"{t}_{s}": 0.8 if j == stance[i, k] else 0.2 for j, s in enumerate(STANCES)}
+        rows.append(row)
+        gold[f"a{i}"] = {
+            t: STANCES[stance[i, k]] if truth[i, k] else "no" for k, t in enumerate(TOPICS)
+        }
+    pd.DataFrame(rows).to_csv("labels.csv", index=False)
+    texts = [
+        {
+            "id": r["id"],
+            "text": f"- the boat crews landed a catch of herring at the quay, item {r['id']}",
+            "date": r["date"],
+            "country": r["country"],
+        }
+        for r in rows
+    ]
+    (tmp_path / "texts.jsonl").write_text(
+        "".join(json.dumps(t) + "\n" for t in texts), encoding="utf-8"
+    )
+    return tmp_path, gold
+
+
+def fill(source, target, gold, *, delimiter=",", change=None):
+    """Code the sheet as a person in a spreadsheet would; `change` edits the rows before saving."""
+    with Path(source).open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.reader(stream))
+    for row in rows[2:]:
+        for t in TOPICS:
+            row[rows[0].index(t)] = gold[row[0]][t]
+    if change:
+        change(rows)
+    with Path(target).open("w", encoding="utf-8-sig", newline="") as stream:
+        csv.writer(stream, delimiter=delimiter).writerows(rows)
+
+
+def sampled(harbour, *options, n=120):
+    return main(
+        [
+            "corpus",
+            "sample",
+            "texts.jsonl",
+            "--corpus",
+            str(harbour),
+            "--n",
+            str(n),
+            "-o",
+            "sheet.csv",
+            *options,
+        ]
+    )
+
+
+def test_from_a_collection_to_a_figure(work, harbour, capsys):
+    folder, gold = work
+    assert sampled(harbour, "--predictions", "labels.csv", "--by", "probability") == 0
+    fill("sheet.csv", "filled.csv", gold)
+    assert main(["evaluate", "labels.csv", "--gold", "filled.csv", "--corpus", str(harbour)]) == 0
+    scores = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (scores["units"], scores["stands_for"]) == (120, N)
+    assert (
+        main(
+            [
+                "measure",
+                "labels.csv",
+                "--gold",
+                "filled.csv",
+                "--by",
+                "quarter,country",
+                "--corpus",
+                str(harbour),
+                "-o",
+                "out",
+            ]
+        )
+        == 0
+    )
+    said = capsys.readouterr()
+    assert said.out == "out\n"
+    assert "400 units, 120 coded by hand" in said.err
+    names = {p.name for p in (folder / "out").iterdir()}
+    assert {
+        "shares.csv",
+        "shares.parquet",
+        "units_for_r.csv",
+        "measure.R",
+        "shares_by_country.png",
+        "shares_by_quarter.pdf",
+    } <= names
+    table = pd.read_csv("out/shares.csv", keep_default_na=False, na_values={"share": [""]})
+    assert len(table) == len(pd.read_parquet("out/shares.parquet"))
+    true = np.mean([g["fishing"] != "no" for g in gold.values()])
+    row = table[
+        (table["by"] == "")
+        & (table["measured"] == "topic")
+        & (table["topic"] == "fishing")
+        & (table["estimator"] == "dsl")
+    ].iloc[0]
+    assert float(row["low"]) < true < float(row["high"])
+    assert float(row["count"]) == pytest.approx(row["share"] * N, rel=1e-4)
+    naive = table[
+        (table["by"] == "")
+        & (table["measured"] == "topic")
+        & (table["topic"] == "fishing")
+        & (table["estimator"] == "naive")
+    ].iloc[0]
+    assert float(naive["share"]) == pytest.approx(
+        (pd.read_csv("labels.csv")["fishing_holds"]).mean(), rel=1e-5
+    )
+    assert not main(["measure", "labels.csv", "--gold", "filled.csv", "--corpus", str(harbour)])
+    assert capsys.readouterr().out.startswith(
+        "by,measured,topic,stance,estimator,units,codes,positive_codes,more_codes,share"
+    )
+
+
+def test_scores_on_a_sheet_are_weighted_by_hand(book):
+    from sahelclf.evaluation.predictions import Gold, Predictions
+    from sahelclf.evaluation.weighted import weighted_report
+
+    # topic one: a hit of weight 1, a miss of weight 3: F1 2 / (2 + 3) = .4; rows of another order than the ids'
+    topics = np.array([[True, False], [True, False]])
+    gold = Gold(topics, np.where(topics, 0, -1))
+    p = np.array([[0.2, 0.0], [0.9, 0.0]])
+    said = Predictions(
+        names_of(book), ("b", "a"), ("b", "a"), p, np.tile([1.0, 0.0], (2, 2, 1)), p > 0.5
+    )
+    found = weighted_report(said, gold, np.array([3.0, 1.0]))
+    assert found.scores["topic/fishing/f1"] == pytest.approx(0.4, abs=1e-12)
+    assert found.scores["topic/fishing/recall"] == pytest.approx(0.25, abs=1e-12)
+    # bins: .2 is .8 short of 1, of weight 3; .9 is .1 short, of weight 1; two empty ones of weight 4 are right: (2.4 + .1) / 8
+    assert found.scores["calibration/ece"] == pytest.approx(2.5 / 8, abs=1e-12)
+
+
+def test_strata_get_as_many_each_and_keep_their_chances():
+    rows, chances = draw(["big"] * 90 + ["small"] * 4 + ["mid"] * 20, 24, seed=1)
+    assert len(set(rows)) == 24
+    sizes = [((rows >= a) & (rows < b)).sum() for a, b in ((0, 90), (90, 94), (94, 114))]
+    assert sizes == [10, 4, 10]  # the small one whole, what it leaves shared by the two others
+    assert np.sum(1 / chances) == pytest.approx(114)
+    assert np.array_equal(draw(["a"] * 9, 4, 2)[0], draw(["a"] * 9, 4, 2)[0])
+    with pytest.raises(RequestError, match="--n 5 for 3 strata; expected 6 or more"):
+        draw(["a", "a", "b", "b", "c", "c"], 5, 0)
+
+
+def test_every_unit_has_the_chance_that_is_written():
+    strata = ["a"] * 3 + ["b"] * 12
+    counts = np.zeros(15)
+    for seed in range(2000):
+        rows, chances = draw(strata, 6, seed)
+        counts[rows] += 1
+    expected = np.r_[np.full(3, 1.0), np.full(12, 3 / 12)]
+    assert counts / 2000 == pytest.approx(expected, abs=0.05)
+    assert dict(zip(rows, chances, strict=True)) == {r: pytest.approx(expected[r]) for r in rows}
+
+
+def test_likely_positives_of_rare_topics_are_drawn_more_often():
+    # the second topic is rare: its one likely unit scores the root of .1 / .1 + .9 / .09 = 11, the others 1; of 12.32 in all, the first six
+    # have their middle below half
+    p = np.column_stack([np.full(10, 0.1), np.r_[np.zeros(9), 0.9]])
+    strata = probability_strata(p, parts=2)
+    assert [s.split()[1] for s in strata] == ["1"] * 6 + ["2"] * 4
+
+
+def test_ids_that_a_spreadsheet_would_change_are_marked_and_come_back(tmp_path, book):
+    ids = ["a1", "17", "0012", "2023-07", "1e5", "MAR1", "TRUE", "u:x", "12345678901234567"]
+    assert [bool(KEPT.fullmatch(i)) for i in ids] == [True, True, *[False] * 7]
+    units = [
+        Unit(i, "", "=SUM(A1) is a text\r\nof two lines", "month 2023-07", 0.012345678) for i in ids
+    ]
+    write_sheet(tmp_path / "s.csv", units, book, "")
+    fill(tmp_path / "s.csv", tmp_path / "f.csv", {f"{'' if KEPT.fullmatch(i) else 'u:'}{i}": dict.fromkeys(TOPICS, "no") for i in ids}, delimiter=";",
+         change=lambda rows: [r.__setitem__(2, r[2].replace(".", ",")) for r in rows[2:]])  # fmt: skip
+    sheet = read_sheet(tmp_path / "f.csv", book)
+    assert list(sheet.ids) == ids
+    assert sheet.probability[0] == 0.0123457
+    assert (tmp_path / "s.csv").read_text(encoding="utf-8-sig").count(", =SUM") == 0
+    assert " =SUM" in (tmp_path / "s.csv").read_text(encoding="utf-8-sig")
+
+
+def test_every_slip_is_named_by_its_cell(work, harbour, book):
+    _, gold = work
+    sampled(harbour, n=12)
+
+    def slips(rows):
+        rows[2][0] = "a9999"
+        rows[3][6] = "perhaps"
+        rows[4][7] = ""
+        rows[5][2] = ""
+        rows[6][2] = "1.5"
+        rows[7] = rows[8]
+        del rows[13]
+
+    fill("sheet.csv", "filled.csv", gold, change=slips)
+    with pytest.raises(RequestError) as error:
+        read_sheet(Path("filled.csv"), book)
+    found = str(error.value)
+    for expected in (
+        "row 3, column check: the row is not as it was drawn: id 'a9999'",
+        "row 4, column fishing: found 'perhaps'; expected one of ['no', 'pro', 'con']",
+        "row 5, column dredging: found an empty cell",
+        "row 6, column sampling_probability: found an empty cell",
+        "row 7, column sampling_probability: found '1.5'",
+        "stands in row 8 too",
+        "10 rows of the 12 that were drawn",
+    ):
+        assert expected in found
+
+
+def test_a_sheet_of_another_collection_is_refused_and_of_another_bundle_is_said(
+    work, harbour, book, capsys
+):
+    _, gold = work
+    sampled(harbour, "--predictions", "labels.csv")
+    fill("sheet.csv", "filled.csv", gold)
+    frame = pd.read_csv("labels.csv", dtype=str)
+    frame.assign(fishing_probability="0.123").to_csv("other.csv", index=False)
+    frame.iloc[:200].to_csv("half.csv", index=False)
+    capsys.readouterr()
+    assert main(["measure", "other.csv", "--gold", "filled.csv", "--corpus", str(harbour)]) == 0
+    assert (
+        "120 of 120 rows (rows 3, 4, 5, 6, 7, …) were drawn with other predictions"
+        in capsys.readouterr().err
+    )
+    assert main(["measure", "half.csv", "--gold", "filled.csv", "--corpus", str(harbour)]) == 2
+    assert "is not among the 200 ids of half.csv" in capsys.readouterr().err
+    pd.concat([frame, frame.assign(id="x" + frame["id"])]).to_csv("double.csv", index=False)
+    assert main(["measure", "double.csv", "--gold", "filled.csv", "--corpus", str(harbour)]) == 0
+    assert "speak of 400 units, double.csv has 800" in capsys.readouterr().err
+
+
+def test_bad_predictions_are_named_by_row_and_column(work, book, tmp_path):
+    frame = pd.read_csv("labels.csv", dtype=str, keep_default_na=False)
+    frame.loc[1, "fishing_probability"] = "1.2"
+    frame.loc[2, "fishing_holds"] = "maybe"
+    frame.loc[3, "id"] = "a0"
+    frame.to_csv("bad.csv", index=False)
+    with pytest.raises(RequestError) as error:
+        read_collection(tmp_path / "bad.csv", names_of(book))
+    assert (
+        "row 2 (id 'a1'), column fishing_probability: found '1.2'; expected a probability from 0 to 1"
+        in str(error.value)
+    )
+    assert "row 3 (id 'a2'), column fishing_holds: found 'maybe'; expected true or false" in str(
+        error.value
+    )
+    assert "row 4 (id 'a0'), column id: found 'a0'; expected an id that no other row has" in str(
+        error.value
+    )
+
+
+def test_near_duplicates_count_once_where_asked(work, harbour, book, tmp_path):
+    _, gold = work
+    sampled(harbour)
+    fill("sheet.csv", "filled.csv", gold)
+    collection, sheet = (
+        read_collection(tmp_path / "labels.csv", names_of(book)),
+        read_sheet(tmp_path / "filled.csv", book),
+    )
+    found = measure(joined(collection, sheet, "labels.csv", "filled.csv", once=True))
+    assert set(found.table["units"]) == {360}
+    kept = pd.read_csv("labels.csv")[lambda f: f["duplicate_of"].isna()]
+    naive = found.table[
+        (found.table["estimator"] == "naive") & (found.table["measured"] == "topic")
+    ]
+    assert naive["share"].tolist() == pytest.approx(
+        [kept["fishing_holds"].mean(), kept["dredging_holds"].mean()]
+    )
+    assert any("40 near-duplicates are left out" in note for note in found.notes)
+    without = collection.take(np.arange(N))
+    object.__setattr__(without, "frame", without.frame.drop(columns="duplicate_of"))
+    with pytest.raises(RequestError, match="no column 'duplicate_of'"):
+        joined(without, sheet, "labels.csv", "filled.csv", once=True)
+
+
+def test_what_the_gold_cannot_carry_is_withheld_with_how_many_more_it_takes(
+    work, harbour, book, tmp_path
+):
+    _, gold = work
+    sampled(harbour, n=40)
+    fill("sheet.csv", "filled.csv", gold)
+    study = joined(
+        read_collection(tmp_path / "labels.csv", names_of(book)),
+        read_sheet(tmp_path / "filled.csv", book),
+        "l",
+        "s",
+    )
+    found = measure(study, ["month", "country"])
+    cells = found.table[
+        (found.table["by"] == "month")
+        & (found.table["measured"] == "topic")
+        & (found.table["topic"] == "fishing")
+    ]
+    assert cells["month"].unique().tolist() == ["2023-01", "2023-02", "2023-03", "2023-04"]
+    dsl, naive = (cells[cells["estimator"] == e] for e in ("dsl", "naive"))
+    assert dsl["share"].isna().all()
+    assert naive["share"].notna().all()
+    assert (dsl["more_codes"] >= 30 - dsl["codes"]).all()
+    assert any(
+        note.startswith(
+            "by month: too few hand codes for any share; all are withheld. It takes 30 in a cell, and 10 expected with and without"
+        )
+        for note in found.notes
+    )
+
+
+def test_how_many_more_by_hand():
+    # 5 of all 50 codes are expected to have it, so 100 codes are needed for 10: 60 beside the 40 of cell 0, 90 beside the 10 of cell 1,
+    # whatever their own codes say
+    y = np.r_[np.ones(2), np.zeros(38), np.ones(3), np.zeros(7)]
+    g = np.full(100, 0.1)
+    sample = Sample(np.arange(50), np.full(50, 2.0), np.zeros(50, dtype=int))
+    design = Design(sample, Cells(np.arange(100), (np.arange(100) >= 40).astype(int), 2), 100)
+    codes, held, more = carried(design, Outcome(y, g, g, g), None)
+    assert (codes.tolist(), held.tolist(), more.tolist()) == ([40, 10], [2, 3], [60, 90])
+
+
+def test_likely_positives_do_not_carry_a_share_that_one_of_the_unlikely_would_outweigh():
+    # 40 codes of weight 1 and chance 1/2, 40 of weight 50 and chance 1/50: (20 + 40)² / (20 + 2000) = 3600 / 2020 codes' worth, so that
+    # 10 take 80 x 10 x 2020 / 3600 = 448.9 codes; with equal chances the 20.8 expected would be more than enough
+    g = np.r_[np.full(40, 0.5), np.full(40, 0.02)]
+    one = Cells(np.arange(80), np.zeros(80, dtype=int), 1)
+    sample = Sample(
+        np.arange(80),
+        np.r_[np.ones(40), np.full(40, 50.0)],
+        np.r_[np.zeros(40, dtype=int), np.ones(40, dtype=int)],
+    )
+    outcome = Outcome(np.r_[np.ones(20), np.zeros(60)], g, g, g)
+    assert carried(Design(sample, one, 80), outcome, None)[2].tolist() == [369]
+    equal = Sample(np.arange(80), np.ones(80), np.zeros(80, dtype=int))
+    assert carried(Design(equal, one, 80), outcome, None)[2].tolist() == [0]
+
+
+def test_periods_and_lists(work, book, tmp_path):
+    assert period(["2023-08-31", "2023-08", "2023", "", "31.8.2023"], "quarter") == [
+        "2023-Q3",
+        "2023-Q3",
+        "",
+        "",
+        "",
+    ]
+    assert period(["2023-08-31", "2023", ""], "year") == ["2023", "2023", ""]
+    collection = read_collection(tmp_path / "labels.csv", names_of(book)).take(np.arange(4))
+    collection.frame["country"] = ['["Mali", "Niger"]', "Mali", "", '["Niger"]']
+    country, month = members(collection, "country", "x"), members(collection, "month", "x")
+    cells, names = crossed(4, [country, month])
+    assert sorted((int(u), names[c]) for u, c in zip(cells.unit, cells.cell, strict=True)) == [
+        (0, ("Mali", "2023-01")), (0, ("Niger", "2023-01")), (1, ("Mali", "2023-02")), (3, ("Niger", "2023-04"))
+    ]  # fmt: skip
+    with pytest.raises(RequestError, match="--by region: no such column"):
+        members(collection, "region", "x")
+
+
+def test_the_file_for_r_holds_what_dsl_and_survey_take(work, harbour, book, tmp_path):
+    _, gold = work
+    sampled(harbour, "--predictions", "labels.csv", "--by", "probability")
+    fill("sheet.csv", "filled.csv", gold)
+    collection, sheet = (
+        read_collection(tmp_path / "labels.csv", names_of(book)),
+        read_sheet(tmp_path / "filled.csv", book),
+    )
+    units = r_table(joined(collection, sheet, "l", "s"), ["month"])
+    coded = units[units["coded"] == 1]
+    assert (len(units), len(coded)) == (N, 120)
+    assert coded["fishing_gold"].tolist() == [
+        float(gold[i]["fishing"] != "no") for i in coded["id"]
+    ]
+    assert units.loc[units["coded"] == 0, "fishing_gold"].isna().all()
+    assert units["sampling_probability"].mean() == pytest.approx(
+        120 / N, rel=1e-9
+    )  # dsl's own scaling then changes nothing
+    assert units["sampling_probability"].between(0, 1).all()
+
+
+def test_drift_is_said_of_words_languages_and_lengths_and_not_of_the_same_kind():
+    rng = np.random.default_rng(0)
+    stock = [f"word{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(60)]
+    known = [" ".join(rng.choice(stock, 30)) for _ in range(60)]
+    groups = [f"d{i // 2}" for i in range(60)]
+    same = [" ".join(rng.choice(stock, 30)) for _ in range(20)]
+    languages = ["en", "fr", "de", "nl", "pl"]
+    assert not [
+        n
+        for n in drift(same, np.ones(20), known, groups, languages)
+        if "vocabulary" in n or "length" in n
+    ]
+    french = [
+        "Les autorités ont annoncé hier soir la fermeture de la frontière avec le pays voisin"
+    ] * 20
+    found = drift(
+        [*same[:10], *french[:10]], np.r_[np.ones(10), np.full(10, 3.0)], known, groups, ["en"]
+    )
+    text = "\n".join(found)
+    assert "drift, language:" in text
+    assert "fr 75%" in text
+    assert "drift, vocabulary:" in text
+    assert "drift, length: 75% of the units are shorter than 30 words" in text
+
+
+@pytest.mark.parametrize(("dates", "said", "code"), [
+    (["10.01.2023"] * N, "--by month: no unit has one; column date: found '10.01.2023' in the first row, expected a date that begins as 2023-07-31 does", 2),
+    (["2023-13-01", *["2023-02-10T08:00:00Z"] * (N - 1)], "1 of 400 units have no month (date of id 'a0': 2023-13-01; expected a date", 0),
+    (["", "5/3/23", "May 2023", "2023", *["2023-02"] * (N - 4)], "4 of 400 units have no month (date of id 'a0': empty, id 'a1': 5/3/23, id 'a2': May 2023, …", 0),
+])  # fmt: skip
+def test_a_date_of_another_form_is_never_guessed(work, harbour, capsys, dates, said, code):
+    sampled(harbour)
+    fill("sheet.csv", "filled.csv", work[1])
+    pd.read_csv("labels.csv", dtype=str).assign(date=dates).to_csv("dated.csv", index=False)
+    capsys.readouterr()
+    assert (
+        main(
+            [
+                "measure",
+                "dated.csv",
+                "--gold",
+                "filled.csv",
+                "--by",
+                "month",
+                "--corpus",
+                str(harbour),
+            ]
+        )
+        == code
+    )
+    assert said in capsys.readouterr().err
+
+
+def test_a_sample_by_month_says_which_dates_it_cannot_read(work, harbour, capsys):
+    lines = Path("texts.jsonl").read_text().splitlines()
+    Path("texts.jsonl").write_text(
+        "\n".join(
+            [
+                lines[0].replace("2023-01-10", "10.1.2023"),
+                lines[1].replace("2023-02-10", "10.2.2023"),
+                *lines[2:],
+            ]
+        )
+    )
+    assert sampled(harbour, "--by", "month") == 0
+    assert (
+        "2 units have no month and are a stratum of their own: texts.jsonl:1: found '10.1.2023'; expected a date that begins"
+        in capsys.readouterr().err
+    )
+    Path("texts.jsonl").write_text("\n".join(line.replace("2023-", "23-") for line in lines))
+    assert (
+        main(
+            [
+                "corpus",
+                "sample",
+                "texts.jsonl",
+                "--corpus",
+                str(harbour),
+                "--n",
+                "40",
+                "--by",
+                "month",
+                "-o",
+                "other.csv",
+            ]
+        )
+        == 2
+    )
+    assert (
+        "texts.jsonl:1: --by month: no unit has a date that begins as 2023-07-31 does, year first; found '23-01-10'"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(("by", "said"), [
+    ("month;country", "--by month;country: no such column; found ['id', 'date', 'country', 'duplicate_of']; expected one of these, or year, month, quarter; several with commas"),
+    ("month,month", "--by month,month: a column stands twice"),
+    ("units", "the result has columns units of its own; rename them in labels.csv"),
+])  # fmt: skip
+def test_what_by_cannot_take_is_refused(work, harbour, capsys, by, said):
+    sampled(harbour, n=20)
+    fill("sheet.csv", "filled.csv", work[1])
+    assert (
+        main(
+            ["measure", "labels.csv", "--gold", "filled.csv", "--by", by, "--corpus", str(harbour)]
+        )
+        == 2
+    )
+    assert said in capsys.readouterr().err
+
+
+def test_tables_and_sheets_of_another_form_are_named(work, harbour, book, tmp_path):
+    pd.read_csv("labels.csv").to_csv("semicolons.csv", index=False, sep=";", decimal=",")
+    with pytest.raises(
+        RequestError, match=r"semicolons.csv: row 1: the header has semicolons; expected commas"
+    ):
+        read_collection(tmp_path / "semicolons.csv", names_of(book))
+    Path("sheet.xlsx").write_bytes(b"PK\x03\x04\x14\x00\x06\x00")
+    with pytest.raises(
+        RequestError, match="a spreadsheet's own form; open it and save the sheet as 'CSV UTF-8"
+    ):
+        read_sheet(tmp_path / "sheet.xlsx", book)
+
+
+def test_yes_and_no_of_another_tongue_are_no_codes(work, harbour, book, tmp_path):
+    sampled(harbour, n=12)
+    fill(
+        "sheet.csv",
+        "filled.csv",
+        work[1],
+        delimiter=";",
+        change=lambda rows: [
+            row.__setitem__(6, word)
+            for row, word in zip(rows[2:], ("TRUE", "wahr", "1", "x", "nein"), strict=False)
+        ],
+    )
+    with pytest.raises(RequestError) as error:
+        read_sheet(tmp_path / "filled.csv", book)
+    assert [line.split(": ")[2] for line in str(error.value).splitlines()] == [
+        f"found {w!r}; expected one of ['no', 'pro', 'con']"
+        for w in ("TRUE", "wahr", "1", "x", "nein")
+    ]
+
+
+def test_r_reads_the_units_that_were_measured(work, harbour):
+    sampled(harbour)
+    fill("sheet.csv", "filled.csv", work[1])
+    assert (
+        main(
+            [
+                "measure",
+                "labels.csv",
+                "--gold",
+                "filled.csv",
+                "--once",
+                "--corpus",
+                str(harbour),
+                "-o",
+                "out",
+            ]
+        )
+        == 0
+    )
+    units, shares = pd.read_csv("out/units_for_r.csv"), pd.read_parquet("out/shares.parquet")
+    assert {len(units)} == set(shares[shares["by"] == ""]["units"]) == {360}
+    assert {int(units["coded"].sum())} == set(shares[shares["measured"] == "topic"]["codes"])
+
+
+def test_a_cell_that_is_shown_with_hardly_a_code_of_one_kind_is_warned_of(
+    work, harbour, book, tmp_path
+):
+    _, gold = work
+    emptied = {
+        unit: codes | ({"fishing": "no"} if int(unit[1:]) % 2 else {})
+        for unit, codes in gold.items()
+    }  # in Niger none
+    sampled(harbour, n=240)
+    fill("sheet.csv", "filled.csv", emptied)
+    study = joined(
+        read_collection(tmp_path / "labels.csv", names_of(book)),
+        read_sheet(tmp_path / "filled.csv", book),
+        "l",
+        "s",
+    )
+    found = measure(study, ["country"])
+    assert any(
+        n.startswith(
+            "by country: fishing: in 1 of 2 cells fewer than 3 hand codes are with it, or without it: the intervals there are too short"
+        )
+        for n in found.notes
+    )
+    assert not any("dredging: in " in n for n in found.notes)
+    assert found.table["share"].dropna().between(0, 1).all()
+
+
+def test_the_lines_for_r_in_docs_are_those_that_are_written():
+    page = (Path(__file__).parents[2] / "docs" / "measure.md").read_text(encoding="utf-8")
+    assert (
+        page.split("```r\n")[1].split("```")[0]
+        == r_script("sanctions", ["month"]).split("\n", 1)[1]
+    )

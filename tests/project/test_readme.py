@@ -1,0 +1,138 @@
+"""The README's commands are run as they stand there (those that install excepted), and its links lead somewhere."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+INSTALLS = ("make ", "python -m venv", ".venv/bin/pip")
+
+needs_r = pytest.mark.skipif(
+    shutil.which("Rscript") is None,
+    reason="no R here: apt-get install --no-install-recommends r-base-core r-cran-jsonlite",
+)
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "docs").mkdir()
+    shutil.copy(REPOSITORY / "docs" / "example-article.txt", folder / "docs")
+    text = (folder / "docs" / "example-article.txt").read_text()
+    pd.DataFrame({"id": ["a", "b"], "text": [text.split("\n\n")[1], text.split("\n\n")[2]]}).to_csv(
+        folder / "articles.csv", index=False
+    )
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+def test_every_command_of_the_readme_works(work):
+    ran = 0
+    for block in blocks("bash"):
+        for line in block.splitlines():
+            command = line.partition("  #")[0].strip()
+            if not command or command.startswith(("#", *INSTALLS)):
+                continue
+            environment = {
+                "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+                "HOME": str(work),
+            }
+            done = subprocess.run(
+                command,
+                shell=True,
+                cwd=work,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=600,
+                check=False,
+            )
+            assert done.returncode == 0, f"{command}\n{done.stderr}"
+            assert "Traceback" not in done.stderr
+            ran += 1
+    assert ran >= 10
+    for block in blocks("python"):
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", block], cwd=work, check=True, timeout=120
+        )
+    row = (work / "labels.jsonl").read_text()
+    assert '"evidence"' in row
+
+
+@pytest.mark.tools
+@needs_r
+def test_the_readmes_lines_for_r_work(work):
+    labels = work / "labels.csv"
+    if not (work / "bundles" / "first").exists():
+        subprocess.run(
+            [sys.executable, "-m", "sahelclf", "train", "model=keywords", "out=bundles/first"],
+            cwd=work,
+            check=True,
+            capture_output=True,
+        )
+    script = blocks("r")[0].replace("merge(", "print(merge(").replace('by = "id")', 'by = "id"))')
+    done = subprocess.run(
+        ["Rscript", "-e", script],
+        cwd=work,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert labels.exists()
+    assert "diplomacy_probability" in done.stdout
+
+
+def test_links_lead_somewhere():
+    pages = [
+        REPOSITORY / "README.md",
+        *(REPOSITORY / "docs").glob("*.md"),
+        REPOSITORY / "CONTRIBUTING.md",
+        REPOSITORY / "annotations" / "README.md",
+    ]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            if not target.startswith(("http", "mailto")):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.tools
+@needs_r
+def test_the_ten_lines_for_r_in_docs_work(work):
+    page = (REPOSITORY / "docs" / "predict.md").read_text(encoding="utf-8")
+    script = re.search(r"```r\n(.*?)```", page, re.DOTALL).group(1)
+    bundle = work / "bundles" / "first"
+    if not bundle.exists():
+        subprocess.run(
+            [sys.executable, "-m", "sahelclf", "train", "model=keywords", "out=bundles/first"],
+            cwd=work,
+            check=True,
+            capture_output=True,
+        )
+    script = (
+        script.replace(
+            '"bundles/tfidf"', f'"{bundle}", "{Path(sys.executable).parent / "sahelclf"}"'
+        )
+        + "\nprint(names(labels)); print(nrow(labels))"
+    )
+    done = subprocess.run(
+        ["Rscript", "-e", script],
+        cwd=work,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "[1] 2" in done.stdout

@@ -1,0 +1,189 @@
+"""What tests share: a small made-up corpus with a codebook of its own, and the command line as a user runs it."""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+CODEBOOK = """
+version: "0.3"
+title: Harbour news
+languages: [en]
+stances: {pro: for it, con: against it}
+bases:
+  said: {stances: [pro, con]}
+topics:
+  fishing: {holds: boats and catches, target: the catch}
+  dredging: {holds: digging the harbour, target: the works, parties: by whom}
+parties: [port, state]
+genres: [wire, letter]
+strata: [natural, balanced]
+"""
+KEYWORDS = """
+topics: {fishing: [boat, catch], dredging: [dredger, harbour works]}
+stances:
+  fishing: {pro: [welcomed], con: [protested]}
+"""
+WORDS = {
+    "fishing": [
+        "the",
+        "boat",
+        "crews",
+        "landed",
+        "a",
+        "catch",
+        "of",
+        "herring",
+        "and",
+        "cod",
+        "at",
+        "the",
+        "quay",
+    ],
+    "dredging": [
+        "the",
+        "dredger",
+        "dug",
+        "mud",
+        "from",
+        "the",
+        "channel",
+        "for",
+        "the",
+        "harbour",
+        "works",
+    ],
+    "pro": ["residents", "welcomed", "it", "and", "praised", "the", "plan", "warmly"],
+    "con": ["residents", "protested", "against", "it", "and", "denounced", "the", "plan"],
+    "other": [
+        "the",
+        "choir",
+        "sang",
+        "in",
+        "the",
+        "church",
+        "while",
+        "rain",
+        "fell",
+        "on",
+        "the",
+        "market",
+        "square",
+    ],
+}
+
+
+def made_text(rng: random.Random, *parts: str) -> str:
+    words = [w for part in parts for w in rng.sample(WORDS[part], 7)] + rng.sample(
+        WORDS["other"], 6
+    )
+    return " ".join(words).capitalize() + f", item {rng.randrange(10**6)}."
+
+
+def write_corpus(
+    root: Path, n_documents: int = 40, seed: int = 1, *, annotators: bool = True
+) -> Path:
+    """A learnable corpus of two topics and two stances; every third document carries none."""
+    rng = random.Random(seed)
+    documents, passages = [], []
+    for i in range(n_documents):
+        topic = (None, "fishing", "dredging")[i % 3]
+        stance = "pro" if i % 2 else "con"
+        label = {"stance": stance, "basis": "said"} | (
+            {"parties": ["port"]} if topic == "dredging" else {}
+        )
+        topics = {topic: label} if topic else {}
+        document = {
+            "id": f"h{i:03d}",
+            "title": f"Item {i}",
+            "url": f"https://example.org/{i}",
+            "outlet": "The Quay",
+            "date": f"20{15 + i % 9}-03-01",
+        }
+        document |= {
+            "countries": ["Chad" if i % 2 else "Mali"],
+            "genre": "wire",
+            "stratum": "natural",
+            "event_id": f"e{i}",
+            "writer": "w",
+            "topics": topics,
+        }
+        documents.append(document)
+        for k in range(3):
+            held = topics if k < 2 else {}
+            text = made_text(rng, *((topic, stance) if held else ("other",)))
+            passages.append(
+                {
+                    "id": f"h{i:03d}-{k}",
+                    "document_id": f"h{i:03d}",
+                    "index": k,
+                    "text": text,
+                    "topics": held,
+                }
+            )
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "codebook.yaml").write_text(CODEBOOK, encoding="utf-8")
+    (root / "keywords.yaml").write_text(KEYWORDS, encoding="utf-8")
+    write_lines(root / "documents.jsonl", documents)
+    write_lines(root / "passages.jsonl", passages)
+    if annotators:
+        rows = [
+            {"unit": r["id"], "round": 1, "topics": r["topics"]} for r in (*documents, *passages)
+        ]
+        (root / "raw").mkdir(exist_ok=True)
+        for name in "ab":
+            write_lines(root / "raw" / f"{name}.jsonl", rows)
+    return root
+
+
+def write_lines(path: Path, records: list[dict]) -> None:
+    path.write_text(
+        "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), encoding="utf-8"
+    )
+
+
+def sahelclf(
+    *args: str, cwd: Path, stdin: str | bytes | None = None, **options
+) -> subprocess.CompletedProcess:
+    """Run the command line as a user would."""
+    command = [sys.executable, "-m", "sahelclf", *args]
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    done = subprocess.run(
+        command, cwd=cwd, input=data, capture_output=True, timeout=300, check=False, **options
+    )
+    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+    return done
+
+
+def tfidf_config(**changes):
+    from sahelclf.config import train_config
+
+    features = [
+        {
+            "name": "word",
+            "analyzer": "word",
+            "ngram_range": [1, 2],
+            "min_df": 1,
+            "max_features": None,
+        },
+        {
+            "name": "char",
+            "analyzer": "char_wb",
+            "ngram_range": [3, 4],
+            "min_df": 2,
+            "max_features": None,
+        },
+    ]
+    raw = {
+        "seed": 0,
+        "model": {"kind": "tfidf", "features": features, "C": 4.0, "class_weight": "balanced"},
+        "corpus": None,
+        "split": "grouped",
+        "crossfit": 3,
+        "cv": None,
+        "out": None,
+        "resume": None,
+        "parent_run_id": None,
+    }
+    return train_config(raw | changes)
