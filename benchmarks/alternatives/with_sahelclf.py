@@ -10,7 +10,7 @@ from job import run
 
 from sahelclf.codebook import read_codebook
 from sahelclf.evaluation.decide import to_probabilities
-from sahelclf.models.base import Watch
+from sahelclf.models.base import FitCallbacks
 from sahelclf.models.registry import build_model
 from sahelclf.paths import data_root
 from sahelclf.tasks.base import HeadLayout, TaskData
@@ -43,7 +43,7 @@ def fit(config, job):
         np.ones(y.shape, dtype=bool),
     )
     ticks = []
-    model.fit(data, seed=0, watch=Watch(lambda *_: ticks.append(time.perf_counter())))
+    model.fit(data, seed=0, watch=FitCallbacks(lambda *_: ticks.append(time.perf_counter())))
     about = dict(model.computed_with)
     if ticks:
         steps = len(ticks) // config.epochs

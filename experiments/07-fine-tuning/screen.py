@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, f1_score
 
 from sahelclf.corpus.splits import make_folds
-from sahelclf.models.base import Watch
+from sahelclf.models.base import FitCallbacks
 from sahelclf.models.registry import build_model
 from sahelclf.models.transformer import Transformer
 from sahelclf.tasks.labeller import passage_data
@@ -89,7 +89,7 @@ def cell(variant, seed, threads, corpus, development):
     model.fit(
         train,
         seed=derive_seed(seed, "model"),
-        watch=Watch(lambda _done, _of, numbers: losses.append(numbers["loss"])),
+        watch=FitCallbacks(lambda _done, _of, numbers: losses.append(numbers["loss"])),
     )
     seconds = time.perf_counter() - started
     found = scores(model.logits(held.texts), held, len(corpus.codebook.topics))

@@ -13,13 +13,13 @@ from encoders import write_encoder
 from sahelclf.config import TransformerConfig
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.models import finetune
-from sahelclf.models.base import Watch
+from sahelclf.models.base import FitCallbacks
 from sahelclf.models.encoder_files import find_encoder, load_tokenizer
 from sahelclf.models.finetune import length_buckets, schedule
 from sahelclf.models.linear import Tfidf
 from sahelclf.models.network import build_classifier, head_names
 from sahelclf.models.onnx_graph import write_head_graph
-from sahelclf.models.runtime.windows import Windows, like_length, padded
+from sahelclf.models.runtime.windows import Windows, length_sorted_batches, padded
 from sahelclf.models.transformer import Transformer
 from sahelclf.tasks.base import HeadLayout, TaskData
 from support import tfidf_config
@@ -66,7 +66,7 @@ def some_data(n: int = 48) -> TaskData:
 def fitted(
     config: TransformerConfig,
     seed: int = 1,
-    watch: Watch | None = None,
+    watch: FitCallbacks | None = None,
     data: TaskData | None = None,
 ) -> Transformer:
     model = Transformer(config)
@@ -78,7 +78,7 @@ def test_it_learns_what_is_there_to_learn(encoder):
     losses = []
     model = fitted(
         settings(encoder),
-        watch=Watch(lambda done, of, numbers: losses.append((done, of, numbers["loss"]))),
+        watch=FitCallbacks(lambda done, of, numbers: losses.append((done, of, numbers["loss"]))),
     )
     assert [x[0] for x in losses] == list(range(1, 25))  # 48 texts in batches of 8, four epochs
     assert {x[1] for x in losses} == {24}
@@ -110,9 +110,9 @@ def test_a_killed_fit_goes_on_and_ends_with_the_same_bits(encoder, tmp_path, mon
             raise KilledError
 
     with pytest.raises(KilledError):
-        fitted(config, watch=Watch(kill, path))
+        fitted(config, watch=FitCallbacks(kill, path))
     steps = []
-    again = fitted(config, watch=Watch(lambda done, *_: steps.append(done), path))
+    again = fitted(config, watch=FitCallbacks(lambda done, *_: steps.append(done), path))
     assert steps == list(range(after + 1, 25))
     assert np.array_equal(again.logits(TEXTS), whole)
 
@@ -338,7 +338,7 @@ def test_buckets_hold_every_row_once_and_like_lengths(encoder):
     assert sorted(np.concatenate(batches).tolist()) == list(range(1003))
     padding = sum(lengths[b].max() * len(b) - lengths[b].sum() for b in batches) / lengths.sum()
     assert padding < 0.05
-    assert sorted(np.concatenate(like_length(lengths)).tolist()) == list(range(1003))
+    assert sorted(np.concatenate(length_sorted_batches(lengths)).tolist()) == list(range(1003))
 
 
 def test_the_rate_rises_and_falls_in_lines():

@@ -12,8 +12,8 @@ from sahelclf.bundle.labeller import Labeller
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.models.runtime.encoder import cores
 from sahelclf.predict import engines
-from sahelclf.predict.batches import Recipe, chunks_of
-from sahelclf.predict.engines import Asked
+from sahelclf.predict.batches import WorkerSpec, batches_of
+from sahelclf.predict.engines import EngineOptions
 from sahelclf.predict.inputs import open_source
 from sahelclf.predict.readers import Columns
 from sahelclf.predict.run import Options, predict
@@ -58,11 +58,16 @@ def test_a_small_job_starts_no_process(bundle, tmp_path, monkeypatch):
 def test_a_process_that_is_killed_is_told(bundle, tmp_path):
     source = write_input(tmp_path / "in.jsonl", 5_000)
     pieces = engines.labelled(
-        Asked("local", 1, any_language=False, texts=False), Labeller.load(bundle), source, (0, 0)
+        EngineOptions("local", 1, any_language=False, texts=False),
+        Labeller.load(bundle),
+        source,
+        (0, 0),
     )
     assert next(pieces).size == 1024
-    recipe = Recipe(bundle, fast=False, unit="passage", any_language=False, texts=False, threads=1)
-    pieces = engines._in_processes(recipe, chunks_of(source, 0, 0), 1)
+    recipe = WorkerSpec(
+        bundle, fast=False, unit="passage", any_language=False, texts=False, threads=1
+    )
+    pieces = engines._in_processes(recipe, batches_of(source, 0, 0), 1)
     next(pieces)
     for child in psutil.Process().children():
         if "spawn_main" in " ".join(child.cmdline()):

@@ -17,7 +17,7 @@ from sahelclf.paths import data_root
 from sahelclf.reports.text import table
 
 if TYPE_CHECKING:
-    from sahelclf.training.resume import Kept
+    from sahelclf.training.resume import Checkpoint
 
 CHECKPOINTS = Path("checkpoints")
 TAKES_MINUTES = {"transformer", "blend"}
@@ -165,14 +165,14 @@ def complaints_of_hydra(command: str) -> Iterator[None]:
 
 def train(raw: dict[str, Any], check: Any, overrides: Sequence[str] = ()) -> Path:
     """One training: fit, score, track, export; returns the bundle's folder."""
-    from sahelclf.training.resume import NOTHING_KEPT, Kept
+    from sahelclf.training.resume import NO_CHECKPOINT, Checkpoint
     from sahelclf.workflows.progress import followed
 
-    config, kept = check(raw), NOTHING_KEPT
+    config, kept = check(raw), NO_CHECKPOINT
     resume = config.resume
     if resume:
         _refuse_other_settings(overrides)
-        kept, settings = Kept.again(CHECKPOINTS / resume)
+        kept, settings = Checkpoint.resume(CHECKPOINTS / resume)
         config = check(settings["config"])
     written = _written_before(config, resume)
     out = Path(config.out) if written and config.out else out_folder(config.out)
@@ -192,7 +192,7 @@ def train(raw: dict[str, Any], check: Any, overrides: Sequence[str] = ()) -> Pat
         _run_name(config), config.parent_run_id, {"sahelclf.kind": "train"}, resume
     ) as run_id:
         if inputs and not resume:
-            kept = Kept.begin(
+            kept = Checkpoint.create(
                 CHECKPOINTS / run_id, {"config": config.model_dump(mode="json")} | inputs
             )
         with _advice(kept, run_id, resume), followed(run_id) as on_step:
@@ -210,7 +210,7 @@ def train(raw: dict[str, Any], check: Any, overrides: Sequence[str] = ()) -> Pat
             runs.log_bundle(run_id, target, record.metrics)
         except SahelclfError as error:
             raise SahelclfError(f"{error} The bundle itself is whole: {target}") from error
-        kept.drop()
+        kept.delete()
     _show(trained, target, run_id)
     result(str(target))
     return target
@@ -237,13 +237,13 @@ def _written_before(config: Any, resume: str | None) -> bool:
 
 
 @contextmanager
-def _advice(kept: "Kept", run_id: str, resume: str | None) -> Iterator[None]:
+def _advice(kept: "Checkpoint", run_id: str, resume: str | None) -> Iterator[None]:
     """Say how a training that was cut short goes on; of a request that cannot be done nothing is kept."""
     try:
         yield
     except RequestError:
         if not resume:
-            kept.drop()
+            kept.delete()
         raise
     except BaseException:
         if kept.folder is not None:

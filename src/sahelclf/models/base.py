@@ -15,14 +15,14 @@ def _nobody(_done: int, _of: int, _numbers: Mapping[str, float]) -> None:
 
 
 @dataclass(frozen=True)
-class Watch:
+class FitCallbacks:
     """Who follows a long fit: `on_step(done, of, numbers)`, and the file that a killed fit goes on from."""
 
     on_step: Callable[[int, int, Mapping[str, float]], None] = _nobody
     checkpoint: Path | None = None
 
 
-NO_WATCH = Watch()
+NO_CALLBACKS = FitCallbacks()
 
 
 class Model(Protocol):
@@ -35,7 +35,7 @@ class Model(Protocol):
     kind: str
     computed_with: dict[str, Any]
 
-    def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:
+    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:
         """Fit every head on the rows where it has an answer. A head without both answers says the prior."""
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:

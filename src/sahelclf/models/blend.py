@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sahelclf.config import BlendConfig
-from sahelclf.models.base import NO_WATCH, Watch
+from sahelclf.models.base import NO_CALLBACKS, FitCallbacks
 from sahelclf.models.linear import Tfidf
 from sahelclf.models.transformer import Transformer
 from sahelclf.tasks.base import TaskData
@@ -27,7 +27,7 @@ class Blend:
         self.tfidf = Tfidf(config.tfidf)
         self.computed_with: dict[str, Any] = {}
 
-    def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:
+    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:
         """Fit both on the same texts; the weight is folded into TF-IDF's head."""
         self.tfidf.fit(data, seed=seed)
         n = len(data.layout)

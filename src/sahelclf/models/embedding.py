@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sahelclf.config import EmbeddingConfig
-from sahelclf.models.base import NO_WATCH, Watch
+from sahelclf.models.base import NO_CALLBACKS, FitCallbacks
 from sahelclf.models.embedding_cache import Vectors
 from sahelclf.models.encoder_files import check_window, find_encoder
 from sahelclf.models.linear import LinearModel, fit_heads, fit_terms, refuse_targets
@@ -28,7 +28,7 @@ class Embedding(LinearModel):
         check_window(self.files, config.window, config.overlap)
         self.vectors = Vectors(self.files, config.window, config.overlap, config.threads)
 
-    def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:  # noqa: ARG002 - takes seconds
+    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - takes seconds
         """Fit the vectorizers on all texts, and each head on the texts where it has an answer."""
         from scipy.sparse import csr_matrix, hstack
 

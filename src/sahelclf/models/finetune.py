@@ -15,7 +15,7 @@ import numpy as np
 from sahelclf.config import TransformerConfig
 from sahelclf.errors import RequestError
 from sahelclf.files import file_aside
-from sahelclf.models.base import Watch
+from sahelclf.models.base import FitCallbacks
 from sahelclf.models.memory import return_free_pages
 from sahelclf.models.network import freeze_lower_layers, head_names
 from sahelclf.models.runtime.windows import Cut, padded
@@ -83,7 +83,7 @@ class FineTuning:
         self.done = 0
         self.first: list[float] = []
 
-    def run(self, watch: Watch) -> None:
+    def run(self, watch: FitCallbacks) -> None:
         """Train to the end, from the checkpoint where there is one."""
         import time
 

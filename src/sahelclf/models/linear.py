@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sahelclf.config import FeatureBlock, KeywordsConfig, TfidfConfig
 from sahelclf.errors import RequestError
-from sahelclf.models.base import NO_WATCH, Watch
+from sahelclf.models.base import NO_CALLBACKS, FitCallbacks
 from sahelclf.models.runtime.linear import WORDS, PlainLabeller
 from sahelclf.tasks.base import HeadLayout, TaskData
 
@@ -88,7 +88,7 @@ class Tfidf(LinearModel):
         super().__init__()
         self.config = config
 
-    def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:  # noqa: ARG002 - takes seconds
+    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - takes seconds
         """Fit the vectorizers on all texts, and each head on the texts where it has an answer."""
         refuse_targets(data)
         self.layout = data.layout
@@ -158,7 +158,7 @@ class Keywords(LinearModel):
         self.config = config
         self.terms = terms
 
-    def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:  # noqa: ARG002 - nothing random here
+    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - nothing random here
         """Take the dictionary; only the prior of heads without terms comes from the data."""
         refuse_targets(data)
         self.layout = data.layout

@@ -9,13 +9,13 @@ import numpy as np
 
 from sahelclf.config import TransformerConfig
 from sahelclf.errors import RequestError, SahelclfError
-from sahelclf.models.base import NO_WATCH, Watch
+from sahelclf.models.base import NO_CALLBACKS, FitCallbacks
 from sahelclf.models.encoder_files import check_window, find_encoder, load_tokenizer
 from sahelclf.models.finetune import FineTuning, best_dtype
 from sahelclf.models.linear import fit_heads
 from sahelclf.models.memory import return_free_pages, return_large_blocks
 from sahelclf.models.network import build_classifier, last_linear, set_head
-from sahelclf.models.runtime.windows import Cut, Windows, like_length
+from sahelclf.models.runtime.windows import Cut, Windows, length_sorted_batches
 from sahelclf.tasks.base import HeadLayout, TaskData
 
 PROBE_C = 0.1
@@ -45,7 +45,7 @@ class Transformer:
         self.read: dict[str, int] = {}
         self.computed_with: dict[str, Any] = {}
 
-    def fit(self, data: TaskData, *, seed: int, watch: Watch = NO_WATCH) -> None:
+    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:
         """Fine-tune every weight on the windows of these texts; a text's windows share its labels and its weight."""
         import torch
 
@@ -123,7 +123,7 @@ class Transformer:
 
         device = next(self.net.parameters()).device
         self.net.eval()
-        for rows in like_length(cut.lengths):
+        for rows in length_sorted_batches(cut.lengths):
             batch = cut.batch(rows, self.files.pad)
             given = {k: torch.from_numpy(batch[k]).to(device) for k in self.net.inputs}
             with (

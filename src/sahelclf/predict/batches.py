@@ -34,11 +34,11 @@ RESERVED = (
     ),
     "duplicate_of",
 )
-Chunk = list[tuple[int, Found]]
+Batch = list[tuple[int, Found]]
 
 
 @dataclass
-class Labelled:
+class LabelledBatch:
     """Rows and rejects of a chunk in order, and what the job's books say of it."""
 
     size: int
@@ -55,9 +55,9 @@ class Labelled:
     )
 
 
-def chunks_of(source: Source, file: int, taken: int) -> Iterator[Chunk]:
+def batches_of(source: Source, file: int, taken: int) -> Iterator[Batch]:
     """Items in pieces of some rows, and of bounded size; the same pieces, wherever in the input a job goes on."""
-    chunk: Chunk = []
+    chunk: Batch = []
     size = 0
     for number, found in source.items_from(file, taken):
         chunk.append((number, found))
@@ -69,7 +69,7 @@ def chunks_of(source: Source, file: int, taken: int) -> Iterator[Chunk]:
         yield chunk
 
 
-class ChunkLabeller:
+class BatchLabeller:
     """Labels chunks, each by itself; `texts` keeps what the rows label beside them."""
 
     def __init__(self, labeller: Labeller, unit: str, *, any_language: bool, texts: bool) -> None:
@@ -83,10 +83,10 @@ class ChunkLabeller:
             ["The first text loads the language model, so that the clock measures labelling."]
         )
 
-    def __call__(self, chunk: Chunk) -> Labelled:
+    def __call__(self, chunk: Batch) -> LabelledBatch:
         """Rows of the good items in order; the others are rejected."""
         last = chunk[-1][0]
-        done = Labelled(len(chunk), last, sum(file == last for file, _ in chunk))
+        done = LabelledBatch(len(chunk), last, sum(file == last for file, _ in chunk))
         good: list[Item] = []
         languages: list[str] = []
         for _, found in chunk:
@@ -109,7 +109,7 @@ class ChunkLabeller:
         done.texts = [_text(i) for i in good] if self.texts else []
         return done
 
-    def _in_known_language(self, item: Item, done: Labelled, languages: list[str]) -> Found:
+    def _in_known_language(self, item: Item, done: LabelledBatch, languages: list[str]) -> Found:
         """The item, its language noted; a reject where that is surely one that the model was not trained on."""
         text, read = _text(item), READ_OF_DOCUMENT if item.page else READ
         language = recognise(text, read)
@@ -160,7 +160,7 @@ def _as_page(found: Found) -> Found:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class WorkerSpec:
     """What another process needs to label as this one does."""
 
     folder: Path
@@ -170,11 +170,11 @@ class Recipe:
     texts: bool
     threads: int
 
-    def make(self) -> ChunkLabeller:
+    def make(self) -> BatchLabeller:
         """Load the bundle, to compute with this many threads. Linear algebra of numpy takes one: the same bits everywhere."""
         os.environ["OMP_NUM_THREADS"] = str(self.threads)
         threadpool_limits(1, user_api="blas")
-        return ChunkLabeller(
+        return BatchLabeller(
             Labeller.load(self.folder, fast=self.fast),
             self.unit,
             any_language=self.any_language,

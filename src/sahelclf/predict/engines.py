@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from sahelclf.bundle.labeller import Labeller
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.models.runtime.encoder import cores
-from sahelclf.predict.batches import Chunk, ChunkLabeller, Labelled, Recipe, chunks_of
+from sahelclf.predict.batches import Batch, BatchLabeller, LabelledBatch, WorkerSpec, batches_of
 from sahelclf.predict.inputs import Source
 
 FEW_CHUNKS = 4  # as many are labelled here sooner than other processes are ready
@@ -24,7 +24,7 @@ AHEAD = 2  # chunks waiting for each worker
 
 
 @dataclass(frozen=True)
-class Asked:
+class EngineOptions:
     """How a job's chunks are to be labelled; `workers` None chooses for this machine."""
 
     engine: str
@@ -34,18 +34,18 @@ class Asked:
 
 
 def labelled(
-    asked: Asked, labeller: Labeller, source: Source, start: tuple[int, int]
-) -> Generator[Labelled]:
+    asked: EngineOptions, labeller: Labeller, source: Source, start: tuple[int, int]
+) -> Generator[LabelledBatch]:
     """Chunks of the source from a file and the rows taken of it on, labelled, in order."""
     if asked.workers is not None and asked.workers < 1:
         raise RequestError(f"--workers {asked.workers}: expected 1 or more")
     workers = asked.workers or (
         cores() if asked.engine == "ray" or labeller.manifest["kind"] == "linear" else 1
     )
-    chunks = chunks_of(source, *start)
+    chunks = batches_of(source, *start)
     if labeller.folder is None or (workers == 1 and asked.engine == "local"):
         return _here(_work_of(asked, labeller, source), chunks)
-    recipe = Recipe(
+    recipe = WorkerSpec(
         labeller.folder.resolve(),
         bool(labeller.graph),
         source.unit,
@@ -63,19 +63,21 @@ def labelled(
     return _in_processes(recipe, chain(first, chunks), workers)
 
 
-def _work_of(asked: Asked, labeller: Labeller, source: Source) -> ChunkLabeller:
-    return ChunkLabeller(labeller, source.unit, any_language=asked.any_language, texts=asked.texts)
+def _work_of(asked: EngineOptions, labeller: Labeller, source: Source) -> BatchLabeller:
+    return BatchLabeller(labeller, source.unit, any_language=asked.any_language, texts=asked.texts)
 
 
-def _here(work: ChunkLabeller, chunks: Iterator[Chunk]) -> Generator[Labelled]:
+def _here(work: BatchLabeller, chunks: Iterator[Batch]) -> Generator[LabelledBatch]:
     with threadpool_limits(1, user_api="blas"):
         yield from map(work, chunks)
 
 
-def _in_processes(recipe: Recipe, chunks: Iterator[Chunk], workers: int) -> Generator[Labelled]:
+def _in_processes(
+    recipe: WorkerSpec, chunks: Iterator[Batch], workers: int
+) -> Generator[LabelledBatch]:
     spawn = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
     pool = ProcessPoolExecutor(workers, spawn, initializer=_begin, initargs=(recipe,))
-    waiting: deque[Future[Labelled]] = deque()
+    waiting: deque[Future[LabelledBatch]] = deque()
     try:
         for chunk in chunks:
             waiting.append(pool.submit(_label, chunk))
@@ -92,7 +94,7 @@ def _in_processes(recipe: Recipe, chunks: Iterator[Chunk], workers: int) -> Gene
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(recipe: Recipe) -> None:
+def _begin(recipe: WorkerSpec) -> None:
     """In a worker: load, leave Ctrl-C to the parent, and do not outlive it."""
     global _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -107,8 +109,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _label(chunk: Chunk) -> Labelled:
+def _label(chunk: Batch) -> LabelledBatch:
     return _work(chunk)
 
 
-_work: ChunkLabeller
+_work: BatchLabeller

@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from sahelclf.bundle.labeller import Labeller, Row
-from sahelclf.predict.batches import Labelled
+from sahelclf.predict.batches import LabelledBatch
 from sahelclf.predict.inputs import Source
 
 LONG_ROW_WORDS = 200
@@ -35,7 +35,7 @@ class Summary:
     holds: dict[str, int] = field(default_factory=dict)
     first: list[str] = field(default_factory=list)
 
-    def count(self, rows: Sequence[Row], piece: Labelled) -> None:
+    def count(self, rows: Sequence[Row], piece: LabelledBatch) -> None:
         """Add some rows, and what is known of the items that they were made from."""
         self.labelled += len(rows)
         for row in rows:

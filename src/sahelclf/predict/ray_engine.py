@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sahelclf.errors import RequestError, SahelclfError
-from sahelclf.predict.batches import Labelled, Recipe, chunks_of
+from sahelclf.predict.batches import LabelledBatch, WorkerSpec, batches_of
 from sahelclf.predict.inputs import Source
 
 READER_CPUS = 0.1
@@ -30,8 +30,8 @@ INSTALL = "pip install -c requirements.lock 'sahelclf[ray]'"
 
 
 def on_ray(
-    recipe: Recipe, source: Source, start: tuple[int, int], workers: int
-) -> Generator[Labelled]:
+    recipe: WorkerSpec, source: Source, start: tuple[int, int], workers: int
+) -> Generator[LabelledBatch]:
     """Chunks of the source from `start` on, labelled by so many actors, in order."""
     try:
         import ray
@@ -165,7 +165,7 @@ def _chunks(source: Source, start: tuple[int, int]) -> Any:
 def _or_error(source: Source, start: tuple[int, int]) -> Iterator[Any]:
     """Chunks; where INPUT turns out to be wrong, our error as the last of them, which Ray would wrap in its own."""
     try:
-        yield from chunks_of(source, *start)
+        yield from batches_of(source, *start)
     except SahelclfError as error:
         yield error
 
@@ -173,7 +173,7 @@ def _or_error(source: Source, start: tuple[int, int]) -> Iterator[Any]:
 class _Worker:
     """In an actor: unpacks the bundle, loads it, and labels chunk by chunk."""
 
-    def __init__(self, files: Any, recipe: Recipe) -> None:
+    def __init__(self, files: Any, recipe: WorkerSpec) -> None:
         import ray
 
         with TemporaryDirectory(ignore_cleanup_errors=True) as folder:

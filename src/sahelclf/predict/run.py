@@ -14,9 +14,9 @@ from sahelclf import __version__
 from sahelclf.bundle.labeller import Labeller, Row
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.predict import messages as advice
-from sahelclf.predict.batches import Labelled
+from sahelclf.predict.batches import LabelledBatch
 from sahelclf.predict.checkpoint import Job, Progress, input_sha256
-from sahelclf.predict.engines import Asked, labelled
+from sahelclf.predict.engines import EngineOptions, labelled
 from sahelclf.predict.inputs import Source
 from sahelclf.predict.messages import Summary
 from sahelclf.predict.near_duplicates import Copies
@@ -134,18 +134,20 @@ class _Run:
                     self._checkpoint(piece)
                     clock.tick(piece.size)
 
-    def _pieces(self) -> Generator[Labelled]:
+    def _pieces(self) -> Generator[LabelledBatch]:
         options = self.options
-        asked = Asked(
+        asked = EngineOptions(
             options.engine, options.workers, options.any_language, texts=options.duplicates
         )
         return labelled(
             asked, self.labeller, self.source, (self.progress.file, self.progress.taken)
         )
 
-    def _begin(self, pieces: Iterator[Labelled], earlier: int) -> tuple[Output, list[Labelled]]:
+    def _begin(
+        self, pieces: Iterator[LabelledBatch], earlier: int
+    ) -> tuple[Output, list[LabelledBatch]]:
         """The output, and the pieces that were read to settle its columns: those up to the first readable row, and those read with it."""
-        first: list[Labelled] = []
+        first: list[LabelledBatch] = []
         if not earlier:
             for piece in pieces:
                 first.append(piece)
@@ -166,7 +168,7 @@ class _Run:
             output.begin()
         return output, first
 
-    def _rows(self, piece: Labelled) -> list[Row]:
+    def _rows(self, piece: LabelledBatch) -> list[Row]:
         """A piece's rows: labels, the first row that each is a near copy of where that was asked for, what is carried."""
         rows = piece.rows
         if self.copies:
@@ -174,7 +176,7 @@ class _Run:
             rows = [row | {"duplicate_of": first} for row, first in zip(rows, firsts, strict=True)]
         return [row | extra for row, extra in zip(rows, piece.extras, strict=True)]
 
-    def _checkpoint(self, piece: Labelled) -> None:
+    def _checkpoint(self, piece: LabelledBatch) -> None:
         if piece.file != self.progress.file:
             self.progress.file, self.progress.taken = piece.file, 0
         self.progress.taken += piece.taken

@@ -19,10 +19,10 @@ from sahelclf.evaluation.decide import (
 )
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
 from sahelclf.evaluation.report import HEADLINE, report
-from sahelclf.models.base import Model, Watch
+from sahelclf.models.base import Model, FitCallbacks
 from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import document_targets, passage_data
-from sahelclf.training.resume import NOTHING_KEPT, Kept
+from sahelclf.training.resume import NO_CHECKPOINT, Checkpoint
 from sahelclf.training.seeds import derive_seed
 
 
@@ -64,7 +64,7 @@ def fit_labeller(
     build: Build,
     config: TrainConfig,
     on_step: OnStep = lambda _: None,
-    kept: Kept = NOTHING_KEPT,
+    kept: Checkpoint = NO_CHECKPOINT,
     prefix: str = "",
 ) -> Fitted:
     """Cross-fit calibration and thresholds over grouped folds of these documents, then fit on all of them.
@@ -99,7 +99,7 @@ def held_out_logits(
     build: Build,
     config: TrainConfig,
     on_step: OnStep,
-    kept: Kept,
+    kept: Checkpoint,
     prefix: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits (n, n_heads) of each passage by a model that did not see its fold, and the fold (n,) of each."""
@@ -116,13 +116,13 @@ def held_out_logits(
                 build, data.take(np.flatnonzero(fold != k)), config, kept, step, on_step
             )
             found = model.logits([data.texts[i] for i in held])
-            kept.keep(name, found)
+            kept.save(name, found)
         logits[held] = found
     return logits, fold
 
 
 def fit_one(
-    build: Build, data: TaskData, config: TrainConfig, kept: Kept, step: Step, on_step: OnStep
+    build: Build, data: TaskData, config: TrainConfig, kept: Checkpoint, step: Step, on_step: OnStep
 ) -> Model:
     """A new model fitted on this data; `on_step` is told of its beginning and of every step that it reports."""
     on_step(step)
@@ -132,7 +132,9 @@ def fit_one(
 
     model = build()
     model.fit(
-        data, seed=derive_seed(config.seed, "model"), watch=Watch(tell, kept.checkpoint(step.name))
+        data,
+        seed=derive_seed(config.seed, "model"),
+        watch=FitCallbacks(tell, kept.checkpoint(step.name)),
     )
     return model
 
@@ -164,7 +166,7 @@ def cross_validate(
     build: Build,
     config: TrainConfig,
     on_step: OnStep,
-    kept: Kept = NOTHING_KEPT,
+    kept: Checkpoint = NO_CHECKPOINT,
 ) -> dict[str, float]:
     """Means over `cv` folds of the scores of labellers fitted, thresholds and all, on the other folds."""
     assert config.cv

@@ -15,7 +15,7 @@ from sahelclf.files import file_aside
 SETTINGS = "settings.json"
 
 
-class Kept:
+class Checkpoint:
     """A folder of held-out logits by fit, and a checkpoint; without a folder nothing is kept."""
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -23,7 +23,7 @@ class Kept:
         self.lock = FileLock(folder / "lock") if folder is not None else None
 
     @classmethod
-    def begin(cls, folder: Path, settings: Mapping[str, Any]) -> "Kept":
+    def create(cls, folder: Path, settings: Mapping[str, Any]) -> "Checkpoint":
         """Make the folder, and write down what the training was asked for."""
         try:
             folder.mkdir(parents=True)
@@ -35,7 +35,7 @@ class Kept:
         return cls(folder)._locked()
 
     @classmethod
-    def again(cls, folder: Path) -> tuple["Kept", dict[str, Any]]:
+    def resume(cls, folder: Path) -> tuple["Checkpoint", dict[str, Any]]:
         """What an earlier training left, and what it was asked for."""
         path = folder / SETTINGS
         try:
@@ -56,7 +56,7 @@ class Kept:
             ) from None
         return cls(folder)._locked(), settings
 
-    def _locked(self) -> "Kept":
+    def _locked(self) -> "Checkpoint":
         """Hold the folder for this process; the system lets go of it when the process ends, however it ends."""
         assert self.lock is not None
         assert self.folder is not None
@@ -73,7 +73,7 @@ class Kept:
         path = self._path(fit, "npy")
         return np.load(path, allow_pickle=False) if path is not None and path.is_file() else None
 
-    def keep(self, fit: str, logits: np.ndarray) -> None:
+    def save(self, fit: str, logits: np.ndarray) -> None:
         """A fit is finished: its held-out logits stay, its checkpoint goes."""
         path = self._path(fit, "npy")
         if path is None:
@@ -86,7 +86,7 @@ class Kept:
         """The file that the fit under way goes on from."""
         return self._path(fit, "safetensors")
 
-    def drop(self) -> None:
+    def delete(self) -> None:
         """The training has ended, and its bundle is written."""
         if self.folder is not None and self.lock is not None:
             self.lock.release()
@@ -96,4 +96,4 @@ class Kept:
         return None if self.folder is None else self.folder / f"{fit}.{ending}"
 
 
-NOTHING_KEPT = Kept()
+NO_CHECKPOINT = Checkpoint()

@@ -24,7 +24,7 @@ from sahelclf.records import Split
 from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.training.crossfit import Build, Fitted, OnStep, cross_validate, fit_labeller
-from sahelclf.training.resume import NOTHING_KEPT, Kept
+from sahelclf.training.resume import NO_CHECKPOINT, Checkpoint
 from sahelclf.training.seeds import derive_seed
 
 Checked = tuple[Corpus, Split, list[str]]
@@ -64,7 +64,7 @@ def run(
     config: TrainConfig,
     on_step: OnStep = lambda _: None,
     checked: Checked | None = None,
-    kept: Kept = NOTHING_KEPT,
+    kept: Checkpoint = NO_CHECKPOINT,
 ) -> Result:
     """Train a labeller; test documents are neither read for fitting nor scored.
 

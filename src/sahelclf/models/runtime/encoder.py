@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sahelclf.models.runtime.linear import PlainLabeller, Reader
-from sahelclf.models.runtime.windows import Cut, Windows, like_length
+from sahelclf.models.runtime.windows import Cut, Windows, length_sorted_batches
 
 SMALL_GRAPH = "model.int8.onnx"
 NEAR = 0.1  # in logits, twice what eight bits change on the average (experiments/10-eight-bits)
@@ -69,7 +69,7 @@ class OnnxEncoder:
 
     def batches(self, cut: Cut) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """Rows of windows, of like length together, and the graph's inputs."""
-        for rows in like_length(cut.lengths):
+        for rows in length_sorted_batches(cut.lengths):
             batch = cut.batch(rows, self.pad)
             yield rows, {name: batch[name] for name in self.takes}
 

@@ -107,7 +107,7 @@ def padded(
     return batch
 
 
-def like_length(lengths: np.ndarray) -> list[np.ndarray]:
+def length_sorted_batches(lengths: np.ndarray) -> list[np.ndarray]:
     """Rows in batches of like length that hold at most some 512 tokens, padding counted."""
     order = np.argsort(lengths, kind="stable")
     batches, start = [], 0

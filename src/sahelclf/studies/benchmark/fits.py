@@ -26,7 +26,7 @@ from sahelclf.config import (
 )
 from sahelclf.errors import RequestError
 from sahelclf.files import file_aside
-from sahelclf.models.base import Model, Watch
+from sahelclf.models.base import Model, FitCallbacks
 from sahelclf.models.encoder_files import find_encoder
 from sahelclf.models.linear import Keywords
 from sahelclf.models.registry import build_learner, read_terms
@@ -145,7 +145,7 @@ def _fit(
 ) -> None:
     what = f"{cell.set}: {cell.model}, seed {cell.seed}"
     name = f"{cell.set}-{cell.model}-{cell.seed}"
-    watch = Watch(
+    watch = FitCallbacks(
         lambda done, of, numbers: on_step(Step(what, name, *place, done, of, numbers)),
         path.with_suffix(".safetensors"),
     )
@@ -185,7 +185,7 @@ def _by_target(cell: Cell, data: TaskData) -> Iterator[tuple[str | None, TaskDat
         )
 
 
-def _fitted(cell: Cell, data: TaskData, watch: Watch) -> Model:
+def _fitted(cell: Cell, data: TaskData, watch: FitCallbacks) -> Model:
     if isinstance(cell.settings, dict):
         model: Model = Keywords(KeywordsConfig(kind="keywords", dictionary=None), cell.settings)
     else:
