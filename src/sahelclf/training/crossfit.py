@@ -19,7 +19,7 @@ from sahelclf.evaluation.decide import (
 )
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
 from sahelclf.evaluation.report import HEADLINE, report
-from sahelclf.models.base import Model, FitCallbacks
+from sahelclf.models.base import FitCallbacks, Model
 from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import document_targets, passage_data
 from sahelclf.training.resume import NO_CHECKPOINT, Checkpoint

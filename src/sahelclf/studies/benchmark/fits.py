@@ -26,7 +26,7 @@ from sahelclf.config import (
 )
 from sahelclf.errors import RequestError
 from sahelclf.files import file_aside
-from sahelclf.models.base import Model, FitCallbacks
+from sahelclf.models.base import FitCallbacks, Model
 from sahelclf.models.encoder_files import find_encoder
 from sahelclf.models.linear import Keywords
 from sahelclf.models.registry import build_learner, read_terms
