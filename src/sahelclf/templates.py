@@ -1,0 +1,28 @@
+"""Texts made from Jinja templates that lie in a room's folder `templates/`."""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def render(room: str, name: str, /, **values: Any) -> str:
+    """Fill in a template.
+
+    Parameters
+    ----------
+    room
+        Package that has the folder `templates/`, such as `"sahelclf.reports"`.
+    name
+        File name. Values are escaped where it ends in `.html`, and nowhere else.
+    values
+        What the template uses; a name that is missing raises `jinja2.UndefinedError`.
+    """
+    environment = Environment(
+        loader=PackageLoader(room, "templates"),
+        autoescape=lambda template: bool(template) and str(template).endswith(".html"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name).render(values)
