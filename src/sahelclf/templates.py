@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 
 def render(room: str, name: str, /, **values: Any) -> str:
@@ -19,7 +19,7 @@ def render(room: str, name: str, /, **values: Any) -> str:
     """
     environment = Environment(
         loader=PackageLoader(room, "templates"),
-        autoescape=lambda template: bool(template) and str(template).endswith(".html"),
+        autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
