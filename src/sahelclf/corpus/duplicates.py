@@ -5,6 +5,8 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
+from sahelclf.models.runtime.text import clean_text
+
 SHINGLE_WORDS = 4
 NEAR = 0.5
 ROWS_AT_ONCE = 2000
@@ -66,5 +68,5 @@ def linked_groups(
 
 
 def text_sha256(text: str) -> str:
-    """How a text is recognised again: white space and case do not count."""
-    return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()
+    """How a text is recognised again: the cleaned text, where white space and case do not count."""
+    return hashlib.sha256(" ".join(clean_text(text).lower().split()).encode()).hexdigest()

@@ -6,6 +6,7 @@ import numpy as np
 
 from sahelclf.codebook import Codebook
 from sahelclf.corpus.read import Corpus
+from sahelclf.models.runtime.text import clean_text
 from sahelclf.records import Topics
 from sahelclf.tasks.base import HeadLayout, TaskData, TaskSpec
 
@@ -45,7 +46,7 @@ def encode_topics(labels: Sequence[Topics], codebook: Codebook) -> tuple[np.ndar
 
 
 def passage_data(corpus: Corpus, document_ids: Sequence[str]) -> TaskData:
-    """Passages of these documents, in the corpus's order."""
+    """Passages of these documents, in the corpus's order, their texts cleaned as bundles clean them."""
     wanted = set(document_ids)
     passages = [p for d in corpus.documents if d.id in wanted for p in corpus.passages_of[d.id]]
     y, mask = encode_topics([p.topics for p in passages], corpus.codebook)
@@ -53,7 +54,7 @@ def passage_data(corpus: Corpus, document_ids: Sequence[str]) -> TaskData:
         layout=labeller_layout(corpus.codebook),
         ids=tuple(p.id for p in passages),
         groups=tuple(p.document_id for p in passages),
-        texts=tuple(p.text for p in passages),
+        texts=tuple(clean_text(p.text) for p in passages),
         y=y,
         mask=mask,
     )
