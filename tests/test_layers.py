@@ -16,6 +16,7 @@ ROOMS = [
     "codebook",
     "config",
     "files",
+    "delimited",
     "versions",
     "paths",
     "templates",
