@@ -72,7 +72,7 @@ def section(title, systems):
     for k, name in enumerate(result.systems):
         cells = []
         for score in HEADLINE:
-            x = result.line(score, k)
+            x = result.row(score, k)
             d = x.difference
             against = (
                 ""

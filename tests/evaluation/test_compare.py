@@ -44,20 +44,20 @@ def test_verdicts_are_one_of_three_and_against_the_first():
         system(n, made(s, w)) for n, s, w in (("a", 1, 0.15), ("b", 2, 0.15), ("c", 3, 0.4))
     )
     found = compare([a, close, bad], resamples=500)
-    assert [found.line("topic/macro_f1", k).verdict for k in range(3)] == [
+    assert [found.row("topic/macro_f1", k).verdict for k in range(3)] == [
         "",
         "not distinguishable",
         "worse",
     ]
-    assert compare([bad, a], resamples=500).line("joint/f1", 1).verdict == "better"
+    assert compare([bad, a], resamples=500).row("joint/f1", 1).verdict == "better"
     assert (found.n_units, found.n_documents) == (180, 60)
-    line = found.line("joint/f1", 2)
-    assert line.difference.value == pytest.approx(
-        line.value - found.line("joint/f1", 0).value, abs=1e-12
+    row = found.row("joint/f1", 2)
+    assert row.difference.value == pytest.approx(
+        row.value - found.row("joint/f1", 0).value, abs=1e-12
     )
     # six tests in all: the smallest p is taken six times
-    p = sorted(x.difference.p for x in found.lines if x.difference)
-    assert min(x.p_holm for x in found.lines if x.difference) == pytest.approx(6 * p[0])
+    p = sorted(x.difference.p for x in found.rows if x.difference)
+    assert min(x.p_holm for x in found.rows if x.difference) == pytest.approx(6 * p[0])
 
 
 def test_order_of_rows_does_not_matter():
@@ -65,20 +65,20 @@ def test_order_of_rows_does_not_matter():
     order = np.random.default_rng(0).permutation(180)
     shuffled = (predicted.take(order), Gold(gold.topics[order], gold.stance[order]))
     one, two = (compare([a, system("b", m)], resamples=200) for m in ((predicted, gold), shuffled))
-    assert one.lines == two.lines
+    assert one.rows == two.rows
 
 
 def test_a_mean_over_seeds_is_the_mean_of_their_scores():
     seeds = [made(s, 0.2) for s in (4, 5, 6)]
     found = compare([system("three", *seeds), system("one", seeds[0])], resamples=300)
     single = [
-        compare([system("x", s), system("y", s)], resamples=50).line("joint/f1", 0).value
+        compare([system("x", s), system("y", s)], resamples=50).row("joint/f1", 0).value
         for s in seeds
     ]
-    line = found.line("joint/f1", 0)
-    assert line.value == pytest.approx(np.mean(single), abs=1e-12)
-    assert line.sd == pytest.approx(np.std(single, ddof=1), abs=1e-12)
-    assert found.line("joint/f1", 1).sd is None
+    row = found.row("joint/f1", 0)
+    assert row.value == pytest.approx(np.mean(single), abs=1e-12)
+    assert row.sd == pytest.approx(np.std(single, ddof=1), abs=1e-12)
+    assert found.row("joint/f1", 1).sd is None
 
 
 def test_2500_passages_and_2000_resamples_take_seconds():
@@ -117,7 +117,7 @@ def test_what_cannot_be_compared_is_refused_with_the_difference():
         RequestError, match=r"codebooks differ: a has topics \['t', 'u'\].*b has \['t', 'v'\]"
     ):
         compare([a, system("b", made(1, 0.2, names=other))])
-    with pytest.raises(RequestError, match=r"gold differs: \d+ units are labelled otherwise in b"):
+    with pytest.raises(RequestError, match=r"gold differs: \d+ units have other labels in b"):
         compare([a, system("b", made(1, 0.2, gold_of(9)))])
     moved = Predictions(
         NAMES,
@@ -267,7 +267,7 @@ def test_seeds_and_sweeps_are_systems(store, capsys):
     [
         (["a0", "x0"], "corpora differ: cccccccccccccccc in A"),
         (["a0,b0", "a1"], "these differ in model"),
-        (["a0,a0", "b0"], "seed 0 stands twice"),
+        (["a0,a0", "b0"], "seed 0 is duplicated"),
         (["a0"], "expected two or more"),
         (
             ["a0", "b0", "--split", "test"],
@@ -314,7 +314,7 @@ def test_every_form_is_written_and_the_run_holds_the_table(store, capsys):
             assert "worse" in path.read_text()
 
 
-def test_tables_of_any_system_are_held_against_each_other(tmp_path, monkeypatch, capsys):
+def test_tables_of_any_system_are_compared(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     root = write_corpus(tmp_path / "c")

@@ -1,7 +1,7 @@
-"""Systems on the same units: scores, paired differences from the first, and a verdict in words."""
+"""Compare systems on the same units: scores, paired differences from the first, and a verdict."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,19 +12,33 @@ from sahelclf.evaluation.report import HEADLINE, RESAMPLES, document_draws
 from sahelclf.evaluation.warnings import warnings
 
 BETTER, WORSE, ALIKE = "better", "worse", "not distinguishable"
+MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class System:
-    """One system: its predictions and the gold they came with, or those of each of its seeds, whose scores are averaged."""
+    """One system: predictions and gold; one pair for each seed, whose scores are averaged."""
 
     name: str
     members: tuple[tuple[Predictions, Gold], ...]
 
 
 @dataclass(frozen=True)
-class Line:
-    """One score of one system; `sd` over its seeds. Against the first system: difference, its interval, p, p by Holm, verdict."""
+class ScoreRow:
+    """One score of one system.
+
+    Attributes
+    ----------
+    system
+        Index of the system; 0 is the one that the others are compared with.
+    value, low, high
+        The score and its 95% interval, from 0 to 1.
+    sd
+        Standard deviation over seeds; None for a single seed.
+    difference, p_holm, verdict
+        The difference from system 0, p corrected by Holm's method, and `BETTER`, `WORSE` or
+        `ALIKE`; empty for system 0.
+    """
 
     score: str
     system: int
@@ -39,85 +53,88 @@ class Line:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Every headline score of every system, on units that are the same for all."""
+    """Every headline score of every system, on the same units; `warnings` by system."""
 
     systems: tuple[str, ...]
     n_units: int
     n_documents: int
-    lines: tuple[Line, ...]
+    rows: tuple[ScoreRow, ...]
     warnings: tuple[tuple[str, ...], ...]
+    resamples: int = RESAMPLES
 
-    def line(self, score: str, system: int) -> Line:
-        """The line of a score and a system."""
-        return next(x for x in self.lines if (x.score, x.system) == (score, system))
+    def row(self, score: str, system: int) -> ScoreRow:
+        """The row of a score and a system."""
+        return next(r for r in self.rows if (r.score, r.system) == (score, system))
 
 
 def compare(systems: Sequence[System], seed: int = 0, resamples: int = RESAMPLES) -> Comparison:
-    """Compare systems with the first; every system and every seed is scored on the same resampled documents."""
+    """Compare systems with the first one, on resampled documents that are the same for all.
+
+    Raises
+    ------
+    RequestError
+        Where labels, units or gold of the systems differ.
+    """
     members, gold = same_units(systems)
-    found = [[metrics.counts_by_document(p, gold) for p in group] for group in members]
-    documents = found[0][0][0]
-    draws = document_draws(len(documents), seed, resamples)
-    parts = [
-        [metrics.ratios(counts, members[0][0].names) for _, counts in group] for group in found
-    ]
-    lines, tests = [], []
-    for name in HEADLINE:
-        scores = [intervals.mean_score([p[name] for p in group]) for group in parts]
-        for k, score in enumerate(scores):
-            seeds = [intervals.mean_score([p[name]]).value for p in parts[k]]
+    counts = [[metrics.counts_by_document(p, gold) for p in group] for group in members]
+    n_documents = len(counts[0][0][0])
+    draws = document_draws(n_documents, seed, resamples)
+    names = members[0][0].names
+    ratios = [[metrics.ratios(c, names) for _, c in group] for group in counts]
+    rows = []
+    for score in HEADLINE:
+        pooled = [intervals.mean_score([r[score] for r in group]) for group in ratios]
+        for k, mean in enumerate(pooled):
+            seeds = [intervals.mean_score([r[score]]).value for r in ratios[k]]
             sd = float(np.std(seeds, ddof=1)) if len(seeds) > 1 else None
-            against = intervals.difference(score, scores[0], draws) if k else None
-            tests += [against.p] if against else []
-            lines.append(Line(name, k, score.value, *intervals.interval(score, draws), sd, against))
-    corrected = iter(intervals.holm(tests))
+            gap = intervals.difference(mean, pooled[0], draws) if k else None
+            rows.append(ScoreRow(score, k, mean.value, *intervals.interval(mean, draws), sd, gap))
     return Comparison(
         systems=tuple(s.name for s in systems),
         n_units=len(members[0][0].ids),
-        n_documents=len(documents),
-        lines=tuple(_judged(x, next(corrected)) if x.difference else x for x in lines),
+        n_documents=n_documents,
+        rows=tuple(_with_verdicts(rows)),
         warnings=tuple(
             tuple(dict.fromkeys(w for p in group for w in warnings(p, gold))) for group in members
         ),
+        resamples=resamples,
     )
 
 
-def _judged(line: Line, p_holm: float) -> Line:
-    assert line.difference
-    verdict = ALIKE if p_holm > intervals.LEVEL else BETTER if line.difference.value > 0 else WORSE
-    return Line(
-        line.score,
-        line.system,
-        line.value,
-        line.low,
-        line.high,
-        line.sd,
-        line.difference,
-        p_holm,
-        verdict,
-    )
+def _with_verdicts(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
+    """Correct the p-values of all differences together, and judge each."""
+    corrected = iter(intervals.holm([r.difference.p for r in rows if r.difference]))
+    judged = []
+    for row in rows:
+        if row.difference:
+            p = next(corrected)
+            sign = BETTER if row.difference.value > 0 else WORSE
+            row = replace(row, p_holm=p, verdict=ALIKE if p > intervals.LEVEL else sign)
+        judged.append(row)
+    return judged
 
 
 def same_units(systems: Sequence[System]) -> tuple[list[list[Predictions]], Gold]:
-    """Members with rows in the first one's order, and the gold; raise with what differs where labels, units or gold do."""
-    first, gold = systems[0].members[0]
+    """Members with rows in the first one's order, and the gold.
+
+    Raises
+    ------
+    RequestError
+        Names every difference in labels, units or gold.
+    """
+    a, (first, gold) = systems[0].name, systems[0].members[0]
     problems: list[str] = []
     aligned = []
-    for system in systems:
+    for b in systems:
         group = []
-        for member, own in system.members:
-            problems += _differences(systems[0].name, first, system.name, member)
+        for member, member_gold in b.members:
+            problems += _differences(a, first, b.name, member)
             if not problems:
                 row = {unit: i for i, unit in enumerate(member.ids)}
                 order = np.array([row[unit] for unit in first.ids], dtype=int)
                 group.append(member.take(order))
-                problems += _gold_differences(
-                    systems[0].name,
-                    gold,
-                    system.name,
-                    Gold(own.topics[order], own.stance[order]),
-                    first.ids,
-                )
+                stance = member_gold.stance[order]
+                problems += _gold_differences(a, gold.stance, b.name, stance, first.ids)
         aligned.append(group)
     if problems:
         raise RequestError(list(dict.fromkeys(problems)))
@@ -127,38 +144,42 @@ def same_units(systems: Sequence[System]) -> tuple[list[list[Predictions]], Gold
 def _differences(a: str, first: Predictions, b: str, other: Predictions) -> list[str]:
     if first.names != other.names:
         return [
-            f"codebooks differ: {a} has topics {list(first.names.topics)} and stances {list(first.names.stances)}, "
-            f"{b} has {list(other.names.topics)} and {list(other.names.stances)}; only one codebook's labels can be compared"
+            f"codebooks differ: {a} has topics {list(first.names.topics)} and stances "
+            f"{list(first.names.stances)}, {b} has {list(other.names.topics)} and "
+            f"{list(other.names.stances)}; only labels of one codebook can be compared"
         ]
-    mine, theirs = set(first.ids), set(other.ids)
-    if mine != theirs:
-        parts = [
+    ids_a, ids_b = set(first.ids), set(other.ids)
+    if ids_a != ids_b:
+        only = [
             f"{len(ids)} only in {name} ({_some(ids)})"
-            for name, ids in ((a, mine - theirs), (b, theirs - mine))
+            for name, ids in ((a, ids_a - ids_b), (b, ids_b - ids_a))
             if ids
         ]
         return [
-            f"units differ: {a} has {len(mine)}, {b} {len(theirs)}; {'; '.join(parts)}. Compare on the units that both predict"
+            f"units differ: {a} has {len(ids_a)}, {b} {len(ids_b)}; {'; '.join(only)}. "
+            "Compare on the units that both predict"
         ]
-    owner = dict(zip(first.ids, first.documents, strict=True))
-    moved = {u for u, d in zip(other.ids, other.documents, strict=True) if owner[u] != d}
-    return (
-        [
-            f"documents differ: {len(moved)} units belong to another document in {b} than in {a} ({_some(moved)})"
-        ]
-        if moved
-        else []
-    )
-
-
-def _gold_differences(a: str, gold: Gold, b: str, other: Gold, ids: Sequence[str]) -> list[str]:
-    wrong = np.flatnonzero((other.stance != gold.stance).any(axis=1))
-    if not len(wrong):
+    document = dict(zip(first.ids, first.documents, strict=True))
+    moved = {u for u, d in zip(other.ids, other.documents, strict=True) if document[u] != d}
+    if not moved:
         return []
     return [
-        f"gold differs: {len(wrong)} units are labelled otherwise in {b} than in {a} ({_some({ids[int(i)] for i in wrong})})"
+        f"documents differ: {len(moved)} units belong to another document in {b} than in {a} "
+        f"({_some(moved)})"
+    ]
+
+
+def _gold_differences(
+    a: str, gold: np.ndarray, b: str, other: np.ndarray, ids: Sequence[str]
+) -> list[str]:
+    differing = {ids[int(i)] for i in np.flatnonzero((other != gold).any(axis=1))}
+    if not differing:
+        return []
+    return [
+        f"gold differs: {len(differing)} units have other labels in {b} than in {a} "
+        f"({_some(differing)})"
     ]
 
 
 def _some(ids: set[str]) -> str:
-    return ", ".join(sorted(ids)[:5]) + (", …" if len(ids) > 5 else "")
+    return ", ".join(sorted(ids)[:MOST_SHOWN]) + (", …" if len(ids) > MOST_SHOWN else "")

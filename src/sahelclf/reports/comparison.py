@@ -1,175 +1,169 @@
-"""A comparison as text for the terminal, Markdown, LaTeX and a self-contained HTML page."""
+"""A comparison of systems for the terminal, a notebook, Markdown, LaTeX and an HTML page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from sahelclf.reports.text import table
+from sahelclf.evaluation.compare import Comparison, ScoreRow
+from sahelclf.reports.text import escape_latex, escape_markdown, one_line, table
+from sahelclf.templates import render
 
 if TYPE_CHECKING:
-    from sahelclf.evaluation.compare import Comparison, Line
+    import pandas as pd
 
-TITLE = "Comparison"
+HEADER = ["score", "system", "value [95%]", "difference [95%]", "p", "p (Holm)", "verdict"]
 NONE = "—"
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.05rem; margin-top: 2rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; } th, td { padding: .3rem .8rem .3rem 0; text-align: left; vertical-align: middle; white-space: nowrap; }
-thead th { border-bottom: 2px solid #444; } tbody tr { border-bottom: 1px solid #ddd; } tbody tr.first { border-top: 1px solid #888; }
-td.number { font-variant-numeric: tabular-nums; }
-.better { color: #00629b; font-weight: 600; } .worse { color: #b04a00; font-weight: 600; } .alike { color: #555; }
-.note { color: #444; max-width: 50rem; } code { font-size: .85em; overflow-wrap: anywhere; white-space: normal; }
-svg { display: block; } svg .axis { stroke: #999; stroke-dasharray: 2 2; } svg .bar { stroke: #333; stroke-width: 2; } svg .dot { fill: #333; }
-"""
+HALF_BAR, BAR_REACH = 80, 74  # pixels from the left edge to no difference, and from there
 
 
 @dataclass(frozen=True)
-class Page:
-    """What every form shows: systems as (letter, name, source), the comparison, parameters that differ, cost, warnings."""
+class ComparisonReport:
+    """Scores of systems on the same units, with paired differences from the first system.
 
+    Attributes
+    ----------
+    systems
+        Letter, name and source of each system.
+    about
+        One sentence on the units and where the predictions come from.
+    comparison
+        The numbers, as `sahelclf.evaluation.compare.compare` gives them.
+    parameters, cost
+        Rows of the tables beside the scores: a name, then a cell for each system.
+    warnings
+        Each warning once, after the letters of the systems that it is about.
+    level, split
+        What was compared: passages or documents; development predictions or a part of a split.
+    corpus_sha256
+        Of the corpus that the runs were trained on; empty where there are only tables.
+    """
+
+    title: ClassVar[str] = "Comparison"
     systems: tuple[tuple[str, str, str], ...]
     about: str
-    method: str
-    compared: "Comparison"
+    comparison: Comparison
     parameters: list[list[str]]
     cost: list[list[str]]
     warnings: tuple[str, ...]
+    level: str = "passage"
+    split: str = ""
+    corpus_sha256: str = ""
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """One row for each score and system, numbers in full; differences are from system A."""
+        import pandas as pd
+
+        return pd.DataFrame([self._record(row) for row in self.comparison.rows])
+
+    def _record(self, row: ScoreRow) -> dict[str, Any]:
+        letter, name, _ = self.systems[row.system]
+        d = row.difference
+        record: dict[str, Any] = {"score": row.score, "system": letter, "name": name}
+        record |= {"value": row.value, "low": row.low, "high": row.high, "sd": row.sd}
+        record |= {"difference": d and d.value, "difference_low": d and d.low}
+        record |= {"difference_high": d and d.high, "p": d and d.p}
+        return record | {"p_holm": row.p_holm, "verdict": row.verdict}
+
+    @property
+    def method(self) -> str:
+        """How intervals and p-values were computed."""
+        tests = sum(row.difference is not None for row in self.comparison.rows)
+        return (
+            f"95% intervals and p from {self.comparison.resamples:,} resamples of whole documents, "
+            f"the same for all; p corrected for {tests} tests (Holm). "
+            "Differences and verdicts are against A."
+        )
 
     def scores(self) -> list[list[str]]:
-        """Header, then one row a score and system."""
-        rows = [["score", "system", "value [95%]", "difference [95%]", "p", "p (Holm)", "verdict"]]
-        rows += [
-            [line.score, self.systems[line.system][0], *_cells(line)]
-            for line in self.compared.lines
-        ]
-        return rows
+        """The table of scores as text; the first row is its header."""
+        rows = self.comparison.rows
+        return [HEADER, *([r.score, self.systems[r.system][0], *_cells(r)] for r in rows)]
 
-    def others(self) -> list[tuple[str, list[list[str]]]]:
-        """Captions and rows of the tables beside the scores, those that have any."""
+    def details(self) -> list[tuple[str, list[list[str]]]]:
+        """Captions and rows of the other tables, where they have rows."""
         header = ["", *(letter for letter, _, _ in self.systems)]
-        parts = (("Parameters that differ", self.parameters), ("Folds and cost", self.cost))
+        tables = (("Parameters that differ", self.parameters), ("Folds and cost", self.cost))
         return [
-            (caption, [header, *([c or NONE for c in row] for row in rows)])
-            for caption, rows in parts
+            (caption, [header, *([cell or NONE for cell in row] for row in rows)])
+            for caption, rows in tables
             if rows
         ]
 
+    def text(self) -> str:
+        """Plain text, for a terminal."""
+        return self._render("txt").rstrip("\n")
 
-def _cells(line: "Line") -> list[str]:
-    value = f"{line.value:.3f} [{line.low:.3f}, {line.high:.3f}]" + (
-        f", sd {line.sd:.3f}" if line.sd is not None else ""
-    )
-    d = line.difference
-    if d is None or line.p_holm is None:
+    def markdown(self) -> str:
+        """Markdown with pipe tables."""
+        return self._render("md")
+
+    def latex(self) -> str:
+        r"""Tables to `\\input` into an article that loads booktabs."""
+        return self._render("tex")
+
+    def html(self) -> str:
+        """One self-contained page."""
+        reach = max(
+            (
+                max(abs(r.difference.low), abs(r.difference.high))
+                for r in self.comparison.rows
+                if r.difference
+            ),
+            default=0.0,
+        )
+        rows = self.comparison.rows
+        return self._render(
+            "html",
+            rows=[(r, c, _bar(r, reach)) for r, c in zip(rows, self.scores()[1:], strict=True)],
+        )
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html(index=False, na_rep="", float_format="{:.3f}".format))
+
+    def _render(self, form: str, **values: Any) -> str:
+        return render(
+            "sahelclf.reports",
+            f"comparison.{form}",
+            report=self,
+            legend="; ".join(f"{letter}: {name}" for letter, name, _ in self.systems),
+            table=table,
+            latex=escape_latex,
+            markdown=escape_markdown,
+            one_line=one_line,
+            **values,
+        )
+
+
+def _cells(row: ScoreRow) -> list[str]:
+    value = f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"
+    value += f", sd {row.sd:.3f}" if row.sd is not None else ""
+    d = row.difference
+    if d is None or row.p_holm is None:
         return [value, "", "", "", ""]
-    gap, low, high = (
-        f"{round(x, 3) + 0.0:+.3f}" for x in (d.value, d.low, d.high)
-    )  # + 0.0, else there is a -0.000
-    return [value, f"{gap} [{low}, {high}]", _p(d.p), _p(line.p_holm), line.verdict]
+    # adding 0.0 turns -0.000 into +0.000
+    gap, low, high = (f"{round(x, 3) + 0.0:+.3f}" for x in (d.value, d.low, d.high))
+    return [value, f"{gap} [{low}, {high}]", _p(d.p), _p(row.p_holm), row.verdict]
 
 
 def _p(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def terminal(page: Page) -> str:
-    """Plain text."""
-    parts = ["\n".join(f"{letter}  {name}  ({source})" for letter, name, source in page.systems)]
-    parts += [page.about, table(page.scores())]
-    parts += [f"{caption}\n{table(rows)}" for caption, rows in page.others()]
-    parts += ["\n".join(f"warning {w}" for w in page.warnings)] if page.warnings else []
-    return "\n\n".join([*parts, page.method])
-
-
-def markdown(page: Page) -> str:
-    """Markdown with pipe tables."""
-    parts = [
-        f"# {TITLE}",
-        "\n".join(f"- **{letter}** {name} (`{source}`)" for letter, name, source in page.systems),
-    ]
-    parts += [page.about, table(page.scores(), "github")]
-    parts += [f"## {caption}\n\n{table(rows, 'github')}" for caption, rows in page.others()]
-    parts += (
-        ["## Warnings\n\n" + "\n".join(f"- {w}" for w in page.warnings)] if page.warnings else []
-    )
-    return "\n\n".join([*parts, page.method]) + "\n"
-
-
-def latex(page: Page) -> str:
-    r"""Tables for \input into an article that uses booktabs."""
-    legend = "; ".join(f"{letter}: {name}" for letter, name, _ in page.systems)
-    parts = [
-        r"% \usepackage{booktabs} in the preamble",
-        _float(page.scores(), f"{page.about} {legend}. {page.method}"),
-    ]
-    parts += [_float(rows, f"{caption}. {legend}.") for caption, rows in page.others()]
-    parts += ["\n".join(f"% warning {w}" for w in page.warnings)] if page.warnings else []
-    return "\n\n".join(parts) + "\n"
-
-
-def _float(rows: list[list[str]], caption: str) -> str:
-    safe = "".join("\\" + c if c in "#$%&_{}" else c for c in caption)
-    body = table(rows, "latex_booktabs").replace(NONE, "---").replace("±", r"\(\pm\)")
-    return "\n".join(
-        [r"\begin{table}", r"\centering", r"\small", body, rf"\caption{{{safe}}}", r"\end{table}"]
-    )
-
-
-def html(page: Page) -> str:
-    """One self-contained page; a bar shows each difference with its interval, the dashed line is no difference."""
-    legend = "".join(
-        f"<li><strong>{letter}</strong> {escape(name)} <code>{escape(source)}</code></li>"
-        for letter, name, source in page.systems
-    )
-    scores = page.scores()
-    head = "".join(f"<th>{escape(c)}</th>" for c in [*scores[0], "interval"])
-    reach = max(
-        (
-            abs(x)
-            for line in page.compared.lines
-            if line.difference
-            for x in (line.difference.low, line.difference.high)
-        ),
-        default=0.0,
-    )
-    body = "".join(
-        _row(line, row, reach) for line, row in zip(page.compared.lines, scores[1:], strict=True)
-    )
-    others = "".join(
-        f"<h2>{caption}</h2><div class=wide>{table(rows, 'html')}</div>"
-        for caption, rows in page.others()
-    )
-    warnings = "".join(f"<li>{escape(w)}</li>" for w in page.warnings)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{TITLE}</title>'
-        f"<style>{STYLE}</style></head><body>\n<h1>{TITLE}</h1>\n<ul>{legend}</ul>\n<p>{escape(page.about)}</p>\n"
-        f"<div class=wide><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n<p class=note>{escape(page.method)}</p>\n"
-        f"{others}\n{'<h2>Warnings</h2><ul>' + warnings + '</ul>' if warnings else ''}</body></html>\n"
-    )
-
-
-def _row(line: "Line", cells: list[str], reach: float) -> str:
-    mark = {"better": "better", "worse": "worse"}.get(line.verdict, "alike")
-    shown = (
-        "".join(f'<td class="number">{escape(c)}</td>' for c in cells[:-1])
-        + f'<td class="{mark}">{escape(cells[-1])}</td>'
-    )
-    first = ' class="first"' if line.system == 0 else ""
-    return f"<tr{first}>{shown}<td>{_bar(line, reach)}</td></tr>\n"
-
-
-def _bar(line: "Line", reach: float) -> str:
-    d = line.difference
+def _bar(row: ScoreRow, reach: float) -> Mapping[str, str] | None:
+    """Places in pixels of a difference and its interval, and the text for a screen reader."""
+    d = row.difference
     if d is None or reach == 0:
-        return ""
-    low, value, high = (80 + 74 * x / reach for x in (d.low, d.value, d.high))
+        return None
+    places = {"low": d.low, "value": d.value, "high": d.high}
     label = f"difference {d.value:+.3f}, from {d.low:+.3f} to {d.high:+.3f}"
-    return (
-        f'<svg width="160" height="16" role="img" aria-label="{label}"><line class="axis" x1="80" x2="80" y1="0" y2="16"/>'
-        f'<line class="bar" x1="{low:.1f}" x2="{high:.1f}" y1="8" y2="8"/><circle class="dot" cx="{value:.1f}" cy="8" r="3.5"/></svg>'
-    )
+    return {k: f"{HALF_BAR + BAR_REACH * x / reach:.1f}" for k, x in places.items()} | {
+        "label": label
+    }
 
 
-FORMS: dict[str, Callable[[Page], str]] = {".md": markdown, ".tex": latex, ".html": html}
+FORMS: dict[str, Callable[[ComparisonReport], str]] = {
+    ".md": ComparisonReport.markdown,
+    ".tex": ComparisonReport.latex,
+    ".html": ComparisonReport.html,
+}
