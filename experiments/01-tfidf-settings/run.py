@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sahelclf.config import TfidfConfig
 from sahelclf.evaluation.report import HEADLINE, report
-from sahelclf.models.registry import build_model
+from sahelclf.models.kinds import build_model
+from sahelclf.models.tfidf import TfidfConfig
 from sahelclf.training.compose import compose_config
 from sahelclf.training.crossfit import fit_labeller
 from sahelclf.training.run import check

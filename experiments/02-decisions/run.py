@@ -17,7 +17,7 @@ from sahelclf.corpus.splits import make_folds
 from sahelclf.evaluation import decide
 from sahelclf.evaluation.predictions import Predictions
 from sahelclf.evaluation.report import report
-from sahelclf.models.registry import build_model
+from sahelclf.models.kinds import build_model
 from sahelclf.training.compose import compose_config
 from sahelclf.training.crossfit import fit_labeller
 from sahelclf.training.run import check

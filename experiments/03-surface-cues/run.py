@@ -20,7 +20,7 @@ from sahelclf.evaluation import decide
 from sahelclf.evaluation.decide import labeller_names
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import report
-from sahelclf.models.registry import build_model
+from sahelclf.models.kinds import build_model
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.training.compose import compose_config
 from sahelclf.training.crossfit import fit_labeller

@@ -15,7 +15,7 @@ from sahelclf.corpus.splits import make_folds
 from sahelclf.evaluation.decide import Calibration, Decision, apply_decision, labeller_names
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import HEADLINE, report
-from sahelclf.models.registry import build_model
+from sahelclf.models.kinds import build_model
 from sahelclf.reports.figures.curves import learning_curve
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.training.compose import compose_config

@@ -20,7 +20,7 @@ from sahelclf.corpus.splits import read_split
 from sahelclf.evaluation.decide import labelled_documents
 from sahelclf.evaluation.predictions import Gold
 from sahelclf.evaluation.report import HEADLINE, report
-from sahelclf.models.registry import build_model
+from sahelclf.models.kinds import build_model
 from sahelclf.studies.robustness.held_out import rotation
 from sahelclf.studies.robustness.run import forward, make_plan, rotate
 from sahelclf.tasks.labeller import passage_data

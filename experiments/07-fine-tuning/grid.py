@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from sahelclf.corpus.splits import make_folds
-from sahelclf.models.registry import build_model
+from sahelclf.models.kinds import build_model
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.training.compose import compose_config
 from sahelclf.training.run import check

@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 from sahelclf.models import network as classifier
-from sahelclf.models.registry import build_learner
+from sahelclf.models.kinds import build_model
 from sahelclf.studies.benchmark.scores import decide_held_out, score
 from sahelclf.studies.benchmark.sets import read_set
 from sahelclf.training.compose import compose_config
@@ -56,7 +56,7 @@ def layers_of(variant):
 
 
 def cell(variant, seed, found):
-    model = build_learner(
+    model = build_model(
         compose_config(
             ["model=transformer", "model.threads=1", *(f"model.{v}" for v in VARIANTS[variant])]
         ).model

@@ -15,7 +15,7 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from sahelclf.corpus.splits import make_folds
 from sahelclf.models.base import FitCallbacks
-from sahelclf.models.registry import build_model
+from sahelclf.models.kinds import build_model
 from sahelclf.models.transformer import Transformer
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.training.compose import compose_config

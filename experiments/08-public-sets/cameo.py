@@ -23,7 +23,7 @@ from sahelclf.evaluation.task_scores import decide_task, scores
 from sahelclf.models import finetune, transformer
 from sahelclf.models.embedding_cache import Vectors
 from sahelclf.models.encoder_files import find_encoder
-from sahelclf.models.registry import build_learner
+from sahelclf.models.kinds import build_model
 from sahelclf.studies.benchmark.sets import read_set
 from sahelclf.training.compose import compose_config
 from sahelclf.training.seeds import derive_seed
@@ -165,7 +165,7 @@ def held_out_logits(variant, data, fold, seed, other):
     logits = np.zeros(data.y.shape)
     for f in range(FOLDS):
         held = np.flatnonzero(fold == f)
-        model = build_learner(settings(variant, other))
+        model = build_model(settings(variant, other))
         with (
             patch("torch.nn.functional.binary_cross_entropy_with_logits", loss),
             patch.object(transformer, "FineTuning", loop),

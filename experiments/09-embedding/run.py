@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from sahelclf.evaluation.report import HEADLINE, report
-from sahelclf.models.registry import build_model
+from sahelclf.models.kinds import build_model
 from sahelclf.training.compose import compose_config
 from sahelclf.training.crossfit import fit_labeller
 from sahelclf.training.run import check

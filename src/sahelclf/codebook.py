@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from sahelclf.errors import CorpusError
+from sahelclf.records import Frozen
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
@@ -15,11 +16,7 @@ TABLE_ENDINGS = ("probability", "holds", "stance")
 RESERVED = {*TABLE_ENDINGS, "gold", "gold_stance", "no"}
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Topic(_Frozen):
+class Topic(Frozen):
     """One topic: when it holds, what a stance on it is about, and, under the stances' names, what each means for it."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
@@ -29,26 +26,26 @@ class Topic(_Frozen):
     parties: str = ""
 
 
-class Basis(_Frozen):
+class Basis(Frozen):
     """What a stance rests on, and the stances that it can go with."""
 
     stances: list[Name] = Field(min_length=1)
     means: str = ""
 
 
-class Codebook(_Frozen):
+class Codebook(Frozen):
     """Every label that a corpus may carry, in a fixed order."""
 
     version: str
     title: str
     languages: list[str] = Field(min_length=1)
-    units: list[Name] = ["passage", "document"]
+    units: list[Name] = Field(["passage", "document"])
     stances: dict[Name, str] = Field(min_length=2)
-    bases: dict[Name, Basis] = {}
+    bases: dict[Name, Basis] = Field({})
     topics: dict[Name, Topic] = Field(min_length=1)
-    parties: list[Name] = []
-    genres: list[Name] = []
-    strata: list[Name] = []
+    parties: list[Name] = Field([])
+    genres: list[Name] = Field([])
+    strata: list[Name] = Field([])
 
     @model_validator(mode="after")
     def _bases_name_known_stances(self) -> Self:

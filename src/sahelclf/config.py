@@ -1,106 +1,42 @@
 """Typed configuration: Hydra composes plain YAML, these models check it once, before any work."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from sahelclf.codebook import validation_problems
 from sahelclf.errors import RequestError
+from sahelclf.models.base import ModelConfig, ModelKind
+from sahelclf.models.kinds import NAMES, kind_named, unknown_kind
+from sahelclf.records import Frozen
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+def _known_kind(value: Any) -> Any:
+    kind = value.get("kind") if isinstance(value, Mapping) else None
+    if kind is not None and kind not in NAMES:
+        raise ValueError(unknown_kind(kind))
+    return value
 
 
-class FeatureBlock(_Strict):
-    """One family of TF-IDF terms."""
-
-    name: str
-    analyzer: Literal["word", "char_wb"]
-    ngram_range: Annotated[
-        list[Annotated[int, Field(ge=1, le=8)]], Field(min_length=2, max_length=2)
+if TYPE_CHECKING:
+    AnyModelConfig = ModelConfig
+else:
+    AnyModelConfig = Annotated[
+        reduce(or_, [kind_named(name).config for name in NAMES]),
+        Field(discriminator="kind"),
+        BeforeValidator(_known_kind),
     ]
-    min_df: Annotated[int, Field(ge=1)]
-    max_features: Annotated[int, Field(ge=1)] | None
-
-    @model_validator(mode="after")
-    def _shortest_first(self) -> "FeatureBlock":
-        if self.ngram_range[0] > self.ngram_range[1]:
-            raise ValueError(f"ngram_range {self.ngram_range}; expected the shorter length first")
-        return self
+KindName = Annotated[str, AfterValidator(lambda name: _known_kind({"kind": name})["kind"])]
 
 
-class TfidfConfig(_Strict):
-    """`model=tfidf`."""
-
-    kind: Literal["tfidf"]
-    features: Annotated[list[FeatureBlock], Field(min_length=1)]
-    C: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    class_weight: Literal["balanced"] | None
-
-
-class KeywordsConfig(_Strict):
-    """`model=keywords`; without a dictionary of its own it takes the corpus's `keywords.yaml`."""
-
-    kind: Literal["keywords"]
-    dictionary: str | None
-
-
-class EmbeddingConfig(_Strict):
-    """`model=embedding`: a frozen encoder's vectors beside TF-IDF terms."""
-
-    kind: Literal["embedding"]
-    encoder: str | None
-    window: Annotated[int, Field(ge=16, le=8192)]
-    overlap: Annotated[int, Field(ge=0)]
-    features: Annotated[list[FeatureBlock], Field(min_length=1)]
-    vector_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    C: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    class_weight: Literal["balanced"] | None
-    threads: Annotated[int, Field(ge=1)] | None
-
-
-class TransformerConfig(_Strict):
-    """`model=transformer`: an encoder, fine-tuned with one head of sigmoids."""
-
-    kind: Literal["transformer"]
-    encoder: str | None
-    window: Annotated[int, Field(ge=16, le=8192)]
-    overlap: Annotated[int, Field(ge=0)]
-    epochs: Annotated[int, Field(ge=1, le=100)]
-    batch_size: Annotated[int, Field(ge=1, le=1024)]
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
-    head_learning_rate: Annotated[float, Field(gt=0, le=1)]
-    frozen_layers: Annotated[int, Field(ge=0)]
-    pooling: Literal["auto", "mean", "first"]
-    weight_decay: Annotated[float, Field(ge=0, le=1)]
-    warmup: Annotated[float, Field(ge=0, lt=1)]
-    dropout: Annotated[float, Field(ge=0, lt=1)] | None
-    precision: Literal["auto", "float32", "bfloat16"]
-    threads: Annotated[int, Field(ge=1)] | None
-
-
-class BlendConfig(_Strict):
-    """`model=blend`: a fine-tuned transformer and TF-IDF, whose logits are added."""
-
-    kind: Literal["blend"]
-    transformer: TransformerConfig
-    tfidf: TfidfConfig
-    tfidf_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-ModelConfig = Annotated[
-    TfidfConfig | KeywordsConfig | EmbeddingConfig | TransformerConfig | BlendConfig,
-    Field(discriminator="kind"),
-]
-
-
-class TrainConfig(_Strict):
+class TrainConfig(Frozen):
     """`train`: what is fitted on what."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    model: ModelConfig
+    model: AnyModelConfig
     corpus: str | None
     split: str
     crossfit: Annotated[int, Field(ge=2, le=20)]
@@ -110,7 +46,7 @@ class TrainConfig(_Strict):
     parent_run_id: str | None
 
 
-class PublishedFigure(_Strict):
+class PublishedFigure(Frozen):
     """What others report on a set: the value of its published metric in percent, and where it stands."""
 
     system: str
@@ -120,42 +56,31 @@ class PublishedFigure(_Strict):
     source: str
 
 
-class SetConfig(_Strict):
+class SetConfig(Frozen):
     """A set of a suite: settings of its models that differ from theirs, its dictionary, and others' figures."""
 
-    settings: dict[Literal["tfidf", "embedding", "transformer"], dict[str, Any]] = {}
+    settings: dict[KindName, dict[str, Any]] = Field({})
     dictionary: str | None = None
-    others: list[PublishedFigure] = []
+    others: list[PublishedFigure] = Field([])
 
 
-class SuiteConfig(_Strict):
+class SuiteConfig(Frozen):
     """`benchmark=conflict`, `benchmark=stance`: public sets by name."""
 
     name: str
     sets: Annotated[dict[str, SetConfig], Field(min_length=1)]
 
 
-class MembersConfig(_Strict):
-    """The models that a benchmark fits."""
-
-    tfidf: TfidfConfig
-    embedding: EmbeddingConfig
-    transformer: TransformerConfig
-
-
-System = Literal["keywords", "tfidf", "embedding", "transformer", "blend"]
-
-
-class BenchmarkConfig(_Strict):
+class BenchmarkConfig(Frozen):
     """`benchmark`: which models are fitted on which public sets, and on which part they are scored."""
 
     benchmark: SuiteConfig
     root: str | None
     part: Literal["dev", "test"]
     sets: list[str] | None
-    models: Annotated[list[System], Field(min_length=1)]
+    models: Annotated[list[KindName], Field(min_length=1)]
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)]
-    model: MembersConfig
+    model: dict[KindName, AnyModelConfig]
     tfidf_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     out: str | None
 
@@ -177,20 +102,16 @@ def benchmark_config(raw: Mapping[str, Any]) -> BenchmarkConfig:
         raise RequestError(validation_problems(error, "benchmark")) from None
 
 
-CROSSFIT = {"transformer": 3, "blend": 3}
-CROSSFIT_OF_OTHERS = 5
-
-
 def train_config(raw: Mapping[str, Any]) -> TrainConfig:
     """Check a composed configuration; raise with every problem at once.
 
-    `crossfit: null` becomes 3 folds for a transformer or blend, whose every fit takes minutes, and 5 for the others.
+    `crossfit: null` becomes the number of folds of the kind of model.
     """
     settings = dict(raw)
     if settings.get("crossfit", 0) is None:
         model = settings.get("model")
         kind = model.get("kind") if isinstance(model, Mapping) else None
-        settings["crossfit"] = CROSSFIT.get(str(kind), CROSSFIT_OF_OTHERS)
+        settings["crossfit"] = kind_named(kind).folds if kind in NAMES else ModelKind.folds
     try:
         return TrainConfig.model_validate(settings)
     except ValidationError as error:
@@ -223,9 +144,3 @@ def _flat_model(settings: Mapping[str, Any], prefix: str) -> dict[str, str]:
         elif name != "kind" and value is not None:
             flat[prefix + name] = str(value)
     return flat
-
-
-def encoder_of(config: ModelConfig) -> str | None:
-    """The encoder that a model's settings name; None for the packaged one, and for models without."""
-    reads = config.transformer if isinstance(config, BlendConfig) else config
-    return reads.encoder if isinstance(reads, TransformerConfig | EmbeddingConfig) else None

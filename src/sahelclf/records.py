@@ -7,11 +7,13 @@ from pydantic import BaseModel, ConfigDict, Field
 Id = Annotated[str, Field(pattern=r"^[^\s|]+$", max_length=200)]
 
 
-class _Record(BaseModel):
+class Frozen(BaseModel):
+    """Base of checked data: cannot be changed, no other fields, no conversion of types."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Label(_Record):
+class Label(Frozen):
     """What is said of one topic that holds."""
 
     stance: str
@@ -22,7 +24,7 @@ class Label(_Record):
 Topics = dict[str, Label]
 
 
-class Document(_Record):
+class Document(Frozen):
     """One news item. Its text is its passages in order, joined by blank lines."""
 
     id: Id
@@ -39,7 +41,7 @@ class Document(_Record):
     topics: Topics | None = None
 
 
-class Passage(_Record):
+class Passage(Frozen):
     """One paragraph of a document, or a few short ones on one point."""
 
     id: Id
@@ -49,7 +51,7 @@ class Passage(_Record):
     topics: Topics
 
 
-class Annotation(_Record):
+class Annotation(Frozen):
     """One annotator's labels of one unit, never edited. Round 0 is the pilot; a unit labelled again later has a higher round."""
 
     unit: Id
@@ -57,7 +59,7 @@ class Annotation(_Record):
     topics: Topics
 
 
-class Adjudication(_Record):
+class Adjudication(Frozen):
     """The decision on a unit that the annotators labelled differently."""
 
     unit: Id
@@ -66,7 +68,7 @@ class Adjudication(_Record):
     topics: Topics
 
 
-class Split(_Record):
+class Split(Frozen):
     """Ids of documents by part, and the rule that drew them."""
 
     name: str

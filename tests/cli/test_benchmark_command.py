@@ -10,7 +10,7 @@ from encoders import write_encoder
 from sahelclf.cli import main
 from sahelclf.cli.benchmark import HEADER, shown_rows
 from sahelclf.errors import RequestError
-from sahelclf.models.registry import read_terms
+from sahelclf.models.keywords import read_terms
 from sahelclf.paths import data_root
 from sahelclf.reports.text import table
 from sahelclf.studies.benchmark.fits import Outputs, data_sha256, score_systems, systems_of
@@ -328,7 +328,7 @@ def test_suites_name_sets_that_are_read_and_dictionaries_name_their_labels(suite
         spec = SETS[name][0]
         if chosen.dictionary:
             terms = read_terms(
-                data_root() / "conf" / "benchmark" / "keywords" / chosen.dictionary, spec.labels, ()
+                data_root() / "conf" / "benchmark" / "keywords" / chosen.dictionary, spec.labels
             )
             assert set(terms) == set(spec.labels[1:] if spec.kind == "binary" else spec.labels)
 

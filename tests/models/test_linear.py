@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer, strip_accents_unicode
 from sklearn.linear_model import LogisticRegression
 
-from sahelclf.config import KeywordsConfig
 from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
-from sahelclf.models.registry import build_model, read_dictionary
+from sahelclf.models.keywords import KeywordsConfig
+from sahelclf.models.kinds import build_model
 from sahelclf.models.runtime.linear import WORDS, PlainLabeller, normalise
 from sahelclf.tasks.base import HeadLayout, TaskData
 from sahelclf.tasks.labeller import passage_data
@@ -148,9 +148,12 @@ def test_keywords_count_different_terms_whatever_case_and_accents(harbour):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("topic: {fishing: [x]}", "'topic'; expected 'topics' and 'stances'"),
-        ("topics: {sailing: [x]}", "topics.sailing: expected a list of terms for one of"),
-        ("stances: {fishing: {maybe: [x]}}", "stances.fishing.maybe: expected one of"),
+        ("topic: {fishing: [x]}", "topic.*Input should be 'topics' or 'stances'"),
+        ("topics: {sailing: [x]}", "topics: 'sailing' is unknown, expected one of"),
+        (
+            "stances: {fishing: {maybe: [x]}}",
+            "stances: 'fishing=maybe' is unknown, expected one of",
+        ),
         ("topics: {fishing: x}", "topics.fishing"),
         ("- a", "Input should be a valid dictionary"),
         ("a: [", "not readable as YAML"),
@@ -161,7 +164,7 @@ def test_a_bad_dictionary_is_refused(harbour, tmp_path, text, message):
     path.write_text(text)
     corpus = read_corpus(harbour)
     with pytest.raises(RequestError, match=message):
-        read_dictionary(
+        build_model(
             KeywordsConfig(kind="keywords", dictionary=str(path)), corpus.codebook, corpus.root
         )
 
@@ -169,7 +172,7 @@ def test_a_bad_dictionary_is_refused(harbour, tmp_path, text, message):
 def test_a_missing_dictionary_says_what_one_looks_like(harbour, tmp_path):
     corpus = read_corpus(harbour)
     with pytest.raises(RequestError, match="model=keywords needs one: 'topics:"):
-        read_dictionary(
+        build_model(
             KeywordsConfig(kind="keywords", dictionary=str(tmp_path / "no.yaml")),
             corpus.codebook,
             corpus.root,

@@ -10,16 +10,15 @@ import numpy as np
 import pytest
 
 from encoders import write_encoder
-from sahelclf.config import TransformerConfig
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.models import finetune
 from sahelclf.models.base import FitCallbacks
 from sahelclf.models.encoder_files import find_encoder, load_tokenizer
-from sahelclf.models.finetune import length_buckets, schedule
-from sahelclf.models.linear import Tfidf
+from sahelclf.models.finetune import TransformerConfig, length_buckets, schedule
 from sahelclf.models.network import build_classifier, head_names
 from sahelclf.models.onnx_graph import write_head_graph
 from sahelclf.models.runtime.windows import Windows, length_sorted_batches, padded
+from sahelclf.models.tfidf import Tfidf
 from sahelclf.models.transformer import Transformer
 from sahelclf.tasks.base import HeadLayout, TaskData
 from support import tfidf_config

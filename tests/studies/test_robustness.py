@@ -10,7 +10,7 @@ from sahelclf.corpus.read import read_corpus
 from sahelclf.corpus.splits import document_groups, read_split, write_splits
 from sahelclf.errors import CorpusError, RequestError
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
-from sahelclf.models.registry import build_model
+from sahelclf.models.kinds import build_model
 from sahelclf.paths import data_root
 from sahelclf.studies.robustness import run as robustness
 from sahelclf.studies.robustness.held_out import reference, trials

@@ -5,6 +5,8 @@ from typing import Any
 import yaml
 from tabulate import tabulate
 
+from sahelclf.models.kinds import texts_of
+
 OWN_LINES = (
     "import sahelclf",
     'sahelclf.load("this/folder").predict(["Niger recalled its ambassador from Paris."])',
@@ -12,20 +14,6 @@ OWN_LINES = (
     "import mlflow, pandas as pd  # without sahelclf",
     'mlflow.pyfunc.load_model("this/folder").predict(pd.DataFrame({"text": ["Niger recalled its ambassador."]}))',
 )
-TRANSFORMERS_LINES = (
-    (),
-    (
-        "",
-        "from transformers import pipeline  # texts within one window; probabilities, not decisions: the thresholds are in manifest.json",
-        'pipeline("text-classification", "this/folder", top_k=None)(["Niger recalled its ambassador."])',
-    ),
-)
-FILES = {
-    "linear": "`features.json` and `weights.npz` are plain numbers.",
-    "embedding": "`features.json` and `weights.npz` are plain numbers, `encoder.onnx` and `tokenizer.json` give the vectors.",
-    "transformer": "`model.safetensors` holds each weight once; `model.onnx` reads them there, `model.int8.onnx` has its own in eight bits.",
-    "blend": "`features.json` and `weights.npz` are the plain numbers of TF-IDF, `encoder/` holds the transformer; their logits are added.",
-}
 
 
 def model_card(manifest: dict[str, Any]) -> str:
@@ -35,9 +23,7 @@ def model_card(manifest: dict[str, Any]) -> str:
         "pipeline_tag": "text-classification",
         "language": manifest["codebook"]["languages"],
     }
-    return card(
-        manifest, front, [*OWN_LINES, *TRANSFORMERS_LINES[manifest["kind"] == "transformer"]]
-    )
+    return card(manifest, front, [*OWN_LINES, *texts_of(manifest["model"])["loading"]])
 
 
 def card(manifest: dict[str, Any], front: dict[str, Any], loading: list[str]) -> str:
@@ -75,7 +61,7 @@ def card(manifest: dict[str, Any], front: dict[str, Any], loading: list[str]) ->
         *loading,
         "```",
         "",
-        FILES[manifest["kind"]]
+        texts_of(manifest["model"])["files"]
         + " `manifest.json` says how text is read, in what order the heads stand, the thresholds, and golden "
         "inputs with their outputs to check a reader of your own.",
         "",

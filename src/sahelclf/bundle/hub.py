@@ -16,13 +16,12 @@ from sahelclf.bundle.card import card, title
 from sahelclf.bundle.golden import check_same
 from sahelclf.bundle.onnx import check_pipeline, check_transformers
 from sahelclf.bundle.sklearn import SKOPS_FILE, write_skops
-from sahelclf.bundle.write import TOLERANCE, sign
+from sahelclf.bundle.write import sign
 from sahelclf.errors import RequestError
 from sahelclf.files import written_aside
 from sahelclf.models.encoder_files import PACKAGE_SHA256, quiet_transformers
-from sahelclf.models.registry import read_labeller
+from sahelclf.models.kinds import kind_of, read_labeller, texts_of
 
-LIBRARY = {"transformer": "transformers", "linear": "sklearn"}
 PACKAGE_ON_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 LARGE = ("*.safetensors", "*.onnx", "*.npz", "*.skops")
 SCORES = {
@@ -35,22 +34,6 @@ DOWNLOAD = (
     'folder = snapshot_download("USER/NAME")',
     "",
 )
-LINES = {
-    "transformer": (
-        "from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline",
-        'model = AutoModelForSequenceClassification.from_pretrained("USER/NAME")  # or a folder',
-        'classify = pipeline("text-classification", model=model, tokenizer=AutoTokenizer.from_pretrained("USER/NAME"), top_k=None)',
-        'classify(["Niger recalled its ambassador."])  # sigmoids of every head; texts within one window; the thresholds are in manifest.json',
-        "",
-    ),
-    "linear": (
-        *DOWNLOAD,
-        "import skops.io",
-        f'pipeline = skops.io.load(f"{{folder}}/{SKOPS_FILE}")  # it holds no type that has to be trusted',
-        'pipeline.predict_proba(["Niger recalled its ambassador."])  # sigmoids, in the order of heads.json, which has the thresholds too',
-        "",
-    ),
-}
 SAHELCLF_LINES = (
     "import sahelclf  # labels, texts of any length",
     'sahelclf.load(folder).predict(["Niger recalled its ambassador."])',
@@ -65,20 +48,19 @@ def write_hub(bundle: Path, manifest: dict[str, Any], target: Path) -> None:
         for name in (*manifest["files"], "manifest.json"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(bundle / name, folder / name)
-        if manifest["kind"] == "linear":
+        kind = kind_of(manifest)
+        if "sklearn" in kind.exports:
             write_skops(bundle, manifest, folder)
             _write_sklearn_config(folder, manifest)
-        if manifest["kind"] == "transformer":
+        if kind.transformers_layout:
             quiet_transformers()
             check_transformers(folder, manifest)
             check_pipeline(folder, manifest)
-        said = read_labeller(manifest["kind"], folder).logits(
-            [g["text"] for g in manifest["golden"]]
-        )
+        said = read_labeller(kind, folder).logits([g["text"] for g in manifest["golden"]])
         check_same(
             np.array([g["logits"] for g in manifest["golden"]]),
             said,
-            TOLERANCE[manifest["kind"]],
+            kind.reader.tolerance,
             "the folder's logits",
         )
         (folder / "README.md").unlink(missing_ok=True)
@@ -90,10 +72,10 @@ def write_hub(bundle: Path, manifest: dict[str, Any], target: Path) -> None:
 
 def hub_card(manifest: dict[str, Any]) -> str:
     """The card, with the front matter that the hub reads."""
-    kind = manifest["kind"]
+    texts = texts_of(manifest["model"])
     ours = manifest["config"]["corpus"] is None
     front: dict[str, Any] = {
-        "library_name": LIBRARY.get(kind, "sahelclf"),
+        "library_name": texts["hub_library"],
         "pipeline_tag": "text-classification",
         "language": manifest["codebook"]["languages"],
         "license": "apache-2.0" if ours else "other",
@@ -107,14 +89,15 @@ def hub_card(manifest: dict[str, Any]) -> str:
         ],
         "metrics": ["f1"],
     }
-    front["tags"] += {"linear": ["sklearn", "skops"], "transformer": ["onnx"]}.get(kind, [])
+    front["tags"] += texts["hub_tags"]
     if (base := _base_model(manifest)) is not None:
         front["base_model"] = base
-    return card(manifest, front | {"model-index": _model_index(manifest)}, _loading(kind))
+    return card(
+        manifest, front | {"model-index": _model_index(manifest)}, _loading(texts["hub_loading"])
+    )
 
 
-def _loading(kind: str) -> list[str]:
-    lines = LINES.get(kind, ())
+def _loading(lines: list[str]) -> list[str]:
     download = () if DOWNLOAD[0] in lines else DOWNLOAD
     return [*lines, *download, *SAHELCLF_LINES]
 

@@ -12,7 +12,7 @@ from sahelclf.corpus.pages import Page, clean_text_page
 from sahelclf.corpus.passages import cut_passages
 from sahelclf.errors import BundleError, RequestError
 from sahelclf.evaluation import decide
-from sahelclf.models.registry import read_labeller
+from sahelclf.models.kinds import kind_of, read_labeller
 from sahelclf.models.runtime.encoder import (
     SMALL_GRAPH,
     BlendLabeller,
@@ -59,7 +59,7 @@ class Labeller:
             runtime = (
                 OnnxLabeller.load(folder, fast=True)
                 if fast
-                else read_labeller(manifest["kind"], Path(folder))
+                else read_labeller(kind_of(manifest), Path(folder))
             )
             labeller = cls(manifest, runtime)
             labeller.graph, labeller.folder = SMALL_GRAPH if fast else "", Path(folder)
@@ -186,7 +186,7 @@ def _row(id_: str, unit: str, language: str, topics: dict[str, Any]) -> Row:
 
 def _need_small_graph(folder: str | Path, manifest: dict[str, Any]) -> None:
     forms = manifest.get("forms")
-    if manifest.get("kind") != "transformer" or not isinstance(forms, dict):
+    if not kind_of(manifest).transformers_layout or not isinstance(forms, dict):
         raise RequestError(
             f"{folder}: --fast is for transformers, and this labeller is {manifest.get('model')!r}; leave --fast away"
         )

@@ -12,31 +12,20 @@ import yaml
 from sahelclf import __version__
 from sahelclf.bundle.golden import GOLDEN_TEXTS
 from sahelclf.bundle.load import FORMAT
+from sahelclf.models.base import BundleReader
+from sahelclf.models.kinds import kind_of
 from sahelclf.versions import installed_versions
 
-CLASSES = {
-    "linear": "PlainLabeller",
-    "embedding": "EmbeddingLabeller",
-    "transformer": "OnnxLabeller",
-    "blend": "BlendLabeller",
-}
 EXAMPLE, SERVING_EXAMPLE = "input_example.json", "serving_input_example.json"
-PLAIN_READER, PLAIN_NEEDS = ("linear",), ("mlflow", "numpy", "pandas")
-ENCODER_READER, ENCODER_NEEDS = (
-    ("linear", "windows", "encoder"),
-    (*PLAIN_NEEDS, "onnxruntime", "tokenizers"),
-)
+NEEDS = ("mlflow", "numpy", "pandas")
 
 
 def write_pyfunc(folder: Path, manifest: dict[str, Any]) -> None:
     """Write `pyfunc_model.py`, its requirements, and `MLmodel`."""
-    kind = manifest["kind"]
-    (folder / "pyfunc_model.py").write_text(_code(kind), encoding="utf-8")
+    reader = kind_of(manifest).reader
+    (folder / "pyfunc_model.py").write_text(_code(reader), encoding="utf-8")
     requirements = [
-        f"{name}=={v}"
-        for name, v in installed_versions(
-            PLAIN_NEEDS if kind == "linear" else ENCODER_NEEDS
-        ).items()
+        f"{name}=={v}" for name, v in installed_versions((*NEEDS, *reader.packages)).items()
     ]
     (folder / "requirements.txt").write_text("\n".join(requirements) + "\n", encoding="utf-8")
     environment = {
@@ -95,18 +84,18 @@ def _write_example(folder: Path) -> None:
     )
 
 
-def _code(kind: str) -> str:
+def _code(reader: BundleReader) -> str:
     """Our readers one after another, without their imports of each other, and the pyfunc class."""
     parts = [
         resources("sahelclf.models.runtime").joinpath(f"{name}.py").read_text(encoding="utf-8")
-        for name in (PLAIN_READER if kind == "linear" else ENCODER_READER)
+        for name in reader.modules
     ]
     joined = parts[0] + "".join(
         "\n\n" + re.sub(r'\A""".*?"""\n', "", part, flags=re.DOTALL) for part in parts[1:]
     )
     joined = re.sub(r"^from sahelclf\..*\n", "", joined, flags=re.MULTILINE)
     tail = resources("sahelclf.bundle").joinpath("pyfunc.py.in").read_text(encoding="utf-8")
-    return joined + tail.replace("@READER@", CLASSES[kind])
+    return joined + tail.replace("@READER@", reader.class_name)
 
 
 def _columns(manifest: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.files import written_aside
+from sahelclf.models.kinds import kind_of
 from sahelclf.models.runtime.linear import normalise
 
 SCRIPT = "labeller.R"
@@ -22,7 +23,7 @@ SCRIPT = "labeller.R"
 
 def write_r(bundle: Path, manifest: dict[str, Any], target: Path) -> bool:
     """Write `labeller.R`, `labeller.json` and `weights.npz`; returns whether R was here to hold them against the golden outputs."""
-    if manifest["kind"] != "linear":
+    if "r" not in kind_of(manifest).exports:
         raise RequestError(
             f"export --to r: {bundle} is a bundle of model={manifest['model']}, whose encoder R has no reader for; only tfidf and keywords "
             "have this form. Ask a server that has the bundle: docs/elsewhere.md has the lines"

@@ -8,6 +8,7 @@ import numpy as np
 
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.files import written_aside
+from sahelclf.models.kinds import kind_of
 
 TRUSTED_TYPES: tuple[
     str, ...
@@ -18,7 +19,7 @@ SKOPS_FILE = "labeller.skops"
 
 def write_sklearn(bundle: Path, manifest: dict[str, Any], target: Path) -> None:
     """Write `labeller.skops` and `heads.json` into a new folder."""
-    if manifest["kind"] != "linear":
+    if "sklearn" not in kind_of(manifest).exports:
         raise RequestError(
             f"export --to sklearn: {bundle} is a bundle of model={manifest['model']}, whose encoder scikit-learn has no place for; "
             "only tfidf and keywords have this form. Read it with MLflow, Transformers or onnxruntime: its README.md has the lines"

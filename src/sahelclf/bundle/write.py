@@ -18,23 +18,14 @@ from sahelclf.bundle.golden import GOLDEN_TEXTS, check_same
 from sahelclf.bundle.load import FORMAT, sha256
 from sahelclf.bundle.onnx import transformer_forms
 from sahelclf.bundle.pyfunc import write_pyfunc
-from sahelclf.config import encoder_of
 from sahelclf.evaluation import decide
 from sahelclf.files import written_aside
 from sahelclf.models.encoder_files import texts_learnt
+from sahelclf.models.kinds import kind_named, read_labeller
 from sahelclf.models.onnx_graph import write_head_graph
-from sahelclf.models.registry import read_labeller
 from sahelclf.tasks.labeller import labeller_layout, passage_data, task_specs
 from sahelclf.training.run import Result
 from sahelclf.versions import installed_versions
-
-TOLERANCE = {"linear": 1e-6, "embedding": 1e-4, "transformer": 1e-4, "blend": 1e-4}
-DTYPE = {
-    "linear": "float64",
-    "embedding": "float32 vectors, float64 head",
-    "transformer": "float32",
-    "blend": "float32 transformer, float64 terms",
-}
 
 
 def write_bundle(result: Result, target: Path, run_id: str) -> dict[str, Any]:
@@ -45,8 +36,8 @@ def write_bundle(result: Result, target: Path, run_id: str) -> dict[str, Any]:
         _write_json(folder / "manifest.json", manifest)
         for weights in folder.rglob("model.safetensors"):
             write_head_graph(weights.parent, weights.with_name("model.onnx"))
-        manifest["golden"] = _golden(folder, result, manifest["kind"])
-        if manifest["kind"] == "transformer":
+        manifest["golden"] = _golden(folder, result)
+        if kind_named(result.fitted.model.name).transformers_layout:
             manifest["forms"] = transformer_forms(
                 folder, manifest, passage_data(result.corpus, result.parts["train"]).texts
             )
@@ -102,7 +93,7 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
             "thresholds": by_topic(decision.document_thresholds),
         },
         "features": result.fitted.model.describe(),
-        "dtype": DTYPE[result.fitted.model.kind],
+        "dtype": kind_named(result.fitted.model.name).reader.arithmetic,
         "computed_with": result.fitted.model.computed_with,
         "threads": psutil.cpu_count(logical=True),
         "versions": installed_versions() | {"python": platform.python_version()},
@@ -116,7 +107,7 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
             "parts": {k: len(v) for k, v in result.parts.items()},
         },
         "training_texts": sorted(
-            {h[:20] for h in result.texts_sha256} | texts_learnt(encoder_of(result.config.model))
+            {h[:20] for h in result.texts_sha256} | texts_learnt(result.config.model.encoder_name)
         ),
         "scores": {"passage": result.passages.report.as_dict()}
         | ({"document": result.documents.report.as_dict()} if result.documents else {}),
@@ -126,11 +117,12 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
     }
 
 
-def _golden(folder: Path, result: Result, kind: str) -> list[dict[str, Any]]:
+def _golden(folder: Path, result: Result) -> list[dict[str, Any]]:
     """Golden outputs: what the fitted model says; what reads the written files must say the same."""
+    kind = kind_named(result.fitted.model.name)
     said = result.fitted.model.logits(GOLDEN_TEXTS)
     read = read_labeller(kind, folder).logits(GOLDEN_TEXTS)
-    check_same(said, read, TOLERANCE[kind], "the written weights")
+    check_same(said, read, kind.reader.tolerance, "the written weights")
     return [
         {"text": t, "logits": [float(x) for x in row]}
         for t, row in zip(GOLDEN_TEXTS, said, strict=True)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from sahelclf.training.resume import Checkpoint
 
 CHECKPOINTS = Path("checkpoints")
-TAKES_MINUTES = {"transformer", "blend"}
 
 HELP = """usage: python -m sahelclf train [group=choice] [key=value …] [-m]
 
@@ -176,13 +175,14 @@ def train(raw: dict[str, Any], check: Any, overrides: Sequence[str] = ()) -> Pat
         config = check(settings["config"])
     written = _written_before(config, resume)
     out = Path(config.out) if written and config.out else out_folder(config.out)
+    from sahelclf.models.kinds import kind_named
     from sahelclf.tracking import runs
     from sahelclf.training.run import check as check_request
     from sahelclf.training.run import learnt_from
     from sahelclf.training.run import run as train_run
 
     checked = check_request(config)  # before a run is opened, so that a refused request leaves none
-    inputs = learnt_from(config, checked[0]) if config.model.kind in TAKES_MINUTES else {}
+    inputs = learnt_from(config, checked[0]) if kind_named(config.model.kind).slow else {}
     for name, content in inputs.items():
         if resume and settings.get(name, content) != content:
             raise RequestError(

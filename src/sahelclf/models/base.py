@@ -1,4 +1,4 @@
-"""The Model protocol: fit on binary heads, give logits, fold calibration into the head, save plain files."""
+"""What every kind of model has: a configuration, a `Model`, and one descriptor, `ModelKind`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,38 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from sahelclf.records import Frozen
 from sahelclf.tasks.base import TaskData
 
 
-def _nobody(_done: int, _of: int, _numbers: Mapping[str, float]) -> None:
-    """Told of every step, and says nothing."""
+class ModelConfig(Frozen):
+    """Base of the settings of a model; each kind has its own class, in the kind's module."""
+
+    kind: str
+
+    @property
+    def encoder_name(self) -> str | None:
+        """Encoder that the settings name; None for the packaged one and for models without one."""
+        return None
+
+
+def _ignore(_done: int, _total: int, _numbers: Mapping[str, float]) -> None:
+    """Do nothing with the progress of a fit."""
 
 
 @dataclass(frozen=True)
 class FitCallbacks:
-    """Who follows a long fit: `on_step(done, of, numbers)`, and the file that a killed fit goes on from."""
+    """What a long fit reports to, and where it saves its state.
 
-    on_step: Callable[[int, int, Mapping[str, float]], None] = _nobody
+    Parameters
+    ----------
+    on_step
+        Called as `on_step(done, total, numbers)` after every step; `numbers` has such as the loss.
+    checkpoint
+        File with the state of a fit that was interrupted; the fit resumes from it if it exists.
+    """
+
+    on_step: Callable[[int, int, Mapping[str, float]], None] = _ignore
     checkpoint: Path | None = None
 
 
@@ -26,9 +46,10 @@ NO_CALLBACKS = FitCallbacks()
 
 
 class Model(Protocol):
-    """What training asks of a model; `sahelclf.models.registry` builds one from its configuration.
+    """What training needs of a model; `sahelclf.models.kinds.build_model` makes one.
 
-    `kind` names the reader of its files; `computed_with` is the arithmetic that fitted it, where that is no matter of course.
+    `name` is the kind's name, `kind` that of the reader of its files. `computed_with` describes
+    the arithmetic and the hardware of the fit, for models where they vary.
     """
 
     name: str
@@ -36,16 +57,100 @@ class Model(Protocol):
     computed_with: dict[str, Any]
 
     def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:
-        """Fit every head on the rows where it has an answer. A head without both answers says the prior."""
+        """Fit every head on the rows where it has an answer.
+
+        A head that has seen answers of one kind only predicts the smoothed class prior.
+        """
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
         """(n, n_heads) logits, calibrated once `calibrate` was called."""
 
     def calibrate(self, scale: np.ndarray, offset: np.ndarray) -> None:
-        """Make the head say `scale * logit + offset`, both (n_heads,), from now on."""
+        """Replace each logit by `scale * logit + offset`; both are (n_heads,)."""
 
     def save(self, folder: Path) -> None:
-        """Write the weights into a folder, each stored once, no pickle."""
+        """Write the weights into a folder: plain files, each weight once, no pickle."""
 
     def describe(self) -> dict[str, Any]:
-        """What a reader of the manifest needs to know, such as how text is read."""
+        """What a reader of the manifest must know, such as how text is read."""
+
+
+@dataclass(frozen=True)
+class BundleReader:
+    """How the bundles of a kind are read.
+
+    Parameters
+    ----------
+    kind
+        Entry `kind` of a manifest; kinds of model whose bundles have the same files share it.
+    class_name
+        The reader, in the last of `modules`; its `load(folder)` gives a labeller.
+    arithmetic
+        Types of the numbers, for the manifest and the methods paragraph.
+    modules
+        Files of `sahelclf.models.runtime` that the reader needs, in the order of their imports.
+    packages
+        What the reader needs beside numpy.
+    tolerance
+        Largest difference in logits between the fitted model and its bundle.
+    in_processes
+        Whether one process uses one core, so that several processes label faster.
+    """
+
+    kind: str
+    class_name: str
+    arithmetic: str
+    modules: tuple[str, ...] = ("linear", "windows", "encoder")
+    packages: tuple[str, ...] = ("onnxruntime", "tokenizers")
+    tolerance: float = 1e-4
+    in_processes: bool = False
+
+
+PLAIN_NUMBERS = BundleReader(
+    "linear", "PlainLabeller", "float64", ("linear",), (), tolerance=1e-6, in_processes=True
+)
+
+
+@dataclass(frozen=True)
+class ModelKind:
+    """One kind of model, `model=<name>`: everything that other parts of the package ask of it.
+
+    Its settings are in `conf/model/<name>.yaml`, its texts for cards and for the methods
+    paragraph in `models/texts/<name>.yaml`, where `default.yaml` does not describe it well enough.
+
+    Parameters
+    ----------
+    config
+        Class of its settings.
+    build
+        Makes a model that has seen no data, from the settings, the names of the heads, and the
+        corpus folder, which may hold a file of the model's own.
+    reader
+        How its bundles are read.
+    folds
+        Folds of cross-fitting where the configuration leaves them open.
+    slow
+        A fit takes minutes: its state is saved, and the training can be resumed.
+    deterministic
+        Another seed gives the same model.
+    reads_targets
+        Reads the target of a (text, target) task, `model.logits(texts, targets)`.
+    members
+        Kinds whose logits it adds.
+    exports
+        Forms of `export --to` that it has.
+    transformers_layout
+        The bundle loads in Transformers, and has a graph in eight bits.
+    """
+
+    name: str
+    config: type[ModelConfig]
+    build: Callable[[Any, Sequence[str], Path | None], Model]
+    reader: BundleReader = PLAIN_NUMBERS
+    folds: int = 5
+    slow: bool = False
+    deterministic: bool = True
+    reads_targets: bool = False
+    members: tuple[str, ...] = ()
+    exports: frozenset[str] = frozenset({"hub", "r", "sklearn"})
+    transformers_layout: bool = False

@@ -2,17 +2,38 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
-from sahelclf.config import BlendConfig
-from sahelclf.models.base import NO_CALLBACKS, FitCallbacks
-from sahelclf.models.linear import Tfidf
+from sahelclf.models.base import (
+    NO_CALLBACKS,
+    BundleReader,
+    FitCallbacks,
+    ModelConfig,
+    ModelKind,
+)
+from sahelclf.models.finetune import TransformerConfig
+from sahelclf.models.tfidf import Tfidf, TfidfConfig
 from sahelclf.models.transformer import Transformer
 from sahelclf.tasks.base import TaskData
 
 ENCODER = "encoder"
+
+
+class BlendConfig(ModelConfig):
+    """`model=blend`: a fine-tuned transformer and TF-IDF, whose logits are added."""
+
+    kind: Literal["blend"]
+    transformer: TransformerConfig
+    tfidf: TfidfConfig
+    tfidf_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+    @property
+    def encoder_name(self) -> str | None:
+        """The encoder that the transformer's settings name; None for the packaged one."""
+        return self.transformer.encoder
 
 
 class Blend:
@@ -53,3 +74,16 @@ class Blend:
     def describe(self) -> dict[str, Any]:
         """Terms as for every linear labeller, and how the transformer reads."""
         return self.tfidf.describe() | self.transformer.describe()
+
+
+KIND = ModelKind(
+    "blend",
+    BlendConfig,
+    lambda config, *_: Blend(config),
+    BundleReader("blend", "BlendLabeller", "float32 transformer, float64 terms"),
+    folds=3,
+    slow=True,
+    deterministic=False,
+    members=("tfidf", "transformer"),
+    exports=frozenset({"hub"}),
+)

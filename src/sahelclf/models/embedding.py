@@ -3,16 +3,41 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
-from sahelclf.config import EmbeddingConfig
-from sahelclf.models.base import NO_CALLBACKS, FitCallbacks
+from sahelclf.models.base import (
+    NO_CALLBACKS,
+    BundleReader,
+    FitCallbacks,
+    ModelConfig,
+    ModelKind,
+)
 from sahelclf.models.embedding_cache import Vectors
 from sahelclf.models.encoder_files import check_window, find_encoder
-from sahelclf.models.linear import LinearModel, fit_heads, fit_terms, refuse_targets
+from sahelclf.models.linear import FeatureBlock, LinearModel, fit_heads, fit_terms, refuse_targets
 from sahelclf.tasks.base import TaskData
+
+
+class EmbeddingConfig(ModelConfig):
+    """`model=embedding`: a frozen encoder's vectors beside TF-IDF terms."""
+
+    kind: Literal["embedding"]
+    encoder: str | None
+    window: Annotated[int, Field(ge=16, le=8192)]
+    overlap: Annotated[int, Field(ge=0)]
+    features: Annotated[list[FeatureBlock], Field(min_length=1)]
+    vector_weight: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    C: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    class_weight: Literal["balanced"] | None
+    threads: Annotated[int, Field(ge=1)] | None
+
+    @property
+    def encoder_name(self) -> str | None:
+        """The encoder that the settings name; None for the packaged one."""
+        return self.encoder
 
 
 class Embedding(LinearModel):
@@ -73,3 +98,12 @@ class Embedding(LinearModel):
                 "pooling": "mean over a window's tokens; mean over windows, weighted by the tokens that a window does not share with the one before; length 1",
             }
         }
+
+
+KIND = ModelKind(
+    "embedding",
+    EmbeddingConfig,
+    lambda config, *_: Embedding(config),
+    BundleReader("embedding", "EmbeddingLabeller", "float32 vectors, float64 head"),
+    exports=frozenset({"hub"}),
+)

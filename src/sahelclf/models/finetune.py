@@ -8,14 +8,14 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
-from sahelclf.config import TransformerConfig
 from sahelclf.errors import RequestError
 from sahelclf.files import file_aside
-from sahelclf.models.base import FitCallbacks
+from sahelclf.models.base import FitCallbacks, ModelConfig
 from sahelclf.models.memory import return_free_pages
 from sahelclf.models.network import freeze_lower_layers, head_names
 from sahelclf.models.runtime.windows import Cut, padded
@@ -26,6 +26,31 @@ MULTIPLE = (
 )
 CHECKPOINT_SECONDS = 60.0
 DIVERGED = 5.0  # times the loss of knowing nothing, or of the first steps where that is higher
+
+
+class TransformerConfig(ModelConfig):
+    """`model=transformer`: an encoder, fine-tuned with one head of sigmoids."""
+
+    kind: Literal["transformer"]
+    encoder: str | None
+    window: Annotated[int, Field(ge=16, le=8192)]
+    overlap: Annotated[int, Field(ge=0)]
+    epochs: Annotated[int, Field(ge=1, le=100)]
+    batch_size: Annotated[int, Field(ge=1, le=1024)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    head_learning_rate: Annotated[float, Field(gt=0, le=1)]
+    frozen_layers: Annotated[int, Field(ge=0)]
+    pooling: Literal["auto", "mean", "first"]
+    weight_decay: Annotated[float, Field(ge=0, le=1)]
+    warmup: Annotated[float, Field(ge=0, lt=1)]
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None
+    precision: Literal["auto", "float32", "bfloat16"]
+    threads: Annotated[int, Field(ge=1)] | None
+
+    @property
+    def encoder_name(self) -> str | None:
+        """The encoder that the settings name; None for the packaged one."""
+        return self.encoder
 
 
 def best_dtype(precision: str, device: str) -> Any:

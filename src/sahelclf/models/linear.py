@@ -1,27 +1,46 @@
-"""Linear labellers: features from scikit-learn's vectorizers, one logistic regression a head.
+"""What linear models share: TF-IDF terms, one logistic regression a head, weights as plain numbers.
 
-What is fitted here is written as plain numbers and run by `sahelclf.models.runtime.linear`, which is the runtime of both members.
+`sahelclf.models.runtime.linear` computes their logits, here and in every bundle.
 """
 
 import json
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from pydantic import Field, model_validator
 
-from sahelclf.config import FeatureBlock, KeywordsConfig, TfidfConfig
 from sahelclf.errors import RequestError
-from sahelclf.models.base import NO_CALLBACKS, FitCallbacks
 from sahelclf.models.runtime.linear import WORDS, PlainLabeller
+from sahelclf.records import Frozen
 from sahelclf.tasks.base import HeadLayout, TaskData
 
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
-def _prior_logit(y: np.ndarray) -> float:
-    """Log-odds of the smoothed share of ones (one of each added)."""
+
+class FeatureBlock(Frozen):
+    """One family of TF-IDF terms."""
+
+    name: str
+    analyzer: Literal["word", "char_wb"]
+    ngram_range: Annotated[
+        list[Annotated[int, Field(ge=1, le=8)]], Field(min_length=2, max_length=2)
+    ]
+    min_df: Annotated[int, Field(ge=1)]
+    max_features: Annotated[int, Field(ge=1)] | None
+
+    @model_validator(mode="after")
+    def _shortest_first(self) -> "FeatureBlock":
+        if self.ngram_range[0] > self.ngram_range[1]:
+            raise ValueError(f"ngram_range {self.ngram_range}; expected the shorter length first")
+        return self
+
+
+def prior_logit(y: np.ndarray) -> float:
+    """Log-odds of the smoothed share of ones in (n,) answers (one of each added)."""
     return float(np.log((y.sum() + 1) / (len(y) - y.sum() + 1)))
 
 
@@ -79,24 +98,6 @@ class LinearModel:
         return PlainLabeller(manifest, self.blocks, self.arrays)
 
 
-class Tfidf(LinearModel):
-    """TF-IDF over words and characters, L2-regularised logistic regression a head, classes weighed for imbalance."""
-
-    name = "tfidf"
-
-    def __init__(self, config: TfidfConfig) -> None:
-        super().__init__()
-        self.config = config
-
-    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - takes seconds
-        """Fit the vectorizers on all texts, and each head on the texts where it has an answer."""
-        refuse_targets(data)
-        self.layout = data.layout
-        x, self.blocks, self.arrays = fit_terms(self.config.features, data.texts)
-        coef, intercept = fit_heads(x, data, self.config.C, self.config.class_weight, seed)
-        self.arrays |= {"coef": coef, "intercept": intercept}
-
-
 def refuse_targets(data: TaskData) -> None:
     """Linear members read the text alone."""
     if data.targets is not None:
@@ -124,13 +125,15 @@ def fit_heads(
     x: Any, data: TaskData, C: float, class_weight: str | None, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (n_features, n_heads) and intercepts (n_heads,) of one logistic regression a head."""
+    from sklearn.linear_model import LogisticRegression
+
     coef = np.zeros((x.shape[1], len(data.layout)))
     intercept = np.zeros(len(data.layout))
     for head in range(len(data.layout)):
         rows = np.flatnonzero(data.mask[:, head])
         y = data.y[rows, head]
         if len(np.unique(y)) < 2:
-            intercept[head] = _prior_logit(y)
+            intercept[head] = prior_logit(y)
             continue
         solver = (
             "lbfgs" if isinstance(x, np.ndarray) else "liblinear"
@@ -148,50 +151,7 @@ def fit_heads(
     return coef, intercept
 
 
-class Keywords(LinearModel):
-    """A dictionary: a head's logit is the number of different terms of its list that the text holds, once calibrated."""
-
-    name = "keywords"
-
-    def __init__(self, config: KeywordsConfig, terms: dict[str, list[str]]) -> None:
-        super().__init__()
-        self.config = config
-        self.terms = terms
-
-    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - nothing random here
-        """Take the dictionary; only the prior of heads without terms comes from the data."""
-        refuse_targets(data)
-        self.layout = data.layout
-        reader = TfidfVectorizer(strip_accents="unicode", token_pattern=WORDS)
-        clean, words = reader.build_preprocessor(), reader.build_tokenizer()
-        as_term = {
-            (head, t): " ".join(words(clean(t))) for head, ts in self.terms.items() for t in ts
-        }
-        terms = sorted({t for t in as_term.values() if t})
-        index = {t: i for i, t in enumerate(terms)}
-        coef = np.zeros((len(terms), len(data.layout)))
-        for (name, _), term in as_term.items():
-            if term:
-                coef[index[term], data.layout.names.index(name)] = 1.0
-        longest = max((len(t.split()) for t in terms), default=1)
-        block = {
-            "name": "dictionary",
-            "analyzer": "word",
-            "ngram_range": [1, longest],
-            "token_pattern": WORDS,
-        }
-        self.blocks = [block | {"sublinear_tf": False, "norm": "presence", "terms": terms}]
-        self.arrays = {
-            "idf0": np.ones(len(terms)),
-            "coef": coef,
-            "intercept": np.zeros(len(data.layout)),
-        }
-        for head, name in enumerate(data.layout.names):
-            if name not in self.terms:
-                self.arrays["intercept"][head] = _prior_logit(data.y[data.mask[:, head], head])
-
-
-def _fit_transform(block: FeatureBlock, vectorizer: TfidfVectorizer, texts: Sequence[str]) -> Any:
+def _fit_transform(block: FeatureBlock, vectorizer: "TfidfVectorizer", texts: Sequence[str]) -> Any:
     try:
         return vectorizer.fit_transform(texts)
     except ValueError as error:
@@ -200,7 +160,9 @@ def _fit_transform(block: FeatureBlock, vectorizer: TfidfVectorizer, texts: Sequ
         ) from None
 
 
-def _vectorizer(block: FeatureBlock) -> TfidfVectorizer:
+def _vectorizer(block: FeatureBlock) -> "TfidfVectorizer":
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     return TfidfVectorizer(
         analyzer=block.analyzer,
         ngram_range=tuple(block.ngram_range),
@@ -212,7 +174,7 @@ def _vectorizer(block: FeatureBlock) -> TfidfVectorizer:
     )
 
 
-def _block(block: FeatureBlock, vectorizer: TfidfVectorizer) -> dict[str, Any]:
+def _block(block: FeatureBlock, vectorizer: "TfidfVectorizer") -> dict[str, Any]:
     return {
         "name": block.name,
         "analyzer": block.analyzer,

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from sahelclf.config import TransformerConfig
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.models.encoder_files import EncoderFiles, quiet_transformers
 from sahelclf.models.onnx_graph import input_names
@@ -14,7 +13,9 @@ MEAN_OVER_RESIDUAL = 4.0
 TANH_SLOPE = 0.5
 
 
-def build_classifier(files: EncoderFiles, names: Sequence[str], config: TransformerConfig) -> Any:
+def build_classifier(
+    files: EncoderFiles, names: Sequence[str], pooling: str, dropout: float | None
+) -> Any:
     """`AutoModelForSequenceClassification` with one output a head, on the GPU where there is one.
 
     `net.inputs` names the inputs it takes; `net.own_layer` says whether its last layer is ours. Attention is by plain products on a processor, where their backward pass is
@@ -37,7 +38,7 @@ def build_classifier(files: EncoderFiles, names: Sequence[str], config: Transfor
         problem_type="multi_label_classification",
         **kept,
     )
-    pooling = _pooling(config.pooling, settings, files.name)
+    pooling = _pooling(pooling, settings, files.name)
     if hasattr(settings, "classifier_pooling"):
         settings.classifier_pooling = "mean" if pooling == "mean" else "cls"
     net, loaded = AutoModelForSequenceClassification.from_pretrained(
@@ -55,10 +56,10 @@ def build_classifier(files: EncoderFiles, names: Sequence[str], config: Transfor
     if net.own_layer:
         _last_layer_takes_the_mean(net)
     last_layer_for_first_token(net)
-    if config.dropout is not None:
+    if dropout is not None:
         for module in net.modules():
             if isinstance(module, torch.nn.Dropout):
-                module.p = config.dropout
+                module.p = dropout
     net.inputs = input_names(net)
     return net.to(device)
 

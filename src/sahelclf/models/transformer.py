@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from sahelclf.config import TransformerConfig
 from sahelclf.errors import RequestError, SahelclfError
-from sahelclf.models.base import NO_CALLBACKS, FitCallbacks
+from sahelclf.models.base import (
+    NO_CALLBACKS,
+    BundleReader,
+    FitCallbacks,
+    ModelKind,
+)
 from sahelclf.models.encoder_files import check_window, find_encoder, load_tokenizer
-from sahelclf.models.finetune import FineTuning, best_dtype
+from sahelclf.models.finetune import FineTuning, TransformerConfig, best_dtype
 from sahelclf.models.linear import fit_heads
 from sahelclf.models.memory import return_free_pages, return_large_blocks
 from sahelclf.models.network import build_classifier, last_linear, set_head
@@ -59,7 +63,9 @@ class Transformer:
         self.read = _what_was_read(cut, len(data))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.net = build_classifier(self.files, self.layout.names, self.config)
+            self.net = build_classifier(
+                self.files, self.layout.names, self.config.pooling, self.config.dropout
+            )
             device = next(self.net.parameters()).device.type
             precision = str(best_dtype(self.config.precision, device)).removeprefix("torch.")
             self.computed_with = {"precision": precision, "threads": self.threads, "device": device}
@@ -189,3 +195,17 @@ def _what_was_read(cut: Cut, n_texts: int) -> dict[str, int]:
         "longer_than_window": int((windows > 1).sum()),
         "unknown_tokens": cut.unknown,
     }
+
+
+KIND = ModelKind(
+    "transformer",
+    TransformerConfig,
+    lambda config, *_: Transformer(config),
+    BundleReader("transformer", "OnnxLabeller", "float32"),
+    folds=3,
+    slow=True,
+    deterministic=False,
+    reads_targets=True,
+    exports=frozenset({"hub"}),
+    transformers_layout=True,
+)

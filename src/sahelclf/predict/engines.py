@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from sahelclf.bundle.labeller import Labeller
 from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.models.kinds import kind_of
 from sahelclf.models.runtime.encoder import cores
 from sahelclf.predict.batches import Batch, BatchLabeller, LabelledBatch, WorkerSpec, batches_of
 from sahelclf.predict.inputs import Source
@@ -39,9 +40,8 @@ def labelled(
     """Chunks of the source from a file and the rows taken of it on, labelled, in order."""
     if asked.workers is not None and asked.workers < 1:
         raise RequestError(f"--workers {asked.workers}: expected 1 or more")
-    workers = asked.workers or (
-        cores() if asked.engine == "ray" or labeller.manifest["kind"] == "linear" else 1
-    )
+    several = asked.engine == "ray" or kind_of(labeller.manifest).reader.in_processes
+    workers = asked.workers or (cores() if several else 1)
     chunks = batches_of(source, *start)
     if labeller.folder is None or (workers == 1 and asked.engine == "local"):
         return _here(_work_of(asked, labeller, source), chunks)

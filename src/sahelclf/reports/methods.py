@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sahelclf.evaluation.report import RESAMPLES
+from sahelclf.models.kinds import methods_text
 from sahelclf.reports.bibliography import CITED, escape
 from sahelclf.reports.tables import Subject
 
@@ -34,7 +35,9 @@ def methods_paragraph(
     sentences = [
         _corpus(first, agreement, corpus_cited=corpus_cited),
         _split(first),
-        *dict.fromkeys(_model(s.manifest) for s in subjects),
+        *dict.fromkeys(
+            methods_text(s.manifest["config"]["model"], s.manifest, _listed) for s in subjects
+        ),
         _seeds(subjects),
         _decision(subjects),
         _scores(subjects, first),
@@ -95,63 +98,6 @@ def _split(manifest: Mapping[str, Any]) -> str:
     parts = _listed([f"{n:,} {name}" for name, n in c["parts"].items()])
     unread = "; training reads none of the test documents" if c["parts"].get("test") else ""
     return f'The split "{c["split"]}" has {parts} documents{unread}.'
-
-
-def _model(manifest: Mapping[str, Any]) -> str:
-    config = manifest["config"]["model"]
-    if config["kind"] == "blend":
-        members = " ".join(_member(config[name], manifest) for name in ("transformer", "tfidf"))
-        return f'The labeller "blend" adds the logits of two, the second\'s times {config["tfidf_weight"]:g}. {members}'
-    return _member(config, manifest)
-
-
-def _member(config: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-    kind = config["kind"]
-    if kind == "tfidf":
-        blocks = _listed(
-            [
-                f"{_unit(b['analyzer'])} {b['ngram_range'][0]}-{b['ngram_range'][1]}-grams (in at least {b['min_df']} passages)"
-                for b in config["features"]
-            ]
-        )
-        weight = "class-balanced weights" if config["class_weight"] else "no class weights"
-        return (
-            f'The labeller "{kind}" takes TF-IDF weights of {blocks}, with logarithmic term frequency and each family normalised to unit '
-            f"length, and fits one L2-regularised logistic regression (C = {config['C']:g}, {weight}) to each topic and, on the passages "
-            "where the topic holds, to each of its stances [@pedregosa2011]."
-        )
-    if kind == "keywords":
-        return f'The labeller "{kind}" counts the different terms of a dictionary that a passage holds, for each topic and each stance.'
-    if kind == "embedding":
-        return (
-            f'The labeller "{kind}" fits one L2-regularised logistic regression (C = {config["C"]:g}) a label [@pedregosa2011] on TF-IDF weights and, '
-            f"times {config['vector_weight']:g}, the unit-length mean vector of the frozen encoder {_encoder(manifest['features']['vectors'])}."
-        )
-    if kind == "transformer":
-        frozen = (
-            f"the embeddings and the lowest {config['frozen_layers']} layers held fixed"
-            if config["frozen_layers"]
-            else "all layers trained"
-        )
-        return (
-            f'The labeller "{kind}" fine-tunes the encoder {_encoder(manifest["features"])} with one sigmoid a label by masked binary '
-            f"cross-entropy [@wolf2020]: {config['epochs']} epochs, batches of {config['batch_size']}, AdamW with learning rate {config['learning_rate']:g} "
-            f"({config['head_learning_rate']:g} for the head), warm-up over {config['warmup']:.0%} of the steps and linear decay, {frozen}; the head starts from a "
-            f"logistic regression on the encoder's output. It was trained in {manifest['computed_with'].get('precision', 'float32')}."
-        )
-    settings = _listed([f"{k} = {v}" for k, v in config.items() if k != "kind" and v is not None])
-    return f'The labeller "{kind}" was trained with {settings or "its default settings"}.'
-
-
-def _encoder(about: Mapping[str, Any]) -> str:
-    return (
-        f"{about['encoder']} (SHA-256 {about['encoder_sha256'][:16]}), which reads {about['window']} tokens at once and longer texts in "
-        f"windows that share {about['overlap']}"
-    )
-
-
-def _unit(analyzer: str) -> str:
-    return "word" if analyzer == "word" else "within-word character"
 
 
 def _seeds(subjects: Sequence[Subject]) -> str:

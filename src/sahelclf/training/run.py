@@ -5,11 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sahelclf.config import (
-    ModelConfig,
-    TrainConfig,
-    encoder_of,
-)
+from sahelclf.config import TrainConfig
 from sahelclf.corpus.agreement import agreement_scores
 from sahelclf.corpus.duplicates import text_sha256
 from sahelclf.corpus.read import Corpus, corpus_root, read_corpus
@@ -17,9 +13,9 @@ from sahelclf.corpus.splits import make_folds, read_split
 from sahelclf.errors import CorpusError, RequestError
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import Report, report
-from sahelclf.models.base import Model
+from sahelclf.models.base import Model, ModelConfig
 from sahelclf.models.encoder_files import find_encoder, texts_learnt
-from sahelclf.models.registry import build_model
+from sahelclf.models.kinds import build_model
 from sahelclf.records import Split
 from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import passage_data
@@ -131,7 +127,7 @@ def check(config: TrainConfig) -> Checked:
 
 def _refuse_an_encoder_that_knows(corpus: Corpus, config: ModelConfig) -> None:
     """A labeller can be the encoder of another, but not where it has learnt labels that this training holds out."""
-    name = encoder_of(config)
+    name = config.encoder_name
     known = texts_learnt(name)
     seen = sum(text_sha256(p.text)[:20] in known for p in corpus.passages) if known else 0
     if seen:
@@ -145,7 +141,7 @@ def learnt_from(config: TrainConfig, corpus: Corpus) -> dict[str, str]:
     """Hashes of the corpus and of the encoder's files, of a model that reads with one."""
     return {
         "corpus_sha256": corpus.sha256,
-        "encoder": find_encoder(encoder_of(config.model)).content,
+        "encoder": find_encoder(config.model.encoder_name).content,
     }
 
 

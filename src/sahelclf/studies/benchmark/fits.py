@@ -15,21 +15,13 @@ from typing import Any, cast
 import numpy as np
 from filelock import FileLock
 
-from sahelclf.config import (
-    BenchmarkConfig,
-    EmbeddingConfig,
-    KeywordsConfig,
-    SetConfig,
-    TfidfConfig,
-    TransformerConfig,
-    encoder_of,
-)
+from sahelclf.config import BenchmarkConfig, SetConfig
 from sahelclf.errors import RequestError
 from sahelclf.files import file_aside
-from sahelclf.models.base import FitCallbacks, Model
+from sahelclf.models.base import FitCallbacks, Model, ModelConfig
 from sahelclf.models.encoder_files import find_encoder
-from sahelclf.models.linear import Keywords
-from sahelclf.models.registry import build_learner, read_terms
+from sahelclf.models.keywords import Keywords, KeywordsConfig, read_terms
+from sahelclf.models.kinds import NAMES, build_model, kind_named
 from sahelclf.paths import data_root
 from sahelclf.studies.benchmark.leakage import leak_report
 from sahelclf.studies.benchmark.scores import (
@@ -45,9 +37,6 @@ from sahelclf.training.crossfit import OnStep, Step
 from sahelclf.training.seeds import derive_seed
 
 DECIMALS = 4
-WITHOUT_CHANCE = ("keywords", "tfidf", "embedding")  # convex or fixed: another seed gives the same
-
-Settings = TfidfConfig | EmbeddingConfig | TransformerConfig
 
 
 @dataclass(frozen=True)
@@ -57,7 +46,7 @@ class Cell:
     set: str
     model: str
     seed: int
-    settings: Settings | dict[str, list[str]]
+    settings: ModelConfig | dict[str, list[str]]
 
     def file(self, data_sha256: str) -> str:
         """Its file's name: the settings that change what is learnt, and the data, are in the hash."""
@@ -67,7 +56,7 @@ class Cell:
             else self.settings.model_dump(mode="json", exclude={"threads"})
         )
         encoder = (
-            None if isinstance(self.settings, dict) else encoder_of(self.settings)
+            None if isinstance(self.settings, dict) else self.settings.encoder_name
         )  # the packaged one's content is fixed
         about = json.dumps(
             [plain, data_sha256, *([find_encoder(encoder).content] if encoder else [])],
@@ -88,9 +77,8 @@ class Outputs:
 def cells_of(config: BenchmarkConfig, name: str, found: BenchmarkSet) -> list[Cell]:
     """The fits that the models of a set need; a blend adds the logits of two of them."""
     plan = config.benchmark.sets[name]
-    wanted = [m for m in ("keywords", "tfidf", "embedding", "transformer") if m in config.models]
-    if "blend" in config.models:
-        wanted += [m for m in ("tfidf", "transformer") if m not in wanted]
+    members = [m for name in config.models for m in kind_named(name).members or (name,)]
+    wanted = [name for name in NAMES if name in members]
     cells = []
     for model in wanted:
         if model == "keywords" and plan.dictionary is None:
@@ -98,29 +86,23 @@ def cells_of(config: BenchmarkConfig, name: str, found: BenchmarkSet) -> list[Ce
         settings = _settings(config, plan, name, model, found)
         cells += [
             Cell(name, model, seed, settings)
-            for seed in (config.seeds[:1] if model in WITHOUT_CHANCE else config.seeds)
+            for seed in (config.seeds[:1] if kind_named(model).deterministic else config.seeds)
         ]
     return cells
 
 
 def _settings(
     config: BenchmarkConfig, plan: SetConfig, name: str, model: str, found: BenchmarkSet
-) -> Settings | dict[str, list[str]]:
+) -> ModelConfig | dict[str, list[str]]:
     if model == "keywords":
         assert plan.dictionary
         path = data_root() / "conf" / "benchmark" / "keywords" / plan.dictionary
         return read_terms(
             Path(plan.dictionary) if Path(plan.dictionary).is_absolute() else path,
             found.train.layout.names,
-            (),
         )
-    members: dict[str, Settings] = {
-        "tfidf": config.model.tfidf,
-        "embedding": config.model.embedding,
-        "transformer": config.model.transformer,
-    }
-    own = members[model]
-    changed = plan.settings.get(model, {})  # type: ignore[call-overload]
+    own = config.model[model]
+    changed = plan.settings.get(model, {})
     try:
         return type(own).model_validate(own.model_dump() | changed)
     except ValueError as error:
@@ -173,7 +155,7 @@ def _fit(
 
 def _by_target(cell: Cell, data: TaskData) -> Iterator[tuple[str | None, TaskData]]:
     """What one model is fitted on: all rows, or those of each target where the model does not read the target."""
-    if data.targets is None or cell.model == "transformer":
+    if data.targets is None or kind_named(cell.model).reads_targets:
         yield None, data
         return
     for target in dict.fromkeys(data.targets):
@@ -189,7 +171,7 @@ def _fitted(cell: Cell, data: TaskData, watch: FitCallbacks) -> Model:
     if isinstance(cell.settings, dict):
         model: Model = Keywords(KeywordsConfig(kind="keywords", dictionary=None), cell.settings)
     else:
-        model = build_learner(cell.settings)
+        model = build_model(cell.settings)
     model.fit(data, seed=derive_seed(cell.seed, "model"), watch=watch)
     return model
 
@@ -206,7 +188,7 @@ def _logits(readers: list[tuple[str | None, Model]], data: TaskData) -> np.ndarr
         if target is None and data.targets is not None:
             out[rows] = cast("Any", model).logits(
                 texts, data.targets
-            )  # the transformer's alone takes targets
+            )  # only kinds with reads_targets get here
         else:
             out[rows] = model.logits(texts)
     return out

@@ -24,7 +24,7 @@ from sahelclf.evaluation.decide import (
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import HEADLINE
 from sahelclf.models.base import Model
-from sahelclf.models.registry import build_model
+from sahelclf.models.kinds import build_model
 from sahelclf.studies.robustness.held_out import Held, Trial, reference, trials
 from sahelclf.studies.robustness.name_swaps import Swapper, read_swaps
 from sahelclf.studies.robustness.shift import (
