@@ -162,7 +162,7 @@ def test_the_last_layer_begins_as_the_mean_of_the_tokens(encoder):
     from sahelclf.models.network import TANH_SLOPE, build_classifier
 
     files = find_encoder(str(encoder))
-    net = build_classifier(files, LAYOUT.names, settings(encoder)).eval()
+    net = build_classifier(files, LAYOUT.names, "auto", None).eval()
     cut = Windows(load_tokenizer(files), 32, 8)(["the boat landed a catch of cod", "mud"])
     batch = {k: torch.from_numpy(v) for k, v in cut.batch([0, 1], 0).items()}
     bare = AutoModel.from_pretrained(encoder).eval()
@@ -387,7 +387,7 @@ def test_the_first_token_is_read_where_it_is_asked_for(tmp_path):
     for pooling, said in (("first", "cls"), ("auto", "mean")):
         assert (
             build_classifier(
-                find_encoder(str(folder)), ["a"], settings(folder, pooling=pooling)
+                find_encoder(str(folder)), ["a"], pooling, None
             ).config.classifier_pooling
             == said
         )
@@ -397,7 +397,8 @@ def test_what_an_encoder_has_after_its_layers_was_trained_with_them(tmp_path):
     net = build_classifier(
         find_encoder(str(write_encoder(tmp_path / "m", "modernbert"))),
         ["a"],
-        settings(tmp_path / "m"),
+        "auto",
+        None,
     )
     assert "model.final_norm.weight" not in head_names(net)
     assert {"head.dense.weight", "classifier.weight"} <= head_names(net)
