@@ -8,14 +8,20 @@ import yaml
 
 from encoders import write_encoder
 from sahelclf.cli import main
-from sahelclf.cli.benchmark import HEADER, shown_rows
 from sahelclf.errors import RequestError
 from sahelclf.models.keywords import read_terms
 from sahelclf.paths import data_root
 from sahelclf.reports.text import table
-from sahelclf.studies.benchmark.fits import Outputs, data_sha256, score_systems, systems_of
-from sahelclf.studies.benchmark.scores import decide_from, decide_held_out, score
-from sahelclf.studies.benchmark.sets import SETS, TARGETS, read_set
+from sahelclf.studies.benchmark.fits import Outputs, cells_of, data_sha256
+from sahelclf.studies.benchmark.results import HEADER, shown_rows
+from sahelclf.studies.benchmark.scores import (
+    decide_from,
+    decide_held_out,
+    score,
+    score_systems,
+    systems_of,
+)
+from sahelclf.studies.benchmark.sets import SETS, read_set
 from sahelclf.tasks.base import TaskSpec
 from sahelclf.tasks.labels import task_data
 from sahelclf.training.compose import compose_benchmark, compose_config
@@ -63,7 +69,7 @@ def clones(tmp_path):
                 f"{part} {text} on day {i}\t{k}\n" for i in range(4) for k, text in enumerate(acts)
             )
         )
-    for folder in TARGETS:
+    for folder in SETS["tweeteval_stance"].targets:
         place = tmp_path / "clones" / "tweeteval" / "datasets" / "stance" / folder
         place.mkdir(parents=True)
         for part in ("train", "val", "test"):
@@ -325,7 +331,7 @@ def test_suites_name_sets_that_are_read_and_dictionaries_name_their_labels(suite
     plan = compose_benchmark([f"benchmark={suite}"]).benchmark
     assert plan.name == suite
     for name, chosen in plan.sets.items():
-        spec = SETS[name][0]
+        spec = SETS[name].spec(name)
         if chosen.dictionary:
             terms = read_terms(
                 data_root() / "conf" / "benchmark" / "keywords" / chosen.dictionary, spec.labels
@@ -343,8 +349,6 @@ def test_settings_of_a_set_are_checked(clones):
     config = compose_benchmark(
         [f"root={clones}", "models=[tfidf]", "+benchmark.sets.satp_relevant.settings.tfidf.C=-1.0"]
     )
-    from sahelclf.studies.benchmark.fits import cells_of
-
     with pytest.raises(RequestError, match=r"benchmark\.sets\.satp_relevant\.settings\.tfidf"):
         cells_of(config, "satp_relevant", read_set("satp_relevant", clones / "ConfliBERT"))
 

@@ -6,9 +6,11 @@ import json
 import pytest
 
 from sahelclf.errors import RequestError
-from sahelclf.studies.benchmark.leakage import leak_report
-from sahelclf.studies.benchmark.sets import SETS, TARGETS, read_set
+from sahelclf.studies.benchmark.leakage import find_leaks, leak_table
+from sahelclf.studies.benchmark.sets import SETS, read_set
 from sahelclf.tasks.labels import labels_of
+
+TARGETS = SETS["tweeteval_stance"].targets
 
 
 def write_tsv(root, name, *, train, test, dev=None):
@@ -165,7 +167,7 @@ def test_malformed_tweets_are_refused(tmp_path):
     stance = root / "datasets" / "stance"
     assert problems("tweeteval_stance", root) == (
         f"{stance / 'abortion' / 'val_labels.txt'}:2: found label '3', expected one of 0, 1, 2",
-        f"{stance / 'climate' / 'test_labels.txt'}: 1 lines, but 2 in test_text.txt; expected as many",
+        f"{stance / 'climate' / 'test_labels.txt'}: 1 lines, but 2 in test_text.txt; expected the same number",
     )
 
 
@@ -196,7 +198,7 @@ def test_what_is_missing_is_explained_with_the_repository(tmp_path):
 
 
 def test_every_set_has_its_published_metric():
-    metrics = {name: spec.primary_metric for name, (spec, _, _) in SETS.items()}
+    metrics = {name: public.metric for name, public in SETS.items()}
     assert metrics == {
         "BBC_News": "positive_f1",
         "IndiaPoliceEvents_docs": "example_f1",
@@ -212,25 +214,25 @@ def test_every_set_has_its_published_metric():
 def test_leaks_of_a_worked_example(tmp_path):
     train = "the same words stand here too\t1\nshort\t0\nshort\t1\nshort\t2\nalone\t3\n"
     dev_less = "alone\t4\n  short \t1\nthe same words stand here too\t1\nnew\t0\nnew\t1\n"
-    report = leak_report(
+    report = find_leaks(
         read_set("cameo_class", write_tsv(tmp_path, "cameo_class", train=train, test=dev_less))
     )
-    found = report.test_in_train
+    found = report["test in train"]
     assert (found.rows, found.ids, found.long, found.differing) == (
         5,
         ("test-1", "test-2", "test-3"),
         ("test-3",),
         ("test-1",),
     )
-    assert report.test_in_dev is report.dev_in_train is None
+    assert not {"test in dev", "dev in train"} & {*report}
     # 'short' three times: two repeat an earlier row, each with labels not seen before
     assert (
-        report.duplicates["train"].ids
-        == report.duplicates["train"].differing
+        report["repeated in train"].ids
+        == report["repeated in train"].differing
         == ("train-3", "train-4")
     )
-    assert report.duplicates["test"].ids == ("test-5",)
-    assert report.as_table() == [
+    assert report["repeated in test"].ids == ("test-5",)
+    assert leak_table(report) == [
         ["texts", "rows", "found", "of 6 words or more", "labelled otherwise"],
         ["test in train", "5", "3", "1", "1"],
         ["repeated in train", "5", "2", "0", "2"],
@@ -242,17 +244,20 @@ def test_leaks_between_all_three_parts(tmp_path):
     root = write_tsv(
         tmp_path, "BBC_News", train="a\t1\nb\t0\n", dev="b\t0\nc\t1\n", test="c\t0\nd\t1\n"
     )
-    report = leak_report(read_set("BBC_News", root))
-    assert report.test_in_train.ids == ()
-    assert (report.test_in_dev.ids, report.test_in_dev.differing) == (("test-1",), ("test-1",))
-    assert (report.dev_in_train.ids, report.dev_in_train.differing) == (("dev-1",), ())
+    report = find_leaks(read_set("BBC_News", root))
+    assert report["test in train"].ids == ()
+    assert (report["test in dev"].ids, report["test in dev"].differing) == (
+        ("test-1",),
+        ("test-1",),
+    )
+    assert (report["dev in train"].ids, report["dev in train"].differing) == (("dev-1",), ())
 
 
 def test_one_tweet_on_two_targets_is_no_leak(tmp_path):
     tweets = {"abortion_train_text": "mine\nyours\n", "atheism_test_text": "mine\ntheirs\n"}
-    report = leak_report(read_set("tweeteval_stance", write_tweets(tmp_path, **tweets)))
-    assert report.test_in_train.ids == ()
-    assert report.duplicates["train"].ids == ()
+    report = find_leaks(read_set("tweeteval_stance", write_tweets(tmp_path, **tweets)))
+    assert report["test in train"].ids == ()
+    assert report["repeated in train"].ids == ()
 
 
 def write_sentences(root, rows):

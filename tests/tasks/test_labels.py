@@ -120,12 +120,12 @@ def test_missing_and_needless_targets_are_refused():
         "task 'side': no targets given for 1 rows; expected the wording of the target of each",
     )
     assert problems(BINARY, ["wet"], ["x"]) == (
-        "task 'weather': targets given; expected none, since the task does not use a target",
+        "task 'weather': targets given; expected none, because the task does not use a target",
     )
 
 
 def test_ids_that_stand_twice_and_unequal_lengths_are_refused():
-    with pytest.raises(RequestError, match="id 'a': stands 2 times"):
+    with pytest.raises(RequestError, match="id 'a': occurs 2 times"):
         task_data(BINARY, ["a", "b", "a"], ["d"] * 3, ["t"] * 3, ["wet"] * 3)
     with pytest.raises(RequestError, match="'texts': 1, 'labels': 2"):
         task_data(BINARY, ["a", "b"], ["d"] * 2, ["t"], ["wet"] * 2)

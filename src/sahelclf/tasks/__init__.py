@@ -1,1 +1,1 @@
-"""What is to be learnt: task specifications and their data."""
+"""Task specifications, and their data as binary heads."""

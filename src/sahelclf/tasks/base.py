@@ -1,13 +1,13 @@
-"""TaskSpec, and the binary heads that every task comes down to.
+"""TaskSpec, and the binary heads that every task is reduced to.
 
-A model sees texts and a matrix of binary heads. Heads of one group exclude each other: their sigmoids over their sum
-are probabilities. Multi-label topics are heads without a group; a stance is a group of heads, masked where its topic
-does not hold; a multi-class task is one group.
+A model sees texts and a matrix of binary heads. Heads of one group exclude each other: their sigmoids
+divided by the sum of these are probabilities. Multi-label topics are heads without a group. A stance is a
+group of heads, masked where its topic does not hold. A multi-class task is one group.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ Kind = Literal["binary", "multiclass", "multilabel"]
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task as it is declared, never inferred from the labels that turn up."""
+    """A task as it is declared; it is never inferred from the labels in the data."""
 
     name: str
     kind: Kind
@@ -26,16 +26,13 @@ class TaskSpec:
     may_be_empty: bool = False
 
     def __post_init__(self) -> None:
-        if len(set(self.labels)) != len(self.labels):
-            raise ValueError(f"task {self.name!r}: labels stand twice: {self.labels}")
-        if self.kind != "multilabel" and len(self.labels) < 2:
-            raise ValueError(
-                f"task {self.name!r}: {self.kind} needs at least two labels, found {self.labels}"
-            )
+        where, labels = f"task {self.name!r}", self.labels
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"{where}: duplicate labels: {labels}")
+        if self.kind != "multilabel" and len(labels) < 2:
+            raise ValueError(f"{where}: {self.kind} needs at least two labels, found {labels}")
         if self.may_be_empty and self.kind != "multilabel":
-            raise ValueError(
-                f"task {self.name!r}: only a multilabel task may have rows without a label"
-            )
+            raise ValueError(f"{where}: only a multilabel task may have rows without a label")
 
 
 @dataclass(frozen=True)
@@ -51,11 +48,11 @@ class HeadLayout:
 
 @dataclass(frozen=True)
 class TaskData:
-    """Texts and what they carry.
+    """Texts and their labels.
 
-    `y` is (n, n_heads) of 0 and 1; `mask` is (n, n_heads), False where a head has no answer for that text.
-    `groups` are the documents: rows of one are never parted, and intervals resample them.
-    `targets` is what each text is read against, in words, where the task uses a target.
+    `y` is (n, n_heads) of 0 and 1. `mask` is (n, n_heads), False where the text gives no answer for a head.
+    `groups` are the documents: their rows stay in one part of a split, and intervals resample them.
+    `targets` are the targets of the texts, in words, where the task uses a target.
     """
 
     layout: HeadLayout
@@ -67,11 +64,12 @@ class TaskData:
     targets: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        n, h = len(self.ids), len(self.layout)
-        shapes = {len(self.groups), len(self.texts)}
-        if shapes != {n} or self.y.shape != (n, h) or self.mask.shape != (n, h):
+        n, shape = len(self.ids), (len(self.ids), len(self.layout))
+        found = [len(self.groups), len(self.texts), self.y.shape, self.mask.shape]
+        if found != [n, n, shape, shape]:
+            what = "groups, texts, y and mask"
             raise ValueError(
-                f"task data: {n} ids, {len(self.texts)} texts, y {self.y.shape}, mask {self.mask.shape}; expected ({n}, {h})"
+                f"task data: found {what} {found}, expected {n}, {n}, {shape}, {shape}"
             )
         if self.targets is not None and len(self.targets) != n:
             raise ValueError(f"task data: {n} ids, {len(self.targets)} targets; expected one each")
@@ -80,10 +78,9 @@ class TaskData:
         return len(self.ids)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "TaskData":
-        """The same with these rows only, in this order."""
+        """These rows only, in this order."""
         rows = np.asarray(rows, dtype=int)
-        ids, groups, texts = (
-            tuple(values[i] for i in rows) for values in (self.ids, self.groups, self.texts)
-        )
-        targets = None if self.targets is None else tuple(self.targets[i] for i in rows)
-        return TaskData(self.layout, ids, groups, texts, self.y[rows], self.mask[rows], targets)
+        columns = {"ids": self.ids, "groups": self.groups, "texts": self.texts}
+        columns |= {} if self.targets is None else {"targets": self.targets}
+        taken: dict[str, Any] = {k: tuple(v[i] for i in rows) for k, v in columns.items()}
+        return replace(self, y=self.y[rows], mask=self.mask[rows], **taken)

@@ -1,4 +1,4 @@
-"""The labeller's two tasks, topics and the stance on each, as one set of heads: topics, then `topic=stance`."""
+"""The two tasks of the labeller, topics and stance, as one set of heads: topics, then `topic=stance`."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,12 @@ from sahelclf.tasks.base import HeadLayout, TaskData, TaskSpec
 
 
 def task_specs(codebook: Codebook) -> tuple[TaskSpec, TaskSpec]:
-    """Topics (multi-label, none may hold) and stance (one for each text and topic that holds)."""
-    topics = TaskSpec(
-        "topics", "multilabel", codebook.topic_names, "topic/macro_f1", may_be_empty=True
+    """Topics (multi-label, perhaps none) and stance (one for each text and topic that holds)."""
+    topics, stances = codebook.topic_names, codebook.stance_names
+    return (
+        TaskSpec("topics", "multilabel", topics, "topic/macro_f1", may_be_empty=True),
+        TaskSpec("stance", "multiclass", stances, "stance/macro_f1", uses_target=True),
     )
-    stance = TaskSpec(
-        "stance", "multiclass", codebook.stance_names, "stance/macro_f1", uses_target=True
-    )
-    return topics, stance
 
 
 def labeller_layout(codebook: Codebook) -> HeadLayout:
@@ -31,7 +29,7 @@ def labeller_layout(codebook: Codebook) -> HeadLayout:
 
 
 def encode_topics(labels: Sequence[Topics], codebook: Codebook) -> tuple[np.ndarray, np.ndarray]:
-    """(n, n_heads) targets and mask: a topic's stances have an answer only where the topic holds."""
+    """(n, n_heads) labels and mask: the stances of a topic have an answer only where the topic holds."""
     layout = labeller_layout(codebook)
     column = {name: i for i, name in enumerate(layout.names)}
     y = np.zeros((len(labels), len(layout)), dtype=np.int8)
@@ -61,7 +59,7 @@ def passage_data(corpus: Corpus, document_ids: Sequence[str]) -> TaskData:
 
 
 def document_targets(corpus: Corpus, document_ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and mask of whole documents, from their own labels; a document without any is masked altogether."""
+    """(n, n_heads) labels and mask of documents; a document that is not labelled is masked."""
     labels = [corpus.document[d].topics for d in document_ids]
     y, mask = encode_topics([topics or {} for topics in labels], corpus.codebook)
     mask[[topics is None for topics in labels]] = False

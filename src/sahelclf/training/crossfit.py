@@ -145,8 +145,13 @@ def cross_fitted(
     data: TaskData,
     targets: tuple[np.ndarray, np.ndarray],
     names: Names,
+    shown: np.ndarray | None = None,
 ) -> tuple[Predictions, Predictions]:
-    """Predictions for passages and documents, each fold decided by what the others' held-out logits settle."""
+    """Predictions for passages and documents; each fold is decided by the held-out logits of the others.
+
+    `shown` are other logits of the same passages, to be decided in their place.
+    """
+    shown = logits if shown is None else shown
     documents, starts = decide.document_offsets(data.groups)
     document_fold = fold[starts]
     out = [_Blank(names, data.ids, data.groups), _Blank(names, tuple(documents), tuple(documents))]
@@ -154,7 +159,7 @@ def cross_fitted(
         inside, held = fold != k, fold == k
         others = (targets[0][document_fold != k], targets[1][document_fold != k])
         decision = fit_decision(logits[inside], data.take(np.flatnonzero(inside)), others, names)
-        found = apply_decision(decision, logits[held], data.take(np.flatnonzero(held)), names)
+        found = apply_decision(decision, shown[held], data.take(np.flatnonzero(held)), names)
         for blank, rows, table in zip(out, (held, document_fold == k), found, strict=True):
             blank.fill(np.flatnonzero(rows), table)
     return out[0].table(), out[1].table()

@@ -1,17 +1,22 @@
-"""Texts of a public set that stand in more than one of its parts: what a model may know by heart."""
+"""Texts of a public set that occur in more than one place: a model may know them by heart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sahelclf.studies.benchmark.sets import BenchmarkSet
 from sahelclf.tasks.base import TaskData
 
 LONG = 6
+COMPARED = (("test", "train"), ("test", "dev"), ("dev", "train"))
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Rows of a part whose text stands elsewhere: their ids, and which of them are long or labelled otherwise there."""
+    """Rows of a part whose text occurs elsewhere.
+
+    `ids` are these rows; `long` those of six words or more (shorter ones are often boilerplate);
+    `differing` those whose labels no row of that text has in the other place.
+    """
 
     rows: int
     ids: tuple[str, ...]
@@ -19,66 +24,50 @@ class Overlap:
     differing: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class LeakReport:
-    """Texts that stand in more than one place of a set, exact but for space around them (and the target's wording).
+def find_leaks(benchmark: BenchmarkSet) -> dict[str, Overlap]:
+    """Compare the texts of all parts: `test in train`, `test in dev`, `dev in train`, `repeated in …`.
 
-    `duplicates` are rows of a part that repeat an earlier one of the same part. A row is labelled otherwise when no
-    row of that text in the other place has just its labels; it is long with six words or more, since short ones are
-    often page furniture.
+    Texts are the same if they differ at most in outer white space and have the same target. Rows
+    `repeated in` a part are those that have the text of an earlier row of it.
     """
-
-    test_in_train: Overlap
-    test_in_dev: Overlap | None
-    dev_in_train: Overlap | None
-    duplicates: dict[str, Overlap]
-
-    def as_table(self) -> list[list[str]]:
-        """Header, then one row a comparison: rows of the part, how many stand elsewhere, are long, are labelled otherwise."""
-        named = {
-            "test in train": self.test_in_train,
-            "test in dev": self.test_in_dev,
-            "dev in train": self.dev_in_train,
-        }
-        named |= {f"repeated in {part}": overlap for part, overlap in self.duplicates.items()}
-        counts = [
-            [what, str(o.rows), str(len(o.ids)), str(len(o.long)), str(len(o.differing))]
-            for what, o in named.items()
-            if o is not None
-        ]
-        return [
-            ["texts", "rows", "found", f"of {LONG} words or more", "labelled otherwise"],
-            *counts,
-        ]
+    parts = benchmark.parts
+    between = {
+        f"{a} in {b}": _overlap(parts[a], parts[b]) for a, b in COMPARED if {a, b} <= {*parts}
+    }
+    return between | {f"repeated in {name}": _overlap(part) for name, part in parts.items()}
 
 
-def leak_report(benchmark: BenchmarkSet) -> LeakReport:
-    """What a set's test part shares with what is trained on."""
-    train, dev, test = benchmark.train, benchmark.dev, benchmark.test
-    parts = {"train": train, "dev": dev, "test": test}
-    return LeakReport(
-        test_in_train=_overlap(test, train),
-        test_in_dev=None if dev is None else _overlap(test, dev),
-        dev_in_train=None if dev is None else _overlap(dev, train),
-        duplicates={name: _overlap(part) for name, part in parts.items() if part is not None},
-    )
+def seen_in_training(leaks: Mapping[str, Overlap]) -> set[str]:
+    """Ids of the test rows whose text is in the training or development part."""
+    return {
+        i for name in ("test in train", "test in dev") if name in leaks for i in leaks[name].ids
+    }
+
+
+def leak_table(leaks: Mapping[str, Overlap]) -> list[list[str]]:
+    """A header, then one row for each comparison."""
+    return [
+        ["texts", "rows", "found", f"of {LONG} words or more", "labelled otherwise"],
+        *(
+            [name, str(o.rows), str(len(o.ids)), str(len(o.long)), str(len(o.differing))]
+            for name, o in leaks.items()
+        ),
+    ]
 
 
 def _overlap(part: TaskData, other: TaskData | None = None) -> Overlap:
-    """Rows of a part in another one, or, without another, among its own earlier rows."""
+    """Rows of a part whose text is in another part, or, without one, in an earlier row."""
     seen: dict[tuple[str, str], set[bytes]] = {}
-    for key, label in _keys(other) if other is not None else ():
-        seen.setdefault(key, set()).add(label)
+    for key, labels in _keys(other) if other is not None else ():
+        seen.setdefault(key, set()).add(labels)
     ids, long, differing = [], [], []
-    for i, (key, label) in zip(part.ids, _keys(part), strict=True):
+    for i, (key, labels) in zip(part.ids, _keys(part), strict=True):
         if key in seen:
             ids.append(i)
-            if len(key[0].split()) >= LONG:
-                long.append(i)
-            if label not in seen[key]:
-                differing.append(i)
+            long += [i] if len(key[0].split()) >= LONG else []
+            differing += [i] if labels not in seen[key] else []
         if other is None:
-            seen.setdefault(key, set()).add(label)
+            seen.setdefault(key, set()).add(labels)
     return Overlap(len(part), tuple(ids), tuple(long), tuple(differing))
 
 

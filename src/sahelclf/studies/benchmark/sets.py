@@ -1,19 +1,14 @@
-"""Readers of public benchmark sets, from the user's own clones of their repositories; no text of theirs is shipped.
+"""Read public sets from the user's own clones of their repositories; `sets.yaml` lists the sets.
 
-| set | repository | part of the clone |
-|---|---|---|
-| `BBC_News`, `IndiaPoliceEvents_docs`, `IndiaPoliceEvents_sents`, `insightCrime`, `satp_relevant`, `cameo_class` | ConfliBERT (Hu et al. 2022, doi:10.18653/v1/2022.naacl-main.400), read at 0b63001 | `data/<set>/{train,dev,test}.tsv` |
-| `IndiaPoliceEvents_sents_by_document` | IndiaPoliceEvents (Halterman et al. 2021, doi:10.18653/v1/2021.findings-acl.371) | `data/final/sents.jsonl` |
-| `tweeteval_stance` | TweetEval (Barbieri et al. 2020; the tweets are those of Mohammad et al. 2016, S16-1003), read at 4fbd22c | `datasets/stance/<target>/{train,val,test}_{text,labels}.txt` |
+The TSV files are read as the released code reads them: tab, double quotes, no header, universal
+newlines, the text first and then the labels as whole numbers. Texts are not changed; empty ones are
+kept. The id of a row is its part and its number from 1, which is its line in all these files. A row
+is its own group, because none of these files names a document.
 
-The TSV files are read as the released code reads them: tab, double quotes, no header, universal newlines, the text
-first and then the labels as whole numbers. Texts are kept as they stand, empty ones included. A row's id is its part and
-number, from 1, which is its line in all these files; its group is itself, since none of them names a document. The
-names of insightCrime's seven labels were never published.
-
-The published split of IndiaPoliceEvents' sentences parts documents: nearly every test document has sentences in train. The
-set by document is the same corpus from its authors, split here by a hash of the document's number: 15% of the documents
-are test, 15% dev; its groups are the documents.
+In the published split of the IndiaPoliceEvents sentences, nearly every test document has sentences in
+the training part. `IndiaPoliceEvents_sents_by_document` is the same corpus from its authors, split
+here by a hash of the document's number: 15% of the documents are test, 15% dev. Its groups are the
+documents.
 """
 
 import csv
@@ -23,211 +18,206 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from sahelclf.errors import RequestError
-from sahelclf.tasks.base import TaskData, TaskSpec
-from sahelclf.tasks.labels import MOST_PROBLEMS, Label, task_data
+from sahelclf.tasks.base import Kind, TaskData, TaskSpec
+from sahelclf.tasks.labels import Label, at_most, task_data
 
 PARTS = ("train", "dev", "test")
-WITHOUT_DEV = frozenset({"cameo_class"})
-CONFLIBERT = "https://github.com/eventdata/ConfliBERT"
-POLICE_EVENTS = "https://github.com/slanglab/IndiaPoliceEvents"
-TWEETEVAL = "https://github.com/cardiffnlp/tweeteval"
-POLICE = ("KILL", "ARREST", "ANY_ACTION", "FAIL", "FORCE")
-CRIME = tuple(f"c{i}" for i in range(7))
-ATTACK = ("Armed Assault", "Bombing/Explosion", "Kidnapping", "Other")
-CAMEO = (
-    "Make statement",
-    "Verbal cooperation",
-    "Material cooperation",
-    "Verbal conflict",
-    "Material conflict",
+
+
+class PublicSet(BaseModel):
+    """One entry of `sets.yaml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    repository: str
+    reader: Literal["tsv", "tweets", "sentences"]
+    kind: Kind
+    labels: list[str]
+    metric: str
+    may_be_empty: bool = False
+    has_dev: bool = True
+    targets: dict[str, str] = {}
+
+    @property
+    def clone(self) -> str:
+        """Name of the folder that `git clone` makes of the repository."""
+        return self.repository.rsplit("/", 1)[1]
+
+    def spec(self, name: str) -> TaskSpec:
+        """The task of this set."""
+        labels, empty = tuple(self.labels), self.may_be_empty
+        return TaskSpec(name, self.kind, labels, self.metric, bool(self.targets), empty)
+
+
+SETS = TypeAdapter(dict[str, PublicSet]).validate_python(
+    yaml.safe_load(Path(__file__).with_name("sets.yaml").read_text(encoding="utf-8"))
 )
-# folder of the clone: the target as SemEval-2016 words it
-TARGETS = {
-    "abortion": "Legalization of Abortion",
-    "atheism": "Atheism",
-    "climate": "Climate Change is a Real Concern",
-    "feminist": "Feminist Movement",
-    "hillary": "Hillary Clinton",
-}
 
 
 @dataclass(frozen=True)
 class BenchmarkSet:
-    """A public set: its task and the parts as published; `dev` is None where there is none."""
+    """A public set: its task and its parts as published; `dev` is None where there is none."""
 
     spec: TaskSpec
     train: TaskData
     dev: TaskData | None
     test: TaskData
 
+    @property
+    def parts(self) -> dict[str, TaskData]:
+        """The parts that the set has, by name."""
+        parts = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {name: data for name, data in parts.items() if data is not None}
+
 
 @dataclass(frozen=True)
 class Row:
-    """A row as read."""
+    """A row as read; `cells` are its columns of labels."""
 
+    where: str
     id: str
     text: str
-    label: Label
+    cells: list[str]
     target: str | None = None
     group: str | None = None
 
 
-Reader = Callable[[TaskSpec, Path, str, list[str]], Iterator[Row]]
+Rows = Iterator[Row]
+Reader = Callable[[TaskSpec, Path, str, list[str]], Rows]
 
 
-def _tsv_rows(spec: TaskSpec, root: Path, part: str, problems: list[str]) -> Iterator[Row]:
+def _tsv_rows(spec: TaskSpec, root: Path, part: str, problems: list[str]) -> Rows:
     path = root / "data" / spec.name / f"{part}.tsv"
     columns = len(spec.labels) if spec.kind == "multilabel" else 1
     reader = csv.reader(io.StringIO(_text(path)), delimiter="\t", quotechar='"')
     line = 1
     try:
         for number, cells in enumerate(reader, start=1):
+            where, line = f"{path}:{line}", reader.line_num + 1
             if len(cells) != columns + 1:
-                problems.append(
-                    f"{path}:{line}: found {len(cells)} columns, expected {columns + 1}: the text, then {columns} of labels"
-                )
+                expected = f"expected {columns + 1}: the text, then {columns} of labels"
+                problems.append(f"{where}: found {len(cells)} columns, {expected}")
             else:
-                try:
-                    yield Row(f"{part}-{number}", cells[0], _label(spec, cells[1:]))
-                except ValueError as error:
-                    problems.append(f"{path}:{line}: {error}")
-            line = reader.line_num + 1
+                yield Row(where, f"{part}-{number}", cells[0], cells[1:])
     except csv.Error as error:
         problems.append(f"{path}:{line}: not readable as tab-separated text: {error}")
 
 
-def _tweet_rows(spec: TaskSpec, root: Path, part: str, problems: list[str]) -> Iterator[Row]:
+def _tweet_rows(spec: TaskSpec, root: Path, part: str, problems: list[str]) -> Rows:
     name = "val" if part == "dev" else part
-    for folder, target in TARGETS.items():
+    for folder, target in SETS[spec.name].targets.items():
         path = root / "datasets" / "stance" / folder / f"{name}_text.txt"
         labels_path = path.with_name(f"{name}_labels.txt")
         texts, labels = (_lines(p) for p in (path, labels_path))
         if len(texts) != len(labels):
-            problems.append(
-                f"{labels_path}: {len(labels)} lines, but {len(texts)} in {path.name}; expected as many"
-            )
+            found = f"{len(labels)} lines, but {len(texts)} in {path.name}"
+            problems.append(f"{labels_path}: {found}; expected the same number")
             continue
         for number, (text, label) in enumerate(zip(texts, labels, strict=True), start=1):
-            try:
-                yield Row(f"{part}-{folder}-{number}", text, _label(spec, [label]), target)
-            except ValueError as error:
-                problems.append(f"{labels_path}:{number}: {error}")
+            place, i = f"{labels_path}:{number}", f"{part}-{folder}-{number}"
+            yield Row(place, i, text, [label], target)
 
 
-def _sentence_rows(_spec: TaskSpec, root: Path, part: str, problems: list[str]) -> Iterator[Row]:
+def _sentence_rows(spec: TaskSpec, root: Path, part: str, problems: list[str]) -> Rows:
     path = root / "data" / "final" / "sents.jsonl"
+    keys = ("doc_id", "sent_id", "sent_text", "sent_labels")
     for number, line in enumerate(_lines(path), start=1):
         try:
             row = json.loads(line)
-            document, sentence, text, labels = (
-                row[k] for k in ("doc_id", "sent_id", "sent_text", "sent_labels")
-            )
+            document, sentence, text, names = (row[k] for k in keys)
+            cells = [str(int(label in names)) for label in spec.labels]
         except (ValueError, KeyError, TypeError) as error:
-            problems.append(
-                f"{path}:{number}: {error}; expected an object with doc_id, sent_id, sent_text and sent_labels"
-            )
+            expected = f"expected an object with {', '.join(keys)}"
+            problems.append(f"{path}:{number}: {error}; {expected}")
             continue
-        if _part_of(str(document)) == part:
-            yield Row(f"{document}-{sentence}", str(text), tuple(labels), group=str(document))
+        unknown = [n for n in names if n not in spec.labels]
+        if unknown:
+            expected = f"expected some of {list(spec.labels)}"
+            problems.append(f"{path}:{number}: found labels {unknown}, {expected}")
+        elif _part_of(str(document)) == part:
+            i = f"{document}-{sentence}"
+            yield Row(f"{path}:{number}", i, str(text), cells, group=str(document))
 
 
 def _part_of(document: str) -> str:
-    """15 of 100 documents are test, 15 are dev, by their number's hash, whatever else the corpus holds."""
+    """The part of a document: the hash of its number alone decides."""
     place = int.from_bytes(hashlib.sha256(document.encode()).digest()[:4], "big") / 2**32
     return "test" if place < 0.15 else "dev" if place < 0.3 else "train"
 
 
-SETS: dict[str, tuple[TaskSpec, str, Reader]] = {
-    spec.name: (spec, url, reader)
-    for spec, url, reader in (
-        (
-            TaskSpec("BBC_News", "binary", ("not politics", "politics"), "positive_f1"),
-            CONFLIBERT,
-            _tsv_rows,
-        ),
-        (
-            TaskSpec(
-                "IndiaPoliceEvents_docs", "multilabel", POLICE, "example_f1", may_be_empty=True
-            ),
-            CONFLIBERT,
-            _tsv_rows,
-        ),
-        (
-            TaskSpec(
-                "IndiaPoliceEvents_sents", "multilabel", POLICE, "example_f1", may_be_empty=True
-            ),
-            CONFLIBERT,
-            _tsv_rows,
-        ),
-        (
-            TaskSpec(
-                "IndiaPoliceEvents_sents_by_document",
-                "multilabel",
-                POLICE,
-                "example_f1",
-                may_be_empty=True,
-            ),
-            POLICE_EVENTS,
-            _sentence_rows,
-        ),
-        (
-            TaskSpec("insightCrime", "multilabel", CRIME, "example_f1", may_be_empty=True),
-            CONFLIBERT,
-            _tsv_rows,
-        ),
-        (TaskSpec("satp_relevant", "multilabel", ATTACK, "example_f1"), CONFLIBERT, _tsv_rows),
-        (TaskSpec("cameo_class", "multiclass", CAMEO, "macro_f1"), CONFLIBERT, _tsv_rows),
-        (
-            TaskSpec(
-                "tweeteval_stance",
-                "multiclass",
-                ("none", "against", "favor"),
-                "mean_f1/against+favor",
-                uses_target=True,
-            ),
-            TWEETEVAL,
-            _tweet_rows,
-        ),
-    )
+READERS: dict[str, Reader] = {
+    "tsv": _tsv_rows,
+    "tweets": _tweet_rows,
+    "sentences": _sentence_rows,
 }
 
 
 def read_set(name: str, root: Path | str) -> BenchmarkSet:
-    """Read a public set from the clone of its repository at `root`; every bad row is told, with file and line."""
+    """Read a public set from the clone of its repository at `root`.
+
+    Raises
+    ------
+    RequestError
+        The set is unknown, or files are missing, or rows are wrong: each with its file and line.
+    """
     if name not in SETS:
         raise RequestError(f"set {name!r}: not known; expected one of {list(SETS)}")
-    spec, url, reader = SETS[name]
-    root = Path(root)
-    clone = f"expected a clone of {url}: `git clone {url}`, then root= that folder"
+    public, root = SETS[name], Path(root)
+    url = public.repository
+    clone = f"for {name} expected a clone of {url}: `git clone {url}`, then root= that folder"
     if not root.is_dir():
-        raise RequestError(f"{root}: no such folder; for {name} {clone}")
+        raise RequestError(f"{root}: no such folder; {clone}")
     problems: list[str] = []
     parts: dict[str, TaskData] = {}
-    for part in PARTS:
-        if part == "dev" and name in WITHOUT_DEV:
-            continue
-        before = len(problems)
+    for part in PARTS if public.has_dev else ("train", "test"):
         try:
-            rows = list(reader(spec, root, part, problems))
+            data = _read_part(public.spec(name), READERS[public.reader], root, part, problems)
         except OSError as error:
-            raise RequestError(f"{error.filename}: {error.strerror}; for {name} {clone}") from None
-        if not rows and len(problems) == before:
-            problems.append(f"{name}: {part} part: no rows; {clone}")
-        if not problems:
-            parts[part] = _as_data(spec, rows)
+            raise RequestError(f"{error.filename}: {error.strerror}; {clone}") from None
+        if data is not None:
+            parts[part] = data
+            problems += [] if len(data) else [f"{name}: {part} part: no rows; {clone}"]
     if problems:
-        more = len(problems) - MOST_PROBLEMS
-        raise RequestError(problems[:MOST_PROBLEMS] + ([f"and {more} more"] if more > 0 else []))
-    return BenchmarkSet(spec, parts["train"], parts.get("dev"), parts["test"])
+        raise RequestError(at_most(problems))
+    return BenchmarkSet(public.spec(name), parts["train"], parts.get("dev"), parts["test"])
 
 
-def _as_data(spec: TaskSpec, rows: list[Row]) -> TaskData:
-    ids = [r.id for r in rows]
-    groups = [r.group or r.id for r in rows]
+def _read_part(
+    spec: TaskSpec, reader: Reader, root: Path, part: str, problems: list[str]
+) -> TaskData | None:
+    """One part, or None where its rows add to the problems."""
+    before, rows, labels = len(problems), [], []
+    for row in reader(spec, root, part, problems):
+        try:
+            labels.append(_label(spec, row.cells))
+            rows.append(row)
+        except ValueError as error:
+            problems.append(f"{row.where}: {error}")
+    if len(problems) > before:
+        return None
+    ids, texts = [r.id for r in rows], [r.text for r in rows]
     targets = [r.target for r in rows] if spec.uses_target else None
-    return task_data(spec, ids, groups, [r.text for r in rows], [r.label for r in rows], targets)
+    return task_data(spec, ids, [r.group or r.id for r in rows], texts, labels, targets)
+
+
+def read_sets(names: list[str], root: Path | str) -> dict[str, BenchmarkSet]:
+    """Read sets from the folder that holds all clones; raise with the problems of all sets at once."""
+    sets: dict[str, BenchmarkSet] = {}
+    problems: list[str] = []
+    for name in names:
+        try:
+            sets[name] = read_set(name, Path(root) / (SETS[name].clone if name in SETS else ""))
+        except RequestError as error:
+            problems += error.problems
+    if problems:
+        raise RequestError(list(dict.fromkeys(problems)))
+    return sets
 
 
 def _label(spec: TaskSpec, cells: list[str]) -> Label:
@@ -246,7 +236,7 @@ def _label(spec: TaskSpec, cells: list[str]) -> Label:
 
 
 def _lines(path: Path) -> list[str]:
-    """Lines as the released evaluation script counts them: the empty one after the last newline is none."""
+    """Lines as the released evaluation script counts them: a final newline begins no line."""
     lines = _text(path).split("\n")
     return lines[:-1] if lines[-1] == "" else lines
 
@@ -256,6 +246,5 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise RequestError(
-            f"{path}: not UTF-8 at byte {error.start}; expected the file as it stands in the repository"
-        ) from None
+        found = f"not UTF-8 at byte {error.start}"
+        raise RequestError(f"{path}: {found}; expected the file of the repository") from None

@@ -1,11 +1,13 @@
-"""Which documents a robustness test holds out together, and which it trains on: by country, by date, by outlet.
+"""Choose the documents of each shift test: held out by country, by date, by outlet, and trained on.
 
-Everything is drawn from the development documents of 'grouped'. Training documents of a held-out document's event or
-page, or with passages nearly the same, are left out of its training.
+All are development documents of the split 'grouped'. Documents that share an event, a page or
+near-duplicate passages with a held-out document are not trained on.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from sahelclf.config import TrainConfig
 from sahelclf.corpus.duplicates import linked_groups
@@ -22,9 +24,11 @@ from sahelclf.training.seeds import derive_seed
 
 FEWEST_DOCUMENTS = 10
 
+Parts = dict[str, list[str]]
+
 
 @dataclass(frozen=True)
-class Held:
+class HeldOutSet:
     """Documents held out together, and those trained on."""
 
     name: str
@@ -33,141 +37,136 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One kind of shift, and the parts that it holds out.
+class ShiftTest:
+    """One kind of shift, and the sets that it holds out.
 
-    In a `rotation` each part's decisions are settled on the other parts' held-out logits, else by cross-fitting within the
-    training part. `each`: a part has a meaning of its own, and is scored by itself besides.
+    In a `rotation`, the decisions of each set are fitted on the held-out logits of the other sets; else
+    they are cross-fitted within the training documents. With `each`, every set also has a score of its
+    own.
     """
 
     name: str
-    held: tuple[Held, ...]
+    held: tuple[HeldOutSet, ...]
     rotation: bool
     each: bool = False
 
+    @property
+    def documents(self) -> list[str]:
+        """All held-out documents."""
+        return [d for h in self.held for d in h.documents]
+
     def fits(self, crossfit: int) -> int:
-        """How many models it fits."""
+        """Number of models to fit."""
         return len(self.held) * (1 if self.rotation else crossfit + 1)
 
 
-def reference(corpus: Corpus, development: Sequence[str], config: TrainConfig) -> Trial:
-    """The folds of `train`: what the same model reaches where nothing is held out but the text itself."""
+def reference(corpus: Corpus, development: Sequence[str], config: TrainConfig) -> ShiftTest:
+    """The folds of `train`: the score of the same model where nothing but the text itself is new."""
     fold = make_folds(corpus, development, config.crossfit, derive_seed(config.seed, "folds"))
-    parts = {
-        f"fold{k}": [d for d, f in zip(development, fold, strict=True) if f == k]
-        for k in range(config.crossfit)
-    }
-    return rotation("reference", corpus, development, parts)
+    return rotation("reference", corpus, development, _fold_parts(development, fold))
 
 
 def rotation(
-    name: str,
-    corpus: Corpus,
-    pool: Sequence[str],
-    parts: dict[str, list[str]],
-    *,
-    each: bool = False,
-) -> Trial:
-    """Hold out one part at a time; the rest of the pool is trained on, less what belongs to the part's documents."""
-    held = tuple(Held(k, tuple(v), apart(corpus, pool, v)) for k, v in parts.items())
-    return Trial(name, held, rotation=True, each=each)
+    name: str, corpus: Corpus, pool: Sequence[str], parts: Parts, *, each: bool = False
+) -> ShiftTest:
+    """Hold out one part at a time, and train on the documents of the pool that are independent of it."""
+    held = (HeldOutSet(k, tuple(v), independent(corpus, pool, v)) for k, v in parts.items())
+    return ShiftTest(name, tuple(held), rotation=True, each=each)
 
 
-def trials(
+def shift_tests(
     corpus: Corpus, development: Sequence[str], config: TrainConfig
-) -> tuple[list[Trial], list[str]]:
-    """The tests that this corpus allows, and notes on what was left out and why."""
-    found: list[Trial] = []
+) -> tuple[list[ShiftTest], list[str]]:
+    """The tests that this corpus allows, and notes about what is left out and why."""
     notes: list[str] = []
     n_test = len(corpus.documents) - len(development)
     if n_test:
         notes.append(
-            f"{n_test} documents of the test part of 'grouped' are neither trained on nor scored, wherever they stand in the splits below"
+            f"{n_test} documents of the test part of 'grouped' are neither trained on nor scored "
+            "in any split below"
         )
-    for trial in (
+    tests = [
         _country(corpus, development, notes),
         *(_temporal(corpus, development, name, config, notes) for name in CUTS),
-    ):
-        found += [trial] if trial else []
-    outlet = _outlet(corpus, development, config, notes)
-    return found + ([outlet] if outlet else []), notes
+        _outlet(corpus, development, config, notes),
+    ]
+    return [test for test in tests if test], notes
 
 
-def _country(corpus: Corpus, development: Sequence[str], notes: list[str]) -> Trial | None:
-    parts = _parts(corpus, "country", development, notes)
-    if not parts:
-        return None
-    small = [f"{k} ({len(v)})" for k, v in parts.items() if len(v) < FEWEST_DOCUMENTS]
-    parts = {k: v for k, v in parts.items() if len(v) >= FEWEST_DOCUMENTS}
+def _country(corpus: Corpus, development: Sequence[str], notes: list[str]) -> ShiftTest | None:
+    every = _parts(corpus, "country", development, notes)
+    parts = {k: v for k, v in every.items() if len(v) >= FEWEST_DOCUMENTS}
+    small = ", ".join(f"{k} ({len(v)})" for k, v in every.items() if k not in parts)
     if small:
+        fewer = f"fewer than {FEWEST_DOCUMENTS} development documents"
+        notes.append(f"country: not held out, {fewer}: {small}")
+    if every and len(parts) < 2:
         notes.append(
-            f"country: not held out, for fewer than {FEWEST_DOCUMENTS} development documents: {', '.join(small)}"
+            f"country: left out; found {len(parts)} countries of {FEWEST_DOCUMENTS} development "
+            "documents or more, expected 2"
         )
     if len(parts) < 2:
-        notes.append(
-            f"country: left out; {len(parts)} countries of {FEWEST_DOCUMENTS} development documents or more, two are needed"
-        )
         return None
-    return _noted(rotation("country", corpus, development, parts, each=True), development, notes)
+    test = rotation("country", corpus, development, parts, each=True)
+    return _with_note(test, development, notes)
 
 
 def _temporal(
     corpus: Corpus, development: Sequence[str], name: str, config: TrainConfig, notes: list[str]
-) -> Trial | None:
+) -> ShiftTest | None:
     parts = _parts(corpus, name, development, notes)
     if not parts:
         return None
-    held, past = parts.get("test", []), parts.get("train", [])
-    train = apart(corpus, past, held)
+    after, before = parts.get("test", []), parts.get("train", [])
+    train = independent(corpus, before, after)
     group = _groups(corpus)
-    independent = len({group[d] for d in train})
-    if not held or independent < config.crossfit:
+    n_groups = len({group[d] for d in train})
+    if not after or n_groups < config.crossfit:
         notes.append(
-            f"{name}: left out; {independent} independent development documents before the cut and {len(held)} after, {config.crossfit} and 1 are needed"
+            f"{name}: left out; found {n_groups} independent development documents before the cut "
+            f"and {len(after)} after, expected {config.crossfit} and 1"
         )
         return None
-    return _noted(
-        Trial(name, (Held("after the cut", tuple(held), train),), rotation=False, each=True),
-        past,
-        notes,
-    )
+    held = HeldOutSet("after the cut", tuple(after), train)
+    return _with_note(ShiftTest(name, (held,), rotation=False, each=True), before, notes)
 
 
 def _outlet(
     corpus: Corpus, development: Sequence[str], config: TrainConfig, notes: list[str]
-) -> Trial | None:
-    """Folds that neither an outlet nor an event crosses; documents without an outlet are trained on and not scored."""
+) -> ShiftTest | None:
+    """Folds that divide no outlet and no event; documents without an outlet are only trained on."""
     known = [d for d in development if corpus.document[d].outlet]
-    if len(known) < len(development):
-        notes.append(
-            f"outlet: {len(development) - len(known)} documents name no outlet; they are trained on and not scored"
-        )
+    missing = len(development) - len(known)
+    if missing:
+        notes.append(f"outlet: {missing} documents name no outlet; they are trained on, not scored")
     group = _groups(corpus)
     outlets = [" ".join(str(corpus.document[d].outlet).casefold().split()) for d in known]
     linked = linked_groups(len(known), [], [outlets, [group[d] for d in known]])
     if len(set(linked)) < config.crossfit:
         notes.append(
-            f"outlet: left out; {len(set(linked))} outlets without an event in common, {config.crossfit} are needed"
+            f"outlet: left out; found {len(set(linked))} outlets without an event in common, "
+            f"expected {config.crossfit}"
         )
         return None
     shares = [1 / config.crossfit] * config.crossfit
-    fold = stratify_groups(
-        label_counts(corpus, known), linked, shares, derive_seed(config.seed, "folds")
-    )
-    parts = {
-        f"fold{k}": [d for d, f in zip(known, fold, strict=True) if f == k]
-        for k in range(config.crossfit)
-    }
-    return rotation("outlet", corpus, development, parts)
+    seed = derive_seed(config.seed, "folds")
+    fold = stratify_groups(label_counts(corpus, known), linked, shares, seed)
+    return rotation("outlet", corpus, development, _fold_parts(known, fold))
 
 
-def _parts(
-    corpus: Corpus, name: str, development: Sequence[str], notes: list[str]
-) -> dict[str, list[str]]:
-    """Development documents of each part of a committed split, in the corpus's order; none where the corpus has no such split."""
+def _fold_parts(documents: Sequence[str], fold: np.ndarray) -> Parts:
+    parts: Parts = {f"fold{k}": [] for k in range(max(fold) + 1)}
+    for document, k in zip(documents, fold, strict=True):
+        parts[f"fold{k}"].append(document)
+    return parts
+
+
+def _parts(corpus: Corpus, name: str, development: Sequence[str], notes: list[str]) -> Parts:
+    """Development documents in each part of a committed split; none where there is no such split."""
     if not (corpus.root / "splits" / f"{name}.json").exists():
         notes.append(
-            f"{name}: left out; the corpus has no splits/{name}.json (corpus split --write writes what its dates and countries allow)"
+            f"{name}: left out; the corpus has no splits/{name}.json "
+            "(corpus split --write writes what its dates and countries allow)"
         )
         return {}
     parts = read_split(corpus, name).parts
@@ -178,17 +177,18 @@ def _groups(corpus: Corpus) -> dict[str, int]:
     return dict(zip((d.id for d in corpus.documents), document_groups(corpus), strict=True))
 
 
-def apart(corpus: Corpus, pool: Sequence[str], held: Sequence[str]) -> tuple[str, ...]:
-    """The documents of the pool that share no event, page or passage with the held-out ones, which are not among them either."""
+def independent(corpus: Corpus, pool: Sequence[str], held: Sequence[str]) -> tuple[str, ...]:
+    """Documents of the pool that share no event, page or passage with the held-out ones."""
     group = _groups(corpus)
-    near = {group[d] for d in held}
-    return tuple(d for d in pool if group[d] not in near)
+    held_groups = {group[d] for d in held}
+    return tuple(d for d in pool if group[d] not in held_groups)
 
 
-def _noted(trial: Trial, pool: Sequence[str], notes: list[str]) -> Trial:
-    linked = sum(len(set(pool) - set(h.documents) - set(h.train)) for h in trial.held)
+def _with_note(test: ShiftTest, pool: Sequence[str], notes: list[str]) -> ShiftTest:
+    linked = sum(len(set(pool) - set(h.documents) - set(h.train)) for h in test.held)
     if linked:
         notes.append(
-            f"{trial.name}: {linked} training documents share an event, a page or a passage with the held-out ones, and were not trained on"
+            f"{test.name}: {linked} documents are not trained on: they share an event, a page or a "
+            "passage with the held-out ones"
         )
-    return trial
+    return test

@@ -1,11 +1,11 @@
-"""How a model fares where the text comes from elsewhere, and whether names alone change its labels.
+"""Run the shift tests and the name swaps of one model.
 
-Every test is scored beside the reference: the same model, cross-fitted over the folds of `train`, on the same passages.
-The name swaps use the reference's models, each on the fold that it has not seen.
+Every test is compared with the reference: the same model, cross-fitted over the folds of `train`, on the
+same passages. The swaps use the models of the reference, each on the fold that it has not seen.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,57 +15,58 @@ from sahelclf.corpus.read import Corpus
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.decide import (
     Calibration,
-    Decision,
     apply_decision,
     document_offsets,
-    fit_decision,
     labeller_names,
 )
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import HEADLINE
 from sahelclf.models.base import Model
 from sahelclf.models.kinds import build_model
-from sahelclf.studies.robustness.held_out import Held, Trial, reference, trials
+from sahelclf.studies.robustness.held_out import HeldOutSet, ShiftTest, reference, shift_tests
 from sahelclf.studies.robustness.name_swaps import Swapper, read_swaps
 from sahelclf.studies.robustness.shift import (
-    Beside,
     Changed,
-    beside_reference,
+    ScoreDifference,
     changed_decisions,
+    differences,
     direction_of_change,
 )
 from sahelclf.tasks.labeller import document_targets, passage_data
-from sahelclf.training.crossfit import OnStep, Step, fit_labeller
+from sahelclf.training.crossfit import OnStep, Step, cross_fitted, fit_labeller
 from sahelclf.training.run import check
 from sahelclf.training.seeds import derive_seed
 
-Build = Callable[[], Model]
-Tell = Callable[[str], None]
+OnFit = Callable[[str], None]
 Tables = tuple[Predictions, Predictions]
 SPLIT = "grouped"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be done: the tests, the swaps, what is left out and why, and how many fits it takes."""
+    """The tests and swaps to run, and notes about what is left out and why."""
 
     config: TrainConfig
     corpus: Corpus
     development: list[str]
-    reference: Trial
-    trials: list[Trial]
+    reference: ShiftTest
+    tests: list[ShiftTest]
     swaps: dict[str, Swapper]
     notes: list[str]
 
     @property
     def fits(self) -> dict[str, int]:
         """Fits of each test, the reference first."""
-        return {t.name: t.fits(self.config.crossfit) for t in (self.reference, *self.trials)}
+        return {t.name: t.fits(self.config.crossfit) for t in (self.reference, *self.tests)}
+
+    def build(self) -> Model:
+        """A new model."""
+        return build_model(self.config.model, self.corpus.codebook, self.corpus.root)
 
 
 @dataclass(frozen=True)
-class TrialResult:
-    """Scores of one held-out part, or of all parts of a test together, beside the reference."""
+class ShiftResult:
+    """Scores of one held-out set, or of all sets of a test together, beside the reference."""
 
     trial: str
     held: str
@@ -73,12 +74,12 @@ class TrialResult:
     n_documents: int
     trained_on: int
     reference_trained_on: int
-    scores: list[Beside]
+    scores: list[ScoreDifference]
 
 
 @dataclass(frozen=True)
 class SwapResult:
-    """What one kind of swap changes, over the passages that it touches."""
+    """What one kind of swap changes in the passages that it touches."""
 
     kind: str
     n_passages: int
@@ -93,212 +94,164 @@ class Robustness:
     """All results of one model."""
 
     plan: Plan
-    trials: list[TrialResult] = field(default_factory=list)
-    swaps: list[SwapResult] = field(default_factory=list)
+    trials: list[ShiftResult]
+    swaps: list[SwapResult]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain form, for JSON."""
+        plan = self.plan
+        return {
+            "model": plan.config.model.kind,
+            "seed": plan.config.seed,
+            "corpus_sha256": plan.corpus.sha256,
+            "fits": plan.fits,
+            "notes": plan.notes,
+            "trials": [asdict(t) for t in self.trials],
+            "swaps": [asdict(s) for s in self.swaps],
+        }
 
 
 def make_plan(config: TrainConfig) -> Plan:
-    """Check the request and lay out every test; nothing is fitted yet."""
+    """Check the request and choose the documents of every test; nothing is fitted yet.
+
+    Raises
+    ------
+    RequestError
+        `split` or `cv` is set, or the corpus allows no test.
+    """
     problems = []
     if config.split != SPLIT:
         problems.append(
-            f"split={config.split}: robustness draws its tests from the development documents of {SPLIT!r}; leave split alone"
+            f"split={config.split}: robustness uses the development documents of {SPLIT!r}; "
+            "remove split="
         )
     if config.cv is not None:
-        problems.append(f"cv={config.cv}: robustness has folds of its own; leave cv alone")
+        problems.append(f"cv={config.cv}: robustness has its own folds; remove cv=")
     if problems:
         raise RequestError(problems)
     corpus, _, development = check(config)
-    found, notes = trials(corpus, development, config)
+    tests, notes = shift_tests(corpus, development, config)
     swaps = read_swaps(corpus.root / "swaps.yaml")
     if not swaps:
         notes.append(f"swaps: left out; {corpus.root.name} has no swaps.yaml")
-    if not found and not swaps:
+    if not tests and not swaps:
         raise RequestError([f"{corpus.root}: no test of robustness is possible", *notes])
-    return Plan(
-        config, corpus, development, reference(corpus, development, config), found, swaps, notes
-    )
+    usual = reference(corpus, development, config)
+    return Plan(config, corpus, development, usual, tests, swaps, notes)
 
 
 def run(plan: Plan, on_step: OnStep = lambda _: None) -> Robustness:
-    """Fit, score and swap; `on_step` is told of every fit."""
-    corpus, config = plan.corpus, plan.config
-    build: Build = lambda: build_model(config.model, corpus.codebook, corpus.root)  # noqa: E731
+    """Fit, score and swap; `on_step` is called at every fit."""
     total, done = sum(plan.fits.values()), 0
 
-    def step(what: str) -> None:
+    def on_fit(what: str) -> None:
         nonlocal done
         on_step(Step(what, what, done, total))
         done += 1
 
-    data = passage_data(corpus, plan.development)
-    touched = [_touched(swap, data.ids, data.texts) for swap in plan.swaps.values()]
-    (usual, _), swapped = rotate(
-        corpus, plan.reference, build, config, step, [t.texts for t in touched]
-    )
-    results: list[TrialResult] = []
-    for trial in plan.trials:
-        if trial.rotation:
-            (found, _), _ = rotate(corpus, trial, build, config, step)
-        else:
-            found, _ = forward(corpus, trial.held[0], build, config, step)
-        results += _results(plan, trial, found, usual)
-    return Robustness(
-        plan,
-        results,
-        [_swap_result(plan, t, usual, s) for t, s in zip(touched, swapped, strict=True)],
-    )
+    data = passage_data(plan.corpus, plan.development)
+    swapped = {
+        name: {i: swap(text) for i, text in zip(data.ids, data.texts, strict=True)}
+        for name, swap in plan.swaps.items()
+    }
+    touched = [{i: text for i, (text, n) in by_id.items() if n} for by_id in swapped.values()]
+    (usual, _), after = rotate(plan, plan.reference, on_fit, touched)
+    shifts: list[ShiftResult] = []
+    for test in plan.tests:
+        rotated = rotate(plan, test, on_fit)[0] if test.rotation else None
+        predictions, _ = rotated or forward(plan, test.held[0], on_fit)
+        shifts += _shift_results(plan, test, predictions, usual)
+    swaps = []
+    for name, texts, predictions in zip(swapped, touched, after, strict=True):
+        rows = [k for k, unit in enumerate(usual.ids) if unit in texts]
+        n_names = sum(n for _, n in swapped[name].values())
+        swaps.append(_swap_result(plan, name, n_names, usual.take(rows), predictions.take(rows)))
+    return Robustness(plan, shifts, swaps)
 
 
 def rotate(
-    corpus: Corpus,
-    trial: Trial,
-    build: Build,
-    config: TrainConfig,
-    step: Tell,
+    plan: Plan,
+    test: ShiftTest,
+    on_fit: OnFit = lambda _: None,
     others: Sequence[Mapping[str, str]] = (),
 ) -> tuple[Tables, list[Predictions]]:
-    """Predictions of every held-out passage and document by a model that did not see its part, decided by the other parts' logits.
+    """Predict every held-out set by a model that did not see it, decided by the logits of the other sets.
 
-    With the folds of `train` as parts this is its cross-fitting. `others` are further texts by passage id; each gives one
-    more table of passages, predicted and decided as the own texts are. A passage without another text keeps its own.
+    With the folds of `train` as sets, this is the cross-fitting of `train`.
+
+    Parameters
+    ----------
+    others
+        Other texts by passage id, such as texts with swapped names. Passages without one keep their own.
+
+    Returns
+    -------
+    Tables of the passages and of the documents, and a table of the passages for each of `others`.
     """
-    names = labeller_names(corpus.codebook)
-    data = passage_data(corpus, [d for h in trial.held for d in h.documents])
-    part_of = {d: k for k, h in enumerate(trial.held) for d in h.documents}
-    part = np.array([part_of[d] for d in data.groups])
+    corpus, names = plan.corpus, labeller_names(plan.corpus.codebook)
+    data = passage_data(corpus, test.documents)
+    set_of = {d: k for k, held in enumerate(test.held) for d in held.documents}
+    part = np.array([set_of[d] for d in data.groups])
     logits = np.zeros((1 + len(others), *data.y.shape))
-    for k, held in enumerate(trial.held):
-        step(f"{trial.name}: {held.name}")
-        model = build()
-        model.fit(passage_data(corpus, held.train), seed=derive_seed(config.seed, "model"))
+    for k, held in enumerate(test.held):
+        on_fit(f"{test.name}: {held.name}")
+        model = plan.build()
+        model.fit(passage_data(corpus, held.train), seed=derive_seed(plan.config.seed, "model"))
         rows = np.flatnonzero(part == k)
         logits[:, rows] = model.logits([data.texts[i] for i in rows])
         for n, other in enumerate(others, start=1):
-            with_other = [i for i in rows if data.ids[i] in other]
-            logits[n, with_other] = model.logits([other[data.ids[i]] for i in with_other])
-    documents, starts = document_offsets(data.groups)
-    targets, document_part = document_targets(corpus, documents), part[starts]
-    found: list[list[Tables]] = [[] for _ in logits]
-    for k in range(len(trial.held)):
-        inside, held_rows = part != k, np.flatnonzero(part == k)
-        rest = (targets[0][document_part != k], targets[1][document_part != k])
-        decision = fit_decision(logits[0][inside], data.take(np.flatnonzero(inside)), rest, names)
-        for tables, z in zip(found, logits, strict=True):
-            tables.append(apply_decision(decision, z[held_rows], data.take(held_rows), names))
-    passages = [_joined([p for p, _ in tables], data.ids) for tables in found]
-    return (passages[0], _joined([d for _, d in found[0]], documents)), passages[1:]
+            changed = [i for i in rows if data.ids[i] in other]
+            logits[n, changed] = model.logits([other[data.ids[i]] for i in changed])
+    targets = document_targets(corpus, document_offsets(data.groups)[0])
+    tables = [cross_fitted(logits[0], part, data, targets, names, z) for z in logits]
+    return tables[0], [passages for passages, _ in tables[1:]]
 
 
-def forward(corpus: Corpus, held: Held, build: Build, config: TrainConfig, step: Tell) -> Tables:
-    """Predictions of held-out passages and documents by a labeller that was fitted, decisions and all, on the training part."""
-    names = labeller_names(corpus.codebook)
+def forward(plan: Plan, held: HeldOutSet, on_fit: OnFit = lambda _: None) -> Tables:
+    """Predict held-out passages and documents by a labeller fitted on the training documents alone."""
 
-    def told(inner: Step) -> None:
-        if inner.done == 0:  # a new fit, not a step of one
-            step(f"{held.name}: {len(held.train)} documents trained on")
+    def on_step(step: Step) -> None:
+        if step.done == 0:  # a new fit, not a step of one
+            on_fit(f"{held.name}: {len(held.train)} documents trained on")
 
-    fitted = fit_labeller(corpus, held.train, build, config, told)
+    corpus = plan.corpus
+    fitted = fit_labeller(corpus, held.train, plan.build, plan.config, on_step)
     data = passage_data(corpus, held.documents)
     n = len(data.layout)
-    whole = fitted.decision  # the model's head is calibrated already
-    decision = Decision(
-        Calibration(np.ones(n), np.zeros(n)),
-        whole.thresholds,
-        whole.document_calibration,
-        whole.document_thresholds,
-    )
-    return apply_decision(decision, fitted.model.logits(data.texts), data, names)
+    identity = Calibration(np.ones(n), np.zeros(n))  # the head of the model is calibrated already
+    decision = replace(fitted.decision, calibration=identity)
+    logits = fitted.model.logits(data.texts)
+    return apply_decision(decision, logits, data, labeller_names(corpus.codebook))
 
 
-def _joined(tables: Sequence[Predictions], order: Sequence[str]) -> Predictions:
-    """Parts put together again, in the order of these ids."""
-    ids = tuple(i for t in tables for i in t.ids)
-    whole = Predictions(
-        tables[0].names,
-        ids,
-        tuple(d for t in tables for d in t.documents),
-        np.concatenate([t.probability for t in tables]),
-        np.concatenate([t.stance_probability for t in tables]),
-        np.concatenate([t.holds for t in tables]),
-    )
-    row = {unit: i for i, unit in enumerate(ids)}
-    return whole.take([row[unit] for unit in order])
-
-
-def _results(plan: Plan, trial: Trial, found: Predictions, usual: Predictions) -> list[TrialResult]:
-    """Of all parts together where there are several, and of each part that has a meaning of its own."""
-    groups = [("all", trial.held)] if trial.rotation else []
-    groups += [(h.name, (h,)) for h in trial.held] if trial.each else []
-    wanted = (*HEADLINE, *(f"topic/{t}/f1" for t in found.names.topics))
+def _shift_results(
+    plan: Plan, test: ShiftTest, predictions: Predictions, usual: Predictions
+) -> list[ShiftResult]:
+    """Of all sets together where there are several, and of each set that has its own score."""
+    groups = [("all", test.held)] if test.rotation else []
+    groups += [(h.name, (h,)) for h in test.held] if test.each else []
+    scores = (*HEADLINE, *(f"topic/{t}/f1" for t in predictions.names.topics))
     row = {unit: i for i, unit in enumerate(usual.ids)}
+    seed = derive_seed(plan.config.seed, "bootstrap")
     results = []
-    for name, parts in groups:
-        inside = {d for h in parts for d in h.documents}
-        own = found.take([i for i, d in enumerate(found.documents) if d in inside])
-        gold = Gold.from_heads(passage_data(plan.corpus, list(inside)).y, own.names)
-        same = usual.take([row[i] for i in own.ids])
-        results.append(
-            TrialResult(
-                trial=trial.name,
-                held=name,
-                n_passages=len(own.ids),
-                n_documents=len(inside),
-                trained_on=_mean_size(parts),
-                reference_trained_on=_mean_size(plan.reference.held),
-                scores=beside_reference(
-                    own, same, gold, wanted, derive_seed(plan.config.seed, "bootstrap")
-                ),
-            )
-        )
+    for name, sets in groups:
+        inside = {d for h in sets for d in h.documents}
+        new = predictions.take([i for i, d in enumerate(predictions.documents) if d in inside])
+        same = usual.take([row[i] for i in new.ids])
+        gold = Gold.from_heads(passage_data(plan.corpus, list(inside)).y, new.names)
+        sizes = (len(new.ids), len(inside), _mean_size(sets), _mean_size(plan.reference.held))
+        moved = differences(new, same, gold, scores, seed)
+        results.append(ShiftResult(test.name, name, *sizes, moved))
     return results
 
 
-def _mean_size(parts: Sequence[Held]) -> int:
-    return round(sum(len(h.train) for h in parts) / len(parts))
-
-
-@dataclass(frozen=True)
-class _Touched:
-    """The passages that a swap changes: their new texts by id, and how many names were exchanged."""
-
-    kind: str
-    texts: dict[str, str]
-    n_names: int
-
-
-def _touched(swap: Swapper, ids: Sequence[str], texts: Sequence[str]) -> _Touched:
-    found = [(i, *swap(t)) for i, t in zip(ids, texts, strict=True)]
-    return _Touched(swap.name, {i: text for i, text, n in found if n}, sum(n for _, _, n in found))
+def _mean_size(sets: Sequence[HeldOutSet]) -> int:
+    return round(sum(len(h.train) for h in sets) / len(sets))
 
 
 def _swap_result(
-    plan: Plan, touched: _Touched, usual: Predictions, swapped: Predictions
+    plan: Plan, kind: str, n_names: int, before: Predictions, after: Predictions
 ) -> SwapResult:
-    rows = [k for k, unit in enumerate(usual.ids) if unit in touched.texts]
-    before, after = usual.take(rows), swapped.take(rows)
     changed = changed_decisions(before, after, derive_seed(plan.config.seed, "bootstrap"))
-    return SwapResult(
-        touched.kind,
-        len(rows),
-        len(set(before.documents)),
-        touched.n_names,
-        changed,
-        direction_of_change(before, after),
-    )
-
-
-def as_dict(result: Robustness) -> dict[str, Any]:
-    """Plain form, for JSON."""
-    from dataclasses import asdict
-
-    plan = result.plan
-    return {
-        "model": plan.config.model.kind,
-        "seed": plan.config.seed,
-        "corpus_sha256": plan.corpus.sha256,
-        "fits": plan.fits,
-        "notes": plan.notes,
-        "trials": [asdict(t) for t in result.trials],
-        "swaps": [asdict(s) for s in result.swaps],
-    }
+    sizes = (len(before.ids), len(set(before.documents)), n_names)
+    return SwapResult(kind, *sizes, changed, direction_of_change(before, after))

@@ -1,4 +1,4 @@
-"""How far scores and decisions move: two predictions of the same units, and the same texts with names exchanged."""
+"""Measure how far scores and decisions move: two predictions of the same units, or texts with swapped names."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,12 @@ from sahelclf.evaluation import intervals, metrics
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import document_draws
 
+PASSAGES, TOPICS, STANCES = "passages with other topics", "topic decisions", "stance decisions"
+
 
 @dataclass(frozen=True)
-class Beside:
-    """One score of a system, of its reference on the same units, and their difference; intervals are 95%."""
+class ScoreDifference:
+    """A score of a system and of its reference on the same units; intervals are 95%."""
 
     score: str
     value: float
@@ -23,7 +25,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class Changed:
-    """A share of decisions that changed, of how many, over how many documents."""
+    """How many decisions of a kind changed: the share, its 95% interval, and the counts."""
 
     what: str
     share: float
@@ -33,81 +35,67 @@ class Changed:
     n_documents: int
 
 
-def beside_reference(
-    found: Predictions, reference: Predictions, gold: Gold, scores: tuple[str, ...], seed: int
-) -> list[Beside]:
-    """Scores of `found` beside those of `reference` on the same rows; both are resampled by the same draws of documents."""
-    if found.ids != reference.ids:
+def differences(
+    predictions: Predictions,
+    reference: Predictions,
+    gold: Gold,
+    scores: tuple[str, ...],
+    seed: int,
+) -> list[ScoreDifference]:
+    """Compare scores with a reference on the same rows; both use the same draws of documents."""
+    if predictions.ids != reference.ids:
         raise ValueError("the two tables do not hold the same units in the same order")
-    (documents, own), (_, other) = (
-        metrics.counts_by_document(table, gold) for table in (found, reference)
+    (documents, counts), (_, usual) = (
+        metrics.counts_by_document(table, gold) for table in (predictions, reference)
     )
     draws = document_draws(len(documents), seed)
-    own_ratios, other_ratios = (metrics.ratios(counts, found.names) for counts in (own, other))
-    out = []
+    ratios = [metrics.ratios(c, predictions.names) for c in (counts, usual)]
+    results = []
     for name in scores:
-        score, usual = (intervals.mean_score([r[name]]) for r in (own_ratios, other_ratios))
-        apart = intervals.difference(score, usual, draws)
-        out.append(
-            Beside(
-                name,
-                score.value,
-                intervals.interval(score, draws),
-                usual.value,
-                apart.value,
-                (apart.low, apart.high),
-            )
-        )
-    return out
-
-
-PASSAGES, TOPICS, STANCES = "passages with other topics", "topic decisions", "stance decisions"
+        score, other = (intervals.mean_score([r[name]]) for r in ratios)
+        bounds = intervals.interval(score, draws)
+        d = intervals.difference(score, other, draws)
+        about = (name, score.value, bounds, other.value)
+        results.append(ScoreDifference(*about, d.value, (d.low, d.high)))
+    return results
 
 
 def changed_decisions(before: Predictions, after: Predictions, seed: int) -> list[Changed]:
-    """Shares of passages whose set of topics changed, of topic decisions that changed, and of stance decisions that changed.
+    """Count the passages whose topics changed, and the topic and stance decisions that changed.
 
-    A topic decision is a passage and a topic; a stance decision is one where the topic holds both before and after. A
-    share of none is 0, with the interval [0, 0].
+    A topic decision is a passage and a topic. A stance decision is a passage and a topic that holds both
+    before and after. Without any decision the share is 0, with the interval [0, 0].
     """
-    other = before.holds != after.holds
+    topic = before.holds != after.holds
     both = before.holds & after.holds
-    other_stance = (before.stance != after.stance) & both
+    stance = (before.stance != after.stance) & both
     documents, owner = np.unique(np.asarray(before.documents), return_inverse=True)
-    found = []
+    results = []
     for what, changed, of in (
-        (PASSAGES, other.any(axis=1), np.ones(len(other))),
-        (TOPICS, other.sum(axis=1), np.full(len(other), other.shape[1])),
-        (STANCES, other_stance.sum(axis=1), both.sum(axis=1)),
+        (PASSAGES, topic.any(axis=1), np.ones(len(topic))),
+        (TOPICS, topic.sum(axis=1), np.full(len(topic), topic.shape[1])),
+        (STANCES, stance.sum(axis=1), both.sum(axis=1)),
     ):
         above, below = (
             np.bincount(owner, v.astype(float), minlength=len(documents)) for v in (changed, of)
         )
-        deciding = below > 0  # documents without a decision of this kind say nothing of its share
+        deciding = below > 0  # other documents have no decision of this kind
         share = intervals.Score(above[deciding, None], below[deciding, None], np.ones(1))
         n = int(deciding.sum())
         bounds = intervals.interval(share, document_draws(n, seed)) if n else (0.0, 0.0)
-        found.append(Changed(what, share.value, bounds, int(above.sum()), int(below.sum()), n))
-    return found
+        results.append(Changed(what, share.value, bounds, int(above.sum()), int(below.sum()), n))
+    return results
 
 
 def direction_of_change(before: Predictions, after: Predictions) -> dict[str, dict[str, float]]:
-    """For each topic: how many passages gained and lost it, and by how much its probability moved on average."""
-    names = before.names
-    gained, lost = (
-        (~before.holds & after.holds).sum(axis=0),
-        (before.holds & ~after.holds).sum(axis=0),
-    )
-    moved = (
-        (after.probability - before.probability).mean(axis=0)
-        if len(before.ids)
-        else np.zeros(len(names.topics))
-    )
+    """For each topic: the passages that gained and lost it, and the mean change of its probability."""
+    change = after.probability - before.probability
+    mean = change.mean(axis=0) if len(change) else change.sum(axis=0)
     return {
         topic: {
-            "gained": int(gained[k]),
-            "lost": int(lost[k]),
-            "mean_shift": round(float(moved[k]), 6),
+            "gained": int((~before.holds & after.holds)[:, k].sum()),
+            "lost": int((before.holds & ~after.holds)[:, k].sum()),
+            "mean_shift": round(float(mean[k]), 6),
         }
-        for k, topic in enumerate(names.topics)
+        for k, topic in enumerate(before.names.topics)
     }
