@@ -189,7 +189,7 @@ def main():
     import psutil
 
     known = [*OURS, *BESIDE]
-    multilabel = [name for name, (spec, _, _) in SETS.items() if spec.kind == "multilabel"]
+    multilabel = [name for name, public in SETS.items() if public.kind == "multilabel"]
     options = argparse.ArgumentParser()
     options.add_argument("--root", type=Path, required=True)
     options.add_argument("--set", choices=multilabel, default="satp_relevant")

@@ -20,7 +20,6 @@ from sahelclf.corpus.splits import read_split
 from sahelclf.evaluation.decide import labelled_documents
 from sahelclf.evaluation.predictions import Gold
 from sahelclf.evaluation.report import HEADLINE, report
-from sahelclf.models.kinds import build_model
 from sahelclf.studies.robustness.held_out import rotation
 from sahelclf.studies.robustness.run import forward, make_plan, rotate
 from sahelclf.tasks.labeller import passage_data
@@ -31,50 +30,47 @@ HERE = Path(__file__).parent
 
 
 def splits(plan):
-    """The trials by the name of their split, each with the documents that it scores."""
+    """The shift tests by the name of their split."""
     development = set(plan.development)
     parts = {
         k: [d for d in plan.development if d in set(ids) & development]
         for k, ids in read_split(plan.corpus, "folds").parts.items()
     }
-    trials = {t.name: t for t in plan.trials if t.name != "outlet"}
+    tests = {t.name: t for t in plan.tests if t.name != "outlet"}
     return {
         "grouped": plan.reference,
         "folds": rotation("folds", plan.corpus, plan.development, parts),
-    } | trials
+    } | tests
 
 
-def inputs_of(plan, trial):
+def inputs_of(plan, test):
     """Hash of all that a cell's figures follow from but the code."""
-    held = [(h.name, h.documents, h.train) for h in trial.held]
+    held = [(h.name, h.documents, h.train) for h in test.held]
     raw = [
         plan.corpus.sha256,
         plan.config.model.model_dump(mode="json"),
         plan.config.crossfit,
         plan.config.seed,
-        trial.rotation,
+        test.rotation,
         held,
     ]
     return hashlib.sha256(json.dumps(raw).encode()).hexdigest()[:16]
 
 
-def cell(plan, trial):
+def cell(plan, test):
     """Scores of one model, split and seed, with the bounds of the headline ones."""
     corpus, config = plan.corpus, plan.config
-    build = lambda: build_model(config.model, corpus.codebook, corpus.root)
     started = time.perf_counter()
-    if trial.rotation:
-        passages, documents = rotate(corpus, trial, build, config, lambda _: None)[0]
+    if test.rotation:
+        passages, documents = rotate(plan, test)[0]
     else:
-        passages, documents = forward(corpus, trial.held[0], build, config, lambda _: None)
+        passages, documents = forward(plan, test.held[0])
     seconds = time.perf_counter() - started
-    gold = Gold.from_heads(
-        passage_data(corpus, [d for h in trial.held for d in h.documents]).y, passages.names
-    )
+    gold = Gold.from_heads(passage_data(corpus, test.documents).y, passages.names)
     row = {
         "passages": len(passages.ids),
         "documents": len(documents.ids),
-        "trained_on": round(sum(len(h.train) for h in trial.held) / len(trial.held)),
+        "trained_on": round(sum(len(h.train) for h in test.held) / len(test.held)),
     }
     for prefix, (predicted, truth) in (
         ("", (passages, gold)),
@@ -115,8 +111,8 @@ def main():
                     ]
                 )
             )
-            for name, trial in splits(plan).items():
-                inputs = inputs_of(plan, trial)
+            for name, test in splits(plan).items():
+                inputs = inputs_of(plan, test)
                 wanted.append(inputs)
                 if inputs not in rows:
                     about = {
@@ -126,7 +122,7 @@ def main():
                         "split": name,
                         "seed": seed,
                     }
-                    rows[inputs] = about | cell(plan, trial)
+                    rows[inputs] = about | cell(plan, test)
                     with path.open("a") as stream:
                         stream.write(json.dumps(rows[inputs]) + "\n")
                     print(

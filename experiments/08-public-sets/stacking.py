@@ -75,8 +75,8 @@ def main():
     options.add_argument("--root", type=Path, required=True)
     root = options.parse_args().root
     rows = []
-    for name, (_, url, _) in SETS.items():
-        found = read_set(name, root / url.rsplit("/", 1)[1])
+    for name, public in SETS.items():
+        found = read_set(name, root / public.clone)
         if found.dev is None:
             continue
         several = members_of(name, found)

@@ -37,10 +37,16 @@ ATTACKS = {
 MULTILABEL = TaskSpec("m", "multilabel", ("a", "b"), "example_f1", may_be_empty=True)
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """One MLflow store for all commands of this file: to make one takes seconds."""
+    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+
+
 @pytest.fixture(autouse=True)
-def store_of_the_working_folder(tmp_path, monkeypatch):
+def working_folder(tmp_path, store, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
 
 
 @pytest.fixture

@@ -134,14 +134,16 @@ def systems_of(
         if members:
             weights = [getattr(config, f"{m}_weight", 1.0) for m in members]
             seeds = max(len(by_model[m]) for m in members)
-            outputs = [(by_model[m] * seeds)[:seeds] for m in members]
-            by_seed = zip(*outputs, strict=True)
+            aligned = [(by_model[m] * seeds)[:seeds] for m in members]
+            by_seed = zip(*aligned, strict=True)
             systems[name] = [_weighted_sum(weights, parts) for parts in by_seed]
         elif name in by_model:
             systems[name] = by_model[name]
     several = {name: seeds for name, seeds in systems.items() if len(seeds) > 1}
     return systems | {
-        f"{name}, {len(seeds)} seeds averaged": [_weighted_sum([1 / len(seeds)] * len(seeds), seeds)]
+        f"{name}, {len(seeds)} seeds averaged": [
+            _weighted_sum([1 / len(seeds)] * len(seeds), seeds)
+        ]
         for name, seeds in several.items()
     }
 
