@@ -149,6 +149,26 @@ def test_the_threshold_is_the_best_where_probabilities_are_true():
     assert found > max(f1_score(y, p >= t) for t in np.linspace(0.05, 0.9, 35)) - 1e-3
 
 
+def test_a_head_whose_logits_differ_by_rounding_alone_predicts_the_smoothed_share():
+    # log((2 + 1) / (4 + 1)) with 2 ones and 4 zeros; the mean of equal numbers is off by some 1e-16
+    noise = 1e-16 * np.array([1, -1, 2, 0, -2, 1.0])
+    y = np.array([1, 0, 0, 1, 0, 0])
+    for value in (0.0, -3.7, 1e5):
+        z = (value + noise * max(abs(value), 1))[:, None]
+        found = decide.fit_calibration(z, y[:, None], np.ones((6, 1), dtype=bool))
+        assert (found.scale[0], found.offset[0]) == (0.0, pytest.approx(np.log(3 / 5)))
+        assert decide.f1_threshold(0.375 + noise, y) == 0.5
+
+
+def test_a_fitted_scale_is_bounded(monkeypatch):
+    # ones at 1e-3, zeros at 0: Platt's targets are 3/4 and 1/4, so the scale is 2 log(3) / 1e-3
+    z, y, mask = np.array([[0], [1e-3]] * 2), np.array([[0], [1]] * 2), np.ones((4, 1), dtype=bool)
+    assert decide.fit_calibration(z, y, mask).scale[0] == pytest.approx(2e3 * np.log(3), rel=1e-3)
+    monkeypatch.setattr(decide, "LARGEST", 1e3)
+    found = decide.fit_calibration(z, y, mask)
+    assert (found.scale[0], found.offset[0]) == (0.0, 0.0)
+
+
 def test_calibration_is_platts():
     from sklearn.calibration import _SigmoidCalibration
 

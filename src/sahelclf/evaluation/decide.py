@@ -17,6 +17,8 @@ from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import document_targets
 
 POOLING = "length_weighted_mean"
+ROUNDING = 1e-9  # relative to the largest value, or to 1
+LARGEST = 1e8  # of a scale and an offset; bundles are refused from 1e9 on
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,9 @@ class Decision:
 def fit_calibration(logits: np.ndarray, y: np.ndarray, mask: np.ndarray) -> Calibration:
     """Platt scaling of each head on the rows where it has an answer.
 
-    A head whose held-out logits rank the wrong way, or that lacks an answer of one kind, is given a scale of 0: it
-    then says the smoothed share of ones, and nothing of the text.
+    A head gets the scale 0, so that it predicts the smoothed share of ones for every text, if its
+    held-out logits rank the wrong way, do not differ by more than rounding, or if all answers are
+    alike. No scale or offset is larger than `LARGEST`.
     """
     n_heads = logits.shape[1]
     scale, offset = np.zeros(n_heads), np.zeros(n_heads)
@@ -61,8 +64,7 @@ def _platt(z: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
     ones, zeros = int((y == 1).sum()), int((y == 0).sum())
     prior = float(np.log((ones + 1) / (zeros + 1)))
-    spread = z.std() if len(z) else 0.0
-    if not ones or not zeros or spread == 0:
+    if not ones or not zeros or constant(z):
         return 0.0, prior
     target = np.where(y == 1, (ones + 1) / (ones + 2), 1 / (zeros + 2))
 
@@ -73,9 +75,14 @@ def _platt(z: np.ndarray, y: np.ndarray) -> tuple[float, float]:
             [np.sum((p - target) * z), np.sum(p - target)]
         )
 
-    found = minimize(loss, np.array([1 / spread, prior]), jac=True, method="BFGS")
+    found = minimize(loss, np.array([1 / z.std(), prior]), jac=True, method="BFGS")
     a, b = (float(x) for x in found.x)
-    return (a, b) if a > 0 else (0.0, prior)
+    return (a, b) if 0 < a <= LARGEST and abs(b) <= LARGEST else (0.0, prior)
+
+
+def constant(values: np.ndarray) -> bool:
+    """Whether (n,) values differ by no more than rounding errors: a mean of equal numbers may."""
+    return len(values) == 0 or bool(np.ptp(values) <= ROUNDING * max(1.0, np.abs(values).max()))
 
 
 def f1_threshold(p: np.ndarray, y: np.ndarray) -> float:
@@ -84,7 +91,7 @@ def f1_threshold(p: np.ndarray, y: np.ndarray) -> float:
     With true probabilities that is the threshold of the best expected F1 (Lipton, Elkan and Naryanaswamy 2014). It
     varies less from sample to sample than the threshold that happened to score best; experiments/02-decisions.
     """
-    return best_f1(p, y) / 2 if y.any() and not y.all() and p.min() < p.max() else 0.5
+    return best_f1(p, y) / 2 if y.any() and not y.all() and not constant(p) else 0.5
 
 
 def best_f1(p: np.ndarray, y: np.ndarray) -> float:

@@ -7,13 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from sahelclf.models.base import (
-    NO_CALLBACKS,
-    BundleReader,
-    FitCallbacks,
-    ModelConfig,
-    ModelKind,
-)
+from sahelclf.models.base import NO_CALLBACKS, BundleReader, FitCallbacks, ModelConfig, ModelKind
 from sahelclf.models.finetune import TransformerConfig
 from sahelclf.models.tfidf import Tfidf, TfidfConfig
 from sahelclf.models.transformer import Transformer

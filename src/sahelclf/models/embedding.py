@@ -8,13 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from sahelclf.models.base import (
-    NO_CALLBACKS,
-    BundleReader,
-    FitCallbacks,
-    ModelConfig,
-    ModelKind,
-)
+from sahelclf.models.base import NO_CALLBACKS, BundleReader, FitCallbacks, ModelConfig, ModelKind
 from sahelclf.models.embedding_cache import Vectors
 from sahelclf.models.encoder_files import check_window, find_encoder
 from sahelclf.models.linear import FeatureBlock, LinearModel, fit_heads, fit_terms, refuse_targets

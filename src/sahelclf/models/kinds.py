@@ -17,13 +17,7 @@ from sahelclf.models.base import Model, ModelConfig, ModelKind
 from sahelclf.models.runtime.linear import Reader
 from sahelclf.tasks.labeller import labeller_layout
 
-NAMES = (
-    "keywords",
-    "tfidf",
-    "embedding",
-    "transformer",
-    "blend",
-)
+NAMES = ("keywords", "tfidf", "embedding", "transformer", "blend")
 
 
 def kind_named(name: str) -> ModelKind:
@@ -85,9 +79,7 @@ def texts_of(name: str) -> dict[str, Any]:
 
 
 def methods_text(
-    config: Mapping[str, Any],
-    manifest: Mapping[str, Any],
-    listed: Callable[[Sequence[Any]], str],
+    config: Mapping[str, Any], manifest: Mapping[str, Any], listed: Callable[[Sequence[Any]], str]
 ) -> str:
     """Sentences of the methods paragraph about a model.
 

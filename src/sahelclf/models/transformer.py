@@ -8,12 +8,7 @@ from typing import Any
 import numpy as np
 
 from sahelclf.errors import RequestError, SahelclfError
-from sahelclf.models.base import (
-    NO_CALLBACKS,
-    BundleReader,
-    FitCallbacks,
-    ModelKind,
-)
+from sahelclf.models.base import NO_CALLBACKS, BundleReader, FitCallbacks, ModelKind
 from sahelclf.models.encoder_files import check_window, find_encoder, load_tokenizer
 from sahelclf.models.finetune import FineTuning, TransformerConfig, best_dtype
 from sahelclf.models.linear import fit_heads
