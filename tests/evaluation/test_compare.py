@@ -182,7 +182,7 @@ def test_warnings_carry_their_codes():
         predicted.holds & [False, True],
     )
     found = warnings(mute, gold)
-    assert f"W4 never-predicted: t: {gold.topics[:, 0].sum()} units carry it" in found
+    assert f"W4 never-predicted: t: {gold.topics[:, 0].sum()} units have it" in found
     assert "W5 constant-probability: t: 0.3" in found
     assert {w.split()[0] for w in found} <= set(CODES)
 

@@ -223,8 +223,8 @@ def test_a_topic_with_no_probability_at_all_has_the_plain_mean_of_the_stances():
     assert mean[0, 0].tolist() == [0.75, 0.25, 0]
 
 
-def test_rows_of_one_document_must_stand_together():
-    with pytest.raises(ValueError, match="do not stand together"):
+def test_rows_of_a_document_must_be_consecutive():
+    with pytest.raises(ValueError, match="are not consecutive"):
         decide.document_offsets(("a", "b", "a"))
 
 

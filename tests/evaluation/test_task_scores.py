@@ -185,9 +185,7 @@ def test_resampled_counts_give_the_scores_of_the_resampled_rows():
 def test_rows_that_cannot_be_scored_are_refused():
     with pytest.raises(ValueError, match=r"decisions hold \[0.0, 0.5\], expected 0 and 1"):
         scores(BINARY, np.array([[0.5], [0]]), np.array([[1], [0]]))
-    with pytest.raises(
-        ValueError, match=r"gold labels of rows \[1\] do not carry exactly one label"
-    ):
+    with pytest.raises(ValueError, match=r"gold labels: rows \[1\] do not have exactly one label"):
         scores(ONE_OF, one_hot([0, 1]), np.array([[1, 0, 0], [1, 1, 0]]))
     with pytest.raises(ValueError, match="1 rows of decisions, 2 of gold labels"):
         scores(ANY, np.zeros((1, 3)), np.zeros((2, 3)))

@@ -9,6 +9,7 @@ from sahelclf.bundle.write import write_bundle
 from sahelclf.cli import main
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.predictions import from_gold_rows
+from sahelclf.evaluation.report import Report
 from sahelclf.evaluation.table_files import read_table
 from sahelclf.paths import data_root
 from sahelclf.reports.bibliography import (
@@ -20,7 +21,7 @@ from sahelclf.reports.bibliography import (
     read_cff,
 )
 from sahelclf.reports.methods import as_latex, methods_paragraph
-from sahelclf.reports.tables import Subject, stored_report, tables
+from sahelclf.reports.tables import Subject, tables
 from sahelclf.tracking import runs
 from sahelclf.training.run import run as train_run
 from sahelclf.workflows.record import training_record
@@ -54,8 +55,8 @@ def subject(manifest, **changes):
         "config": manifest["config"] | {k: v for k, v in changes.items() if k != "metrics"}
     }
     reports = {
-        "passages": stored_report(manifest["scores"]["passage"]),
-        "documents": stored_report(manifest["scores"]["document"]),
+        "passages": Report.from_dict(manifest["scores"]["passage"]),
+        "documents": Report.from_dict(manifest["scores"]["document"]),
     }
     return Subject(
         f"tfidf, seed {manifest['config']['seed']}",
@@ -223,7 +224,7 @@ def test_means_over_seeds_by_hand(manifest):
     two = Subject(
         two.name,
         two.manifest,
-        {"passages": stored_report(manifest["scores"]["passage"] | {"scores": better})},
+        {"passages": Report.from_dict(manifest["scores"]["passage"] | {"scores": better})},
         {},
         {},
     )
@@ -334,7 +335,7 @@ def test_scores_that_do_not_follow_from_the_predictions_are_an_error(
     changed = type(stored)(**{**vars(stored), "metrics": stored.metrics | {"joint/f1": 0.123}})
     monkeypatch.setattr(read, "find_run", lambda _: changed)
     assert main(["report", run_id, "-o", str(tmp_path / "paper")]) == 1
-    assert "joint/f1: recorded 0.123, rebuilt" in capsys.readouterr().err
+    assert "joint/f1: recorded 0.123, computed" in capsys.readouterr().err
     assert not (tmp_path / "paper").exists()
 
 

@@ -216,14 +216,15 @@ def _from_labeller(labeller: "Labeller", corpus: "Corpus", ids: Sequence[str]) -
 
 
 def _show(model: str, reports: "dict[str, Report]", human: dict[str, float], names: Any) -> None:
-    from sahelclf.evaluation.report import label_table, score_table
+    from sahelclf.reports.tables import label_table, score_table
 
     say(model)
     for level, r in reports.items():
         say(f"{r.n_units:,} {level} of {r.n_documents} documents")
-    say(table(score_table(reports, human, names)))
+    say(table(score_table("passages", reports, human, names).shown))
     say()
-    say(table(label_table(next(iter(reports.values())), names)))
+    first = {"": next(iter(reports.values()))}
+    say(table([row[1:] for row in label_table(first, names).shown]))
     for level, r in reports.items():
         for warning in r.warnings:
             say(f"warning ({level}): {warning}")

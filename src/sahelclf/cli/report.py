@@ -51,11 +51,11 @@ def run(args: list[str]) -> int:
     if target.exists():
         raise RequestError(f"{target}: exists already; choose another folder, or move it away")
 
-    from sahelclf.reports.tables import tables
+    from sahelclf.reports.tables import robustness_table, tables
 
     subjects, robust, notes = _read(options.what)
     _same_corpus(subjects, robust)
-    found = [*tables(subjects), *(_robustness_table(r) for r in robust)]
+    found = [*tables(subjects), *(robustness_table(r.about, r.rows) for r in robust)]
     paragraph, references = _methods(subjects, robust)
     _write(target, subjects, found, paragraph, references, notes)
     for note in notes:
@@ -126,8 +126,8 @@ def _robust(stored: "Run") -> Robust:
 def _subject(
     manifest: dict[str, Any], stored: "Run | None", taken: set[str], notes: list[str]
 ) -> "Subject":
-    from sahelclf.evaluation.report import report
-    from sahelclf.reports.tables import Subject, differences, stored_report
+    from sahelclf.evaluation.report import Report, report
+    from sahelclf.reports.tables import Subject, differences
     from sahelclf.training.seeds import derive_seed
     from sahelclf.workflows.tables import LEVELS, find_predictions
 
@@ -141,7 +141,7 @@ def _subject(
             f"{name}: no predictions of run {manifest['run_id']} in the MLflow store; its tables are those of the bundle's manifest, and figures cannot be drawn"
         )
         reports = {
-            level: stored_report(manifest["scores"][level.removesuffix("s")])
+            level: Report.from_dict(manifest["scores"][level.removesuffix("s")])
             for level in LEVELS
             if level.removesuffix("s") in manifest["scores"]
         }
@@ -181,35 +181,6 @@ def _same_corpus(subjects: "Sequence[Subject]", robust: Sequence[Robust]) -> Non
             )
     if problems:
         raise RequestError(problems)
-
-
-def _robustness_table(robust: Robust) -> "Table":
-    from sahelclf.reports.tables import Table
-
-    shown = [["test", "held out", "score", "value", "reference", "difference"]]
-    for r in robust.rows:
-        if str(r["score"]).startswith("topic/") and str(r["score"]).endswith("/f1"):
-            continue
-        value, low, high = (float(r[k]) for k in ("value", "low", "high"))
-        moved = [
-            f"{float(r[k]):+.3f}"
-            for k in ("difference", "difference_low", "difference_high")
-            if r[k]
-        ]
-        beside = f"{float(r['reference']):.3f}" if r["reference"] else ""
-        shown.append(
-            [
-                r["test"],
-                r["held_out"],
-                r["score"],
-                f"{value:.3f} [{low:.3f}, {high:.3f}]",
-                beside,
-                f"{moved[0]} [{moved[1]}, {moved[2]}]" if moved else "",
-            ]
-        )
-    about = robust.about
-    name = f"robustness_{about['model']}_seed{about['seed']}"
-    return Table(name, f"Robustness of {about['model']}, seed {about['seed']}", robust.rows, shown)
 
 
 def _methods(subjects: "Sequence[Subject]", robust: Sequence[Robust]) -> tuple[str, str]:

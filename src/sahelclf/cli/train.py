@@ -264,7 +264,7 @@ def _run_name(config: Any) -> str:
 
 def _show(trained: Any, target: Path, run_id: str) -> None:
     """The table of scores and the next three commands."""
-    from sahelclf.evaluation.report import label_table, score_table
+    from sahelclf.reports.tables import label_table, score_table
     from sahelclf.tracking.store import experiment_id, runs_page
 
     names = trained.passages.predictions.names
@@ -278,9 +278,10 @@ def _show(trained: Any, target: Path, run_id: str) -> None:
     say(
         "Development scores, cross-fitted, with 95% intervals resampled by document; 'annotators' is their F1 against each other (passages):\n"
     )
-    say(table(score_table(reports, trained.agreement.get("passage", {}), names)))
+    scores = score_table("passages", reports, trained.agreement.get("passage", {}), names)
+    say(table(scores.shown))
     say()
-    say(table(label_table(r, names)))
+    say(table([row[1:] for row in label_table({"": r}, names).shown]))
     if trained.cv:
         folds = ", ".join(
             f"{n} {trained.cv[f'cv/{n}']:.3f} ± {trained.cv[f'cv/{n}/sd']:.3f}"

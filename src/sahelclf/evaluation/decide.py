@@ -1,8 +1,8 @@
-"""From logits to decisions: Platt's calibration, thresholds, and the pooling of passages into documents.
+"""From logits to decisions: Platt's calibration, thresholds, pooling of passages into documents.
 
-Platt, "Probabilistic outputs for support vector machines" (1999): a logistic regression on the held-out logit, with
-targets drawn in from 0 and 1 by the number of examples. scikit-learn's calibrators keep their own estimator objects;
-ours are two numbers a head, which fold into the head's weights.
+Platt, "Probabilistic outputs for support vector machines" (1999): a logistic regression on the
+held-out logit, with targets moved in from 0 and 1 by the number of examples. scikit-learn's
+calibrators wrap an estimator; ours are two numbers for each head, which fold into its weights.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Decision:
-    """How probabilities become labels: for passages, and for documents by way of their passages."""
+    """How probabilities become labels, for passages and documents; thresholds are (n_topics,)."""
 
     calibration: Calibration
     thresholds: np.ndarray
@@ -44,11 +44,19 @@ class Decision:
 
 
 def fit_calibration(logits: np.ndarray, y: np.ndarray, mask: np.ndarray) -> Calibration:
-    """Platt scaling of each head on the rows where it has an answer.
+    """Platt scaling of each head, on the rows that have a label for it.
 
-    A head gets the scale 0, so that it predicts the smoothed share of ones for every text, if its
-    held-out logits rank the wrong way, do not differ by more than rounding, or if all answers are
-    alike. No scale or offset is larger than `LARGEST`.
+    Parameters
+    ----------
+    logits, y, mask
+        (n, n_heads): held-out logits, labels of 0 and 1, and where there is a label.
+
+    Returns
+    -------
+    Calibration
+        Numbers up to `LARGEST`. A head whose logits rank the wrong way or do not differ by more
+        than rounding, or that has labels of one kind only, gets the scale 0: it predicts the
+        class prior, smoothed, for every text.
     """
     n_heads = logits.shape[1]
     scale, offset = np.zeros(n_heads), np.zeros(n_heads)
@@ -86,16 +94,17 @@ def constant(values: np.ndarray) -> bool:
 
 
 def f1_threshold(p: np.ndarray, y: np.ndarray) -> float:
-    """Half of the best F1 that any threshold reaches; 0.5 where there is nothing to find: labels or probabilities all alike.
+    """Half of the best F1 of any threshold; 0.5 where labels or probabilities are constant.
 
-    With true probabilities that is the threshold of the best expected F1 (Lipton, Elkan and Naryanaswamy 2014). It
-    varies less from sample to sample than the threshold that happened to score best; experiments/02-decisions.
+    For true probabilities that is the threshold with the best expected F1 (Lipton, Elkan and
+    Naryanaswamy 2014). It varies less between samples than the threshold that scored best; see
+    experiments/02-decisions.
     """
     return best_f1(p, y) / 2 if y.any() and not y.all() and not constant(p) else 0.5
 
 
 def best_f1(p: np.ndarray, y: np.ndarray) -> float:
-    """The best F1 of `p >= threshold` over all thresholds."""
+    """The best F1 of `p >= threshold` over all thresholds, of (n,) probabilities and labels."""
     order = np.argsort(-p, kind="stable")
     ranked, hits = p[order], np.cumsum(y[order])
     last = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])
@@ -108,7 +117,10 @@ def fit_thresholds(p: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def probabilities(logits: np.ndarray, names: Names) -> tuple[np.ndarray, np.ndarray]:
-    """Topic probabilities (n, t), and stance probabilities (n, t, s) that sum to one over the stances."""
+    """Topic probabilities (n, t), and stance probabilities (n, t, s), from logits (n, n_heads).
+
+    The stance probabilities of a topic sum to 1.
+    """
     p = to_probabilities(logits)
     t, s = len(names.topics), len(names.stances)
     stance = p[:, t:].reshape(len(p), t, s)
@@ -116,23 +128,25 @@ def probabilities(logits: np.ndarray, names: Names) -> tuple[np.ndarray, np.ndar
 
 
 def document_offsets(documents: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Documents in order, and the row at which each begins; rows of one document must stand together."""
+    """Documents in order, and the row at which each begins, from the document of each row.
+
+    Raises
+    ------
+    ValueError
+        Where the rows of a document are not consecutive.
+    """
     names = np.asarray(documents)
-    starts = (
-        np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
-        if len(names)
-        else np.zeros(0, dtype=int)
-    )
+    starts = np.flatnonzero(np.r_[len(names) > 0, names[1:] != names[:-1]])
     ids = [str(n) for n in names[starts]]
     if len(set(ids)) != len(ids):
-        raise ValueError("rows of one document do not stand together")
+        raise ValueError("the rows of a document are not consecutive; sort them by document")
     return ids, starts
 
 
 def pool(
     p: np.ndarray, stance: np.ndarray, lengths: np.ndarray, starts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Passages to documents.
+    """Pool passages into documents; experiments/02-decisions compares the ways to do it.
 
     Parameters
     ----------
@@ -145,10 +159,14 @@ def pool(
 
     Returns
     -------
-    logits (d, t): the logit of the mean topic probability, weighted by length, before the documents' own calibration
-    (a document is about a topic by the share of it that is; experiments/02-decisions compares the ways);
-    stance (d, t, s): the mean of the passages' stances, weighted by their topic probability (unweighted where that is 0 in all);
-    evidence (d, t): index within the document of the passage with the highest topic probability.
+    logits
+        (d, t): logit of the mean topic probability, weighted by length. The calibration of
+        documents is not yet applied.
+    stance
+        (d, t, s): mean stance probabilities, weighted by topic probability; unweighted where that
+        is 0 in all passages.
+    evidence
+        (d, t): index within the document of the passage with the highest topic probability.
     """
     ends = np.r_[starts[1:], len(p)]
     words = np.maximum(lengths, 1.0)[:, None]
@@ -162,7 +180,7 @@ def pool(
 
 
 def word_counts(texts: Sequence[str]) -> np.ndarray:
-    """(n,) words of each text, as pooling weighs them."""
+    """(n,) number of words of each text, the weight of a passage in pooling."""
     return np.array([len(t.split()) for t in texts], dtype=float)
 
 
@@ -174,7 +192,7 @@ def to_probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 def to_logits(p: np.ndarray) -> np.ndarray:
-    """Log-odds of probabilities, kept finite."""
+    """Log-odds of probabilities, which are clipped to 1e-9 from 0 and 1."""
     p = np.clip(p, 1e-9, 1 - 1e-9)
     return np.asarray(np.log(p / (1 - p)))
 
@@ -182,9 +200,15 @@ def to_logits(p: np.ndarray) -> np.ndarray:
 def fit_decision(
     logits: np.ndarray, data: TaskData, documents: tuple[np.ndarray, np.ndarray], names: Names
 ) -> Decision:
-    """Calibration and thresholds from held-out logits, for passages and then for documents (their targets and mask).
+    """Fit calibration and thresholds on held-out logits, for passages and for documents.
 
-    Where no document has labels of its own, a document is decided by the pooled probability and the passages' thresholds.
+    Parameters
+    ----------
+    logits
+        (n, n_heads) of the passages of `data`.
+    documents
+        Targets and mask of the documents, both (d, n_heads). Where no document has labels, the
+        pooled probability is compared with the thresholds of passages.
     """
     calibration = fit_calibration(logits, data.y, data.mask)
     t = len(names.topics)
@@ -192,18 +216,14 @@ def fit_decision(
     _, starts = document_offsets(data.groups)
     pooled, _, _ = pool(p, stance, word_counts(data.texts), starts)
     thresholds = fit_thresholds(p, data.y[:, :t])
-    held, mask = documents[0][:, :t], documents[1][:, :t]
+    y, mask = documents[0][:, :t], documents[1][:, :t]
     labelled = mask.any(axis=1)
     if not labelled.any():
         return Decision(calibration, thresholds, Calibration(np.ones(t), np.zeros(t)), thresholds)
-    document_calibration = fit_calibration(pooled, held, mask)
+    document_calibration = fit_calibration(pooled, y, mask)
     document_p = to_probabilities(document_calibration(pooled))
-    return Decision(
-        calibration,
-        thresholds,
-        document_calibration,
-        fit_thresholds(document_p[labelled], held[labelled]),
-    )
+    document_thresholds = fit_thresholds(document_p[labelled], y[labelled])
+    return Decision(calibration, thresholds, document_calibration, document_thresholds)
 
 
 def apply_decision(
@@ -214,26 +234,20 @@ def apply_decision(
     documents, starts = document_offsets(data.groups)
     pooled, document_stance, _ = pool(p, stance, word_counts(data.texts), starts)
     document_p = to_probabilities(decision.document_calibration(pooled))
+    ids, holds = tuple(documents), document_p >= decision.document_thresholds
     return (
         Predictions(names, data.ids, data.groups, p, stance, p >= decision.thresholds),
-        Predictions(
-            names,
-            tuple(documents),
-            tuple(documents),
-            document_p,
-            document_stance,
-            document_p >= decision.document_thresholds,
-        ),
+        Predictions(names, ids, ids, document_p, document_stance, holds),
     )
 
 
 def labelled_documents(corpus: Corpus, documents: Predictions) -> tuple[Predictions, Gold]:
-    """Predictions of those documents that have labels of their own, beside these labels."""
+    """Predictions of the documents that have labels, and these labels."""
     y, mask = document_targets(corpus, documents.ids)
     labelled = np.flatnonzero(mask.any(axis=1))
     return documents.take(labelled), Gold.from_heads(y[labelled], documents.names)
 
 
 def labeller_names(codebook: Codebook) -> Names:
-    """Columns of a labeller's tables."""
+    """Topics and stances of a codebook, in the order of the columns of tables."""
     return Names(codebook.topic_names, codebook.stance_names)

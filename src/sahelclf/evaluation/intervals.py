@@ -1,8 +1,10 @@
-"""95% intervals and paired tests, resampled by document, of scores that are means of ratios of counts.
+"""95% intervals and paired tests, resampled by document, of scores that are means of ratios.
 
-The bootstrap is studentized (bootstrap-t; Efron and Tibshirani 1993, chapter 12): each resample's score is held against its own
-standard error by the delta method. One score is treated on the scale of its log-odds, a difference of two on its own.
-experiments/05-intervals compares this with percentiles, BCa and sign flips. scipy's `bootstrap` has no studentized method.
+The bootstrap is studentized (bootstrap-t; Efron and Tibshirani 1993, chapter 12): the difference
+of each resample's score from the score is divided by the resample's own standard error, which the
+delta method gives. A single score is treated on the log-odds scale, a difference of two scores on
+its own scale. experiments/05-intervals compares this with percentiles, BCa and sign flips;
+scipy.stats.bootstrap has no studentized method.
 """
 
 from collections.abc import Sequence
@@ -15,14 +17,17 @@ from sahelclf.evaluation.metrics import ratio
 
 LEVEL = 0.05
 TAILS = (LEVEL / 2, 1 - LEVEL / 2)
-NO_ERROR = 1e-9  # a standard error below this is that of documents that all say the same
-FEW = 0.01
-BLOCK = 4_000_000
+NO_ERROR = 1e-9  # a smaller standard error is rounding: all documents have the same score
+FEW = 0.01  # share of resamples without a standard error from which on percentiles are taken
+BLOCK = 4_000_000  # numbers in memory at a time
 
 
 @dataclass(frozen=True)
 class Score:
-    """The weighted sum over cells of a ratio: `above` and `below` are (n_documents, n_cells), `weight` is (n_cells,)."""
+    """A weighted sum of ratios of sums over documents.
+
+    `above` and `below` are (n_documents, n_cells), `weight` is (n_cells,).
+    """
 
     above: np.ndarray
     below: np.ndarray
@@ -30,13 +35,13 @@ class Score:
 
     @property
     def value(self) -> float:
-        """The score of these documents."""
+        """The score of all documents."""
         return float(ratio(self.above.sum(axis=0), self.below.sum(axis=0)) @ self.weight)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One score less another, its interval, and p of no difference."""
+    """One score less another, its 95% interval, and the two-sided p-value of no difference."""
 
     value: float
     low: float
@@ -45,7 +50,10 @@ class Difference:
 
 
 def mean_score(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Score:
-    """The mean over cells, and over the members of a system (its seeds), which must have as many cells each."""
+    """The mean over cells and over seeds.
+
+    `parts` has numerators and denominators (n_documents, n_cells) of each seed.
+    """
     above, below = (np.concatenate([part[side] for part in parts], axis=1) for side in (0, 1))
     return Score(above, below, np.full(above.shape[1], 1 / above.shape[1]))
 
@@ -57,10 +65,18 @@ def minus(score: Score, other: Score) -> Score:
 
 
 def resample(score: Score, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n_resamples,) values and their standard errors; `draws` (n_resamples, n_documents) say how often each document counts.
+    """Values and standard errors of resamples, both (n_resamples,).
 
-    The variance is that of a mean of ratios: the sum of squared influences of the documents, times n / (n - 1). The error is 0
-    where all documents drawn say the same, and where none is drawn of those that fill a cell.
+    Parameters
+    ----------
+    draws
+        (n_resamples, n_documents): how often each document counts.
+
+    Notes
+    -----
+    The variance is that of a mean of ratios by the delta method: the sum of the documents' squared
+    influences, times n / (n - 1). The standard error is 0 where all documents drawn have the same
+    score, and where a cell is empty because none of its documents is drawn.
     """
     n = draws.shape[1]
     values, squares = np.empty(len(draws)), np.empty(len(draws))
@@ -80,10 +96,11 @@ def resample(score: Score, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def interval(score: Score, draws: np.ndarray) -> tuple[float, float]:
-    """95% interval of a score from 0 to 1: studentized on log-odds.
+    """95% interval of a score from 0 to 1, studentized on the log-odds scale.
 
-    Percentiles of the resampled scores stand in where the score is 0 or 1, where all documents say the same, and where more than
-    1% of the resamples are of that kind or leave a cell empty, as with a label that four documents carry.
+    Percentiles of the resampled scores are taken instead where the score is 0 or 1, where all
+    documents have the same score, and where more than 1% of the resamples are such or leave a cell
+    empty, as with a label of only four documents.
     """
     value, (error,) = score.value, resample(score, np.ones((1, draws.shape[1])))[1]
     values, errors = resample(score, draws)
@@ -98,10 +115,11 @@ def interval(score: Score, draws: np.ndarray) -> tuple[float, float]:
 
 
 def difference(score: Score, other: Score, draws: np.ndarray) -> Difference:
-    """`score` less `other` with its 95% interval and two-sided p, from |t| of the same resampled documents for both.
+    """`score` less `other`, with its 95% interval and two-sided p, from |t| of the same resamples.
 
-    A resample without an error of its own counts as extreme, so that few differing documents never make a finding; where more than
-    1% are of that kind the interval is that of the percentiles. Two systems that nowhere differ have p = 1.
+    A resample without a standard error counts as extreme, so that a few documents that differ
+    never give a small p. Where more than 1% of the resamples are such, the interval is that of the
+    percentiles. Two systems that differ nowhere have p = 1.
     """
     both = minus(score, other)
     value, (error,) = score.value - other.value, resample(both, np.ones((1, draws.shape[1])))[1]
@@ -117,7 +135,10 @@ def difference(score: Score, other: Score, draws: np.ndarray) -> Difference:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p-values corrected for their number (Holm 1979): no more than 5% of such families hold one false finding."""
+    """p-values corrected for their number (Holm 1979), in the order given.
+
+    At level 5%, a false rejection occurs in at most 5% of such families of tests.
+    """
     order = np.argsort(p, kind="stable")
     steps = np.asarray(p)[order] * np.arange(len(p), 0, -1)
     out = np.empty(len(p))
@@ -131,7 +152,6 @@ def _percentiles(values: np.ndarray) -> tuple[float, float]:
 
 
 def _outer(t: np.ndarray) -> tuple[float, float]:
-    """Upper and lower tail as outer order statistics: there may be infinities, which nothing can be put between."""
-    return float(np.quantile(t, TAILS[1], method="higher")), float(
-        np.quantile(t, TAILS[0], method="lower")
-    )
+    """Upper and lower tail as order statistics; `t` may be infinite, so nothing is interpolated."""
+    upper = np.quantile(t, TAILS[1], method="higher")
+    return float(upper), float(np.quantile(t, TAILS[0], method="lower"))

@@ -1,16 +1,16 @@
-"""A report: every score of a predictions table, with its 95% interval resampled by document."""
+"""Every score of a predictions table, with its 95% interval resampled by document."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sahelclf.evaluation import intervals, metrics
-from sahelclf.evaluation.predictions import Gold, Names, Predictions
+from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.warnings import warnings
 
 RESAMPLES = 2000
+HEADLINE = tuple(m.name for m in metrics.METRICS)
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Report:
     warnings: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain form, for the manifest and the ledger."""
+        """Plain values, for the manifest and the ledger; scores have six digits."""
         return {
             "n_units": self.n_units,
             "n_documents": self.n_documents,
@@ -35,37 +35,54 @@ class Report:
             "warnings": list(self.warnings),
         }
 
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> "Report":
+        """A report as a manifest holds it."""
+        bounds = {k: (float(low), float(high)) for k, (low, high) in raw["intervals"].items()}
+        size = (int(raw["n_units"]), int(raw["n_documents"]))
+        return cls(*size, dict(raw["scores"]), bounds, dict(raw["support"]))
+
     def metrics(self, prefix: str = "") -> dict[str, float]:
-        """Flat numbers for tracking: scores, support, and the bounds of the three headline scores."""
+        """Flat numbers for tracking: scores, support, and the bounds of the headline scores."""
         flat = {prefix + k: v for k, v in self.scores.items()}
         flat |= {prefix + k: float(v) for k, v in self.support.items() if k.startswith("topic/")}
         return flat | self.headline(prefix)
 
     def headline(self, prefix: str = "") -> dict[str, float]:
-        """The three headline scores with their bounds."""
-        flat = {prefix + name: self.scores[name] for name in HEADLINE}
+        """The headline scores with their bounds, as `name`, `name/low` and `name/high`."""
+        flat: dict[str, float] = {}
         for name in HEADLINE:
-            flat[f"{prefix}{name}/low"], flat[f"{prefix}{name}/high"] = self.intervals[name]
-        return flat
+            low, high = self.intervals[name]
+            flat |= {name: self.scores[name], f"{name}/low": low, f"{name}/high": high}
+        return {prefix + k: v for k, v in flat.items()}
 
 
-HEADLINE = ("topic/macro_f1", "stance/macro_f1", "joint/f1")
-
-
-def report(
-    predicted: Predictions, gold: Gold, seed: int = 0, weights: np.ndarray | None = None
-) -> Report:
-    """Score predictions against gold; `weights` are ready (resamples, documents) draws, to pair two systems."""
+def report(predicted: Predictions, gold: Gold, seed: int = 0) -> Report:
+    """Score predictions against gold; `seed` is that of the resampling."""
     documents, counts = metrics.counts_by_document(predicted, gold)
+    return summarise(predicted, gold, counts, document_draws(len(documents), seed))
+
+
+def summarise(
+    predicted: Predictions,
+    gold: Gold,
+    counts: metrics.Counts,
+    draws: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> Report:
+    """A report from counts by document.
+
+    `weights` (n,) of the units apply to average precision and the calibration error; counts come
+    weighted.
+    """
     names = predicted.names
     total = {k: v.sum(axis=0) for k, v in counts.items()}
     scores = {k: float(v) for k, v in metrics.scores_from_counts(total, names).items()}
-    draws = document_draws(len(documents), seed) if weights is None else weights
     cells = {k: intervals.mean_score([v]) for k, v in metrics.ratios(counts, names).items()}
     return Report(
         n_units=len(predicted.ids),
-        n_documents=len(documents),
-        scores=scores | metrics.scores_from_probabilities(predicted, gold),
+        n_documents=len(set(predicted.documents)),
+        scores=scores | metrics.scores_from_probabilities(predicted, gold, weights),
         intervals={k: intervals.interval(v, draws) for k, v in cells.items()},
         support=metrics.support(gold, names),
         warnings=tuple(warnings(predicted, gold)),
@@ -76,37 +93,3 @@ def document_draws(n_documents: int, seed: int, resamples: int = RESAMPLES) -> n
     """(resamples, n_documents): how often each document is drawn, with replacement."""
     even = np.full(n_documents, 1 / n_documents)
     return np.random.default_rng(seed).multinomial(n_documents, even, size=resamples).astype(float)
-
-
-def score_table(
-    reports: dict[str, Report], agreement: dict[str, float], names: Names
-) -> list[list[str]]:
-    """Rows for the terminal: header, then one a score; a column a report, then the annotators' agreement."""
-    wanted: list[str] = [*HEADLINE]
-    for topic in names.topics:
-        wanted += [f"topic/{topic}/f1", f"stance/{topic}/macro_f1"]
-    rows = [["score", *reports, *(["annotators"] if agreement else []), "support"]]
-    first = next(iter(reports.values()))
-    for name in wanted:
-        cells = []
-        for r in reports.values():
-            low, high = r.intervals[name]
-            cells.append(f"{r.scores[name]:.3f} [{low:.3f}, {high:.3f}]")
-        topic = name.split("/")[1]
-        held = first.support.get(f"topic/{topic}/support")
-        human = [f"{agreement[name]:.3f}" if name in agreement else ""] if agreement else []
-        rows.append([name, *cells, *human, "" if held is None else str(held)])
-    return rows
-
-
-def label_table(predicted: Report, names: Names) -> Sequence[Sequence[str]]:
-    """Precision, recall, F1, average precision and support of each topic."""
-    rows = [["topic", "precision", "recall", "F1", "average precision", "support"]]
-    for topic in names.topics:
-        s = predicted.scores
-        cells = [
-            f"{s[f'topic/{topic}/{m}']:.3f}"
-            for m in ("precision", "recall", "f1", "average_precision")
-        ]
-        rows.append([topic, *cells, str(predicted.support[f"topic/{topic}/support"])])
-    return rows

@@ -1,22 +1,23 @@
 """Decisions and scores of any declared task, from probabilities and gold labels of its heads.
 
-Scores are functions of counts, so that resampling rows or documents is resampling counts. A score without support is 0
-(`zero_division=0`), and means over labels keep the place of a label without support.
+Scores are functions of counts: to resample rows or documents is to resample counts. A score
+without support is 0 (`zero_division=0`), and a label without support keeps its place in means.
 
-| name | of | meaning |
+| name | task | meaning |
 |---|---|---|
-| `accuracy` | all | rows decided right; of a multi-label task, all labels of the row |
-| `macro_f1` | all | mean of the labels' F1; of a binary task, of both its labels |
-| `micro_f1` | all | F1 of the labels' counts together; of one label a row that is the accuracy |
+| `accuracy` | all | share of rows decided right; multi-label: all labels of the row |
+| `macro_f1` | all | mean of the labels' F1; binary: of both labels |
+| `micro_f1` | all | F1 of the labels' counts together; with one label a row, the accuracy |
 | `<label>/f1`, `precision`, `recall` | all | of one label |
 | `positive_f1` | binary | F1 of the second label |
-| `example_f1` | multi-label | mean over rows of `2 |gold and said| / (|gold| + |said|)`; rows with neither are dropped |
-| `mean_f1/a+b` | one label a row | mean F1 of the labels a and b on all rows; there where the task's metric names it |
+| `example_f1` | multi-label | mean over rows of `2 |gold & predicted| / (|gold| + |predicted|)` |
+| `mean_f1/a+b` | one label a row | mean F1 of the labels a and b, if the task's metric names it |
 
-`example_f1` is that of ConfliBERT's released code (Hu et al. 2022, `example_based.py`); with rows of neither counted as
-1 it would be far higher on sets where most rows carry no label. `mean_f1/against+favor`, over all targets
-together, is the score of SemEval-2016 Task 6 (Mohammad et al. 2016) and of TweetEval: a third label counts only by the
-errors it makes in the two.
+`example_f1` drops rows with neither gold nor predicted labels, as ConfliBERT's released code does
+(Hu et al. 2022, `example_based.py`); to count them as 1 would raise it much on sets where most
+rows have no label. `mean_f1/against+favor`, over all targets together, is the score of SemEval-2016
+Task 6 (Mohammad et al. 2016) and of TweetEval: a third label counts only by the errors that it
+causes in the two.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from sahelclf.evaluation import decide
-from sahelclf.evaluation.metrics import FN, FP, TP, Counts, confusion, f1, f1_parts, ratio
+from sahelclf.evaluation.metrics import (
+    Counts,
+    Parts,
+    confusion,
+    f1,
+    f1_parts,
+    label_parts,
+    ratio,
+)
 from sahelclf.tasks.base import TaskSpec
 from sahelclf.tasks.labels import layout_of
 
@@ -36,21 +45,38 @@ MOST_SWEEPS = 10
 def decide_task(
     spec: TaskSpec, p: np.ndarray, thresholds: Sequence[float] | np.ndarray | None = None
 ) -> np.ndarray:
-    """(n, n_heads) decisions, bool, from (n, n_heads) probabilities.
+    """Decide each head.
 
-    Binary and multi-label: `p >= threshold` head by head, 0.5 by default; a multi-label row may end without a label,
-    as in the published code. Multi-class: the likeliest label, the first of equals; thresholds are refused.
+    Parameters
+    ----------
+    p
+        (n, n_heads) probabilities.
+    thresholds
+        (n_heads,), 0.5 by default. Binary and multi-label heads hold at `p >= threshold`; a
+        multi-label row may have no label. Multi-class tasks take the most probable label, the
+        first of equals, and refuse thresholds.
+
+    Returns
+    -------
+    np.ndarray
+        (n, n_heads) bool.
+
+    Raises
+    ------
+    ValueError
+        Wrong shapes, or NaN.
     """
     p = np.asarray(p, dtype=float)
     _check_shape(spec, p, "probabilities")
-    if np.isnan(p).any():
+    with_nan = np.flatnonzero(np.isnan(p).any(axis=1))
+    if len(with_nan):
         raise ValueError(
-            f"task {spec.name!r}: rows {np.flatnonzero(np.isnan(p).any(axis=1))[:5].tolist()} hold NaN, not probabilities"
+            f"task {spec.name!r}: rows {with_nan[:5].tolist()} hold NaN, expected probabilities"
         )
     if spec.kind == "multiclass":
         if thresholds is not None:
             raise ValueError(
-                f"task {spec.name!r}: multiclass takes the likeliest label, and no thresholds"
+                f"task {spec.name!r}: multiclass takes the most probable label, and no thresholds"
             )
         return np.asarray(p.argmax(axis=1)[:, None] == np.arange(p.shape[1]))
     limits = np.full(p.shape[1], 0.5) if thresholds is None else np.asarray(thresholds, dtype=float)
@@ -61,29 +87,34 @@ def decide_task(
     return np.asarray(p >= limits)
 
 
-def scores(spec: TaskSpec, said: np.ndarray, gold: np.ndarray) -> dict[str, float]:
-    """Every score of the module's table, from (n, n_heads) decisions and gold labels."""
-    total = {k: v.sum(axis=0) for k, v in row_counts(spec, said, gold).items()}
+def scores(spec: TaskSpec, predicted: np.ndarray, gold: np.ndarray) -> dict[str, float]:
+    """Every score of the module's table, from (n, n_heads) decisions and gold labels of 0 and 1."""
+    total = {k: v.sum(axis=0) for k, v in row_counts(spec, predicted, gold).items()}
     return {
         name: float(ratio(above, below).mean())
         for name, (above, below) in metric_ratios(spec, total).items()
     }
 
 
-def row_counts(spec: TaskSpec, said: np.ndarray, gold: np.ndarray) -> dict[str, np.ndarray]:
-    """Counts of each row, to be summed over whatever rows.
+def row_counts(spec: TaskSpec, predicted: np.ndarray, gold: np.ndarray) -> dict[str, np.ndarray]:
+    """Counts of each row; sum them over any rows.
 
-    `label` is (n, n_labels, 3), true positives, false positives and false negatives of each label, a binary task's
-    first one included; `right` is (n, 2), rows decided right and rows; `example` is (n, 2), the F1 of a row and
-    whether it has one, of multi-label tasks alone.
+    Returns
+    -------
+    dict
+        `label` (n, n_labels, 3): true positives, false positives and false negatives of each
+        label; binary tasks have both labels. `right` (n, 2): rows decided right, and rows.
+        `example` (n, 2), of multi-label tasks: F1 of the row, and whether it has one.
     """
-    said, gold = _label_columns(spec, said, "decisions"), _label_columns(spec, gold, "gold labels")
-    if said.shape != gold.shape:
+    predicted = _label_columns(spec, predicted, "decisions")
+    gold = _label_columns(spec, gold, "gold labels")
+    if predicted.shape != gold.shape:
         raise ValueError(
-            f"task {spec.name!r}: {len(said)} rows of decisions, {len(gold)} of gold labels; expected as many"
+            f"task {spec.name!r}: {len(predicted)} rows of decisions, {len(gold)} of gold labels; "
+            "expected the same number"
         )
-    label = confusion(said, gold)
-    right = (said == gold).all(axis=1)
+    label = confusion(predicted, gold)
+    right = (predicted == gold).all(axis=1)
     counts = {
         "label": label,
         "right": np.stack([right, np.ones_like(right)], axis=-1).astype(float),
@@ -94,41 +125,45 @@ def row_counts(spec: TaskSpec, said: np.ndarray, gold: np.ndarray) -> dict[str, 
     return counts
 
 
-def metric_ratios(spec: TaskSpec, counts: Counts) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Every score as what its cells' ratios stand over: two (..., n_cells) arrays; leading axes (documents, resamples) are kept.
+def metric_ratios(spec: TaskSpec, counts: Counts) -> dict[str, Parts]:
+    """Numerators and denominators of every score, both (..., n_cells).
 
-    A score is the mean over its cells of `above / below`, 0 where `below` is.
+    A score is the mean over its cells of their ratio, 0 where the denominator is 0. Leading axes
+    (documents, resamples) are kept.
     """
     label = counts["label"]
-    found = {
+    parts = {
         "accuracy": (counts["right"][..., :1], counts["right"][..., 1:]),
         "macro_f1": f1_parts(label),
         "micro_f1": f1_parts(label.sum(axis=-2, keepdims=True)),
     }
     if spec.kind == "binary":
-        found["positive_f1"] = f1_parts(label[..., 1:, :])
+        parts["positive_f1"] = f1_parts(label[..., 1:, :])
     if spec.kind == "multilabel":
-        found["example_f1"] = (counts["example"][..., :1], counts["example"][..., 1:])
+        parts["example_f1"] = (counts["example"][..., :1], counts["example"][..., 1:])
     if spec.primary_metric.startswith(MEAN_F1):
-        found[spec.primary_metric] = f1_parts(label[..., _named_labels(spec), :])
+        parts[spec.primary_metric] = f1_parts(label[..., _named_labels(spec), :])
     for k, name in enumerate(spec.labels):
-        of_label = label[..., k : k + 1, :]
-        hits = of_label[..., TP]
-        found[f"{name}/f1"] = f1_parts(of_label)
-        found[f"{name}/precision"] = (hits, hits + of_label[..., FP])
-        found[f"{name}/recall"] = (hits, hits + of_label[..., FN])
-    return found
+        of_label = label_parts(label[..., k : k + 1, :])
+        parts |= {f"{name}/{score}": part for score, part in of_label.items()}
+    return parts
 
 
 def fit_task_thresholds(
     spec: TaskSpec, p: np.ndarray, y: np.ndarray, metric: str
 ) -> np.ndarray | None:
-    """(n_heads,) thresholds for a metric of `scores`, from development probabilities; None for a multi-class task.
+    """(n_heads,) thresholds for a metric of `scores`; None for a multi-class task.
 
-    The F1 of each label (`macro_f1` of a multi-label task, `positive_f1`) has its threshold from `decide`: half of the
-    best F1, which wants calibrated probabilities. Any other metric is searched on a grid of 0.02, one head at a time,
-    until none changes: once from 0.5, once from the labels' F1 thresholds, and the better is kept. Among equals the
-    threshold nearest to the one before is taken. A head whose development labels are all 0, or all 1, stays at 0.5.
+    Parameters
+    ----------
+    p, y
+        (n, n_heads) probabilities and labels of development data.
+    metric
+        For the F1 of each label (`macro_f1` of a multi-label task, `positive_f1`) a threshold is
+        half of the best F1, as in `decide`; that needs calibrated probabilities. Any other metric
+        is searched on a grid of 0.02, one head at a time until none changes, from 0.5 and from the
+        F1 thresholds; the better result is kept. Among equals the nearest threshold is taken. A
+        head with constant labels keeps 0.5.
     """
     p, y = np.asarray(p, dtype=float), np.asarray(y)
     _check_shape(spec, p, "probabilities")
@@ -143,7 +178,7 @@ def fit_task_thresholds(
         _coordinate_search(spec, p, y, metric, start)
         for start in (np.full(p.shape[1], 0.5), nearest)
     ]
-    return max(searched, key=lambda found: found[0])[1]
+    return max(searched, key=lambda result: result[0])[1]
 
 
 def _coordinate_search(
@@ -157,9 +192,9 @@ def _coordinate_search(
                 for value in sorted(GRID, key=lambda v: abs(v - before[head])):
                     tried = limits.copy()
                     tried[head] = value
-                    found = _score(spec, p, y, metric, tried)
-                    if found > best:
-                        limits, best = tried, found
+                    score = _score(spec, p, y, metric, tried)
+                    if score > best:
+                        limits, best = tried, score
         if (limits == before).all():
             break
     return best, limits
@@ -168,14 +203,14 @@ def _coordinate_search(
 def _score(
     spec: TaskSpec, p: np.ndarray, y: np.ndarray, metric: str, thresholds: np.ndarray
 ) -> float:
-    found = scores(spec, decide_task(spec, p, thresholds), y)
-    if metric not in found:
-        raise ValueError(f"task {spec.name!r}: no metric {metric!r}; expected one of {list(found)}")
-    return found[metric]
+    known = scores(spec, decide_task(spec, p, thresholds), y)
+    if metric not in known:
+        raise ValueError(f"task {spec.name!r}: no metric {metric!r}; expected one of {list(known)}")
+    return known[metric]
 
 
 def _label_columns(spec: TaskSpec, values: np.ndarray, what: str) -> np.ndarray:
-    """(n, n_labels) bool, a binary task's first label as a column of its own."""
+    """(n, n_labels) bool; a binary task's first label becomes a column too."""
     values = np.asarray(values)
     _check_shape(spec, values, what)
     if not np.isin(values, (0, 1)).all():
@@ -188,7 +223,7 @@ def _label_columns(spec: TaskSpec, values: np.ndarray, what: str) -> np.ndarray:
     if spec.kind == "multiclass" and (on.sum(axis=1) != 1).any():
         wrong = np.flatnonzero(on.sum(axis=1) != 1)
         raise ValueError(
-            f"task {spec.name!r}: {what} of rows {wrong[:5].tolist()} do not carry exactly one label"
+            f"task {spec.name!r}: {what}: rows {wrong[:5].tolist()} do not have exactly one label"
         )
     return on
 
@@ -197,7 +232,7 @@ def _check_shape(spec: TaskSpec, values: np.ndarray, what: str) -> None:
     heads = len(layout_of(spec))
     if values.ndim != 2 or values.shape[1] != heads:
         raise ValueError(
-            f"task {spec.name!r}: {what} {values.shape}, expected (n, {heads}), one column a head"
+            f"task {spec.name!r}: {what} {values.shape}, expected (n, {heads}), a column a head"
         )
 
 
@@ -206,6 +241,7 @@ def _named_labels(spec: TaskSpec) -> list[int]:
     unknown = [n for n in names if n not in spec.labels]
     if unknown:
         raise ValueError(
-            f"task {spec.name!r}: metric {spec.primary_metric!r} names {unknown}; expected some of {list(spec.labels)}"
+            f"task {spec.name!r}: metric {spec.primary_metric!r} names {unknown}; "
+            f"expected some of {list(spec.labels)}"
         )
     return [spec.labels.index(n) for n in names]

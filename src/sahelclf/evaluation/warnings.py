@@ -1,49 +1,53 @@
-"""What a reader of scores should know before believing them: warnings with a code each."""
+"""Warnings with codes: what a reader should know before trusting scores."""
 
 import numpy as np
 
 from sahelclf.evaluation.predictions import Gold, Predictions
 
 CODES = {
-    "W1": "no-support: no unit carries the label; its scores are 0 and it keeps its place in macro means",
-    "W2": "few-positives: fewer than 30 units carry the label; its interval may not cover as it says",
-    "W3": "few-documents: fewer than 100 documents; intervals may not cover as they say, and one document has none",
-    "W4": "never-predicted: units carry the label, the system never says it; precision and F1 are 0",
-    "W5": "constant-probability: one probability for every unit; average precision is the label's share",
-    "W6": "labels-only: no probabilities between 0 and 1; average precision and calibration error are those of the labels",
-    "W7": "no-stance: pairs of a unit and a gold topic on which the system says no stance; they count as misses in stance scores",
+    "W1": "no-support: no unit has the label; its scores are 0 and it counts in macro means",
+    "W2": "few-positives: fewer than 30 units have the label; its interval may be too narrow",
+    "W3": "few-documents: fewer than 100 documents; intervals may be too narrow, with one document "
+    "there is none",
+    "W4": "never-predicted: units have the label, none is predicted; precision and F1 are 0",
+    "W5": "constant-probability: one probability for all units; average precision is the label's "
+    "share",
+    "W6": "labels-only: no probability between 0 and 1; average precision and calibration error "
+    "are those of the labels",
+    "W7": "no-stance: pairs of a unit and a gold topic without a predicted stance; they count as "
+    "misses in stance scores",
 }
 FEW_POSITIVES, FEW_DOCUMENTS = 30, 100
 
 
 def warnings(predicted: Predictions, gold: Gold) -> list[str]:
-    """Warnings on the scores of these predictions, each as 'code label: figure'; CODES says what a code means."""
-    names = predicted.names
-    found = []
-    on_gold = np.where(gold.topics, predicted.stance, -1)
+    """Warnings on the scores of these predictions, each as 'code name: figures'; see `CODES`."""
+    names, p = predicted.names, predicted.probability
+    stance_on_gold = np.where(gold.topics, predicted.stance, -1)
     labels = [(t, gold.topics[:, k], predicted.holds[:, k]) for k, t in enumerate(names.topics)]
-    labels += [(s, gold.stance == j, on_gold == j) for j, s in enumerate(names.stances)]
-    for label, held, said in labels:
-        n = int(held.sum())
+    labels += [(s, gold.stance == j, stance_on_gold == j) for j, s in enumerate(names.stances)]
+    lines = []
+    for name, labelled, predicted_at in labels:
+        n = int(labelled.sum())
         if n == 0:
-            found.append(f"W1 no-support: {label}")
+            lines.append(f"W1 no-support: {name}")
         elif n < FEW_POSITIVES:
-            found.append(f"W2 few-positives: {label}: {n}")
-        if n and not said.any():
-            found.append(f"W4 never-predicted: {label}: {n} units carry it")
-    unsaid = int((gold.topics & (predicted.stance < 0)).sum())
-    if unsaid:
-        found.append(f"W7 no-stance: {unsaid} of {int(gold.topics.sum())} pairs")
+            lines.append(f"W2 few-positives: {name}: {n}")
+        if n and not predicted_at.any():
+            lines.append(f"W4 never-predicted: {name}: {n} units have it")
+    without_stance = int((gold.topics & (predicted.stance < 0)).sum())
+    if without_stance:
+        lines.append(f"W7 no-stance: {without_stance} of {int(gold.topics.sum())} pairs")
     n_documents = len(set(predicted.documents))
     if n_documents < FEW_DOCUMENTS:
-        found.append(f"W3 few-documents: {n_documents}")
-    p = predicted.probability
+        lines.append(f"W3 few-documents: {n_documents}")
     if ((p == 0) | (p == 1)).all():
-        found.append("W6 labels-only: every probability is 0 or 1")
+        lines.append("W6 labels-only: every probability is 0 or 1")
     elif len(p) > 1:
-        found += [
+        constant = (p == p[0]).all(axis=0)
+        lines += [
             f"W5 constant-probability: {t}: {p[0, k]:.3g}"
             for k, t in enumerate(names.topics)
-            if (p[:, k] == p[0, k]).all()
+            if constant[k]
         ]
-    return found
+    return lines
