@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sahelclf.corpus.pages import clean_html_page, clean_text_page, furniture_reason
+from sahelclf.corpus.boilerplate import boilerplate_reason
+from sahelclf.corpus.page_rules import page_rules
+from sahelclf.corpus.pages import clean_html_page, clean_text_page
 from sahelclf.corpus.passages import LONG_WORDS, cut_passages
 
 FURNISHED = """Soldiers Find Lost Convoy Near the River
@@ -166,7 +168,7 @@ def test_a_date_or_place_line_run_into_the_text_is_taken_off(line, text, date):
     ],
 )
 def test_sentences_that_begin_like_furniture_are_text(line):
-    assert furniture_reason(line) is None
+    assert boilerplate_reason(line, page_rules()) is None
 
 
 @pytest.mark.parametrize(
@@ -236,7 +238,7 @@ def test_sentences_that_begin_like_furniture_are_text(line):
     ],
 )
 def test_furniture_is_recognised(line):
-    assert furniture_reason(line)
+    assert boilerplate_reason(line, page_rules())
 
 
 @pytest.mark.parametrize(
@@ -384,5 +386,5 @@ def test_any_text_can_be_cleaned(raw):
 )
 def test_no_line_takes_long(line):
     start = time.perf_counter()
-    furniture_reason(line)
+    boilerplate_reason(line, page_rules())
     assert time.perf_counter() - start < 1

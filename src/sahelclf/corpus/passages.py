@@ -1,63 +1,84 @@
-"""Cutting a text into passages: paragraphs, headings with what they head, long ones at sentence ends."""
+"""Cutting a text into passages: paragraphs with their headings, long ones at sentence ends."""
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
-SHORT_WORDS = 12
+from sahelclf.corpus.page_rules import ENGLISH, page_rules
+
+HEADING_WORDS = 12  # a heading has fewer
 LONG_WORDS = 150
+FEWEST_WORDS = 3
+
+_HEADING_END = re.compile(r"[.!?…,;\"”»)]$")
 
 
 class Span(NamedTuple):
-    """A passage and where it stands: `text == whole[start:end]`."""
+    """A passage and its place in the text: `text == whole[start:end]`."""
 
     text: str
     start: int
     end: int
 
 
-_SENTENCE_END = re.compile(
-    r"(?<=[.!?…])(?<!\b[A-Z]\.)(?<!\b(?:Mr|Dr|St|Lt)\.)(?<!\b(?:Gen|Col|Maj|Mrs|Rev)\.)(?<!\b(?:Capt|Prof)\.)[\"”’»)]*\s+(?=[\"“‘«(]?[A-ZÀ-Ý0-9])"
-)
-_HEADING_END = re.compile(r"[.!?…,;\"”»)]$")
-
-
-def cut_passages(paragraphs: list[str]) -> tuple[str, tuple[Span, ...]]:
+def cut_passages(
+    paragraphs: Sequence[str], languages: Sequence[str] = ENGLISH
+) -> tuple[str, tuple[Span, ...]]:
     """The text, passages joined by blank lines, and the passages with their offsets in it.
 
-    A short line without a full stop (a heading, a headline) goes with the paragraph after it; a paragraph of more
-    than 150 words is cut at sentence ends into parts of like length. Other paragraphs are passages as they are.
+    A short line without a full stop (a heading, a headline) goes with the paragraph after it; a
+    paragraph of more than 150 words is cut at sentence ends into parts of similar length; a
+    paragraph of fewer than three words goes with the one before it. Other paragraphs are passages.
     """
-    units: list[str] = []
+    passages: list[str] = []
     heading = ""
     for paragraph in paragraphs:
         joined = f"{heading}\n{paragraph}" if heading else paragraph
-        if _is_heading(paragraph):
+        if is_heading(paragraph):
             heading = joined
             continue
         heading = ""
-        units += _split_long(joined)
+        passages += _split_long(joined, languages)
     if heading:
-        units.append(heading)
+        passages.append(heading)
     spans, position = [], 0
-    for unit in units:
-        spans.append(Span(unit, position, position + len(unit)))
-        position += len(unit) + 2
-    return "\n\n".join(units), tuple(spans)
+    for passage in _join_crumbs(passages):
+        spans.append(Span(passage, position, position + len(passage)))
+        position += len(passage) + 2
+    return "\n\n".join(s.text for s in spans), tuple(spans)
 
 
-def _is_heading(paragraph: str) -> bool:
-    return len(paragraph.split()) < SHORT_WORDS and not _HEADING_END.search(paragraph)
+def is_heading(paragraph: str) -> bool:
+    """Whether a paragraph is short and does not end as sentences do."""
+    return len(paragraph.split()) < HEADING_WORDS and not _HEADING_END.search(paragraph)
 
 
-def _split_long(paragraph: str) -> list[str]:
+def _join_crumbs(passages: list[str]) -> list[str]:
+    """Passages of fewer than three words joined to the one before, or at the start to the next."""
+    joined: list[str] = []
+    for passage in passages:
+        crumbs = len(passage.split()) < FEWEST_WORDS or (
+            len(joined) == 1 and len(joined[0].split()) < FEWEST_WORDS
+        )
+        if joined and crumbs:
+            joined[-1] += f"\n{passage}"
+        else:
+            joined.append(passage)
+    return joined
+
+
+def _split_long(paragraph: str, languages: Sequence[str]) -> list[str]:
     n_words = len(paragraph.split())
     if n_words <= LONG_WORDS:
         return [paragraph]
-    sentences = [s for s in _SENTENCE_END.split(paragraph) if s.strip()]
+    gaps = [m.end() for m in page_rules(languages).sentence_gap.finditer(paragraph)]
+    edges = [0, *gaps, len(paragraph)]
+    sentences = [paragraph[a:b].strip() for a, b in pairwise(edges)]
     target = n_words / -(-n_words // LONG_WORDS)
     parts: list[list[str]] = [[]]
     filled = 0
-    for sentence in sentences:
+    for sentence in filter(None, sentences):
         n = len(sentence.split())
         if parts[-1] and filled + n / 2 > target * len(parts):
             parts.append([])

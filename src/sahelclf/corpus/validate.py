@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from sahelclf.codebook import validation_problems
 from sahelclf.corpus.agreement import derive_labels
+from sahelclf.corpus.boilerplate import boilerplate_reason
 from sahelclf.corpus.duplicates import near_duplicates
-from sahelclf.corpus.pages import furniture_reason
+from sahelclf.corpus.page_rules import page_rules
 from sahelclf.corpus.read import Corpus, read_adjudications, read_annotations
 from sahelclf.corpus.splits import document_groups, read_split
 from sahelclf.errors import CorpusError
@@ -23,7 +24,7 @@ CODES = {
     "C01": "a text stands twice",
     "C02": "two texts of different documents are nearly the same",
     "C03": "a passage is shorter or longer than the codebook's unit",
-    "C04": "page furniture stands in a passage",
+    "C04": "a passage is boilerplate of a page",
     "C05": "provenance is missing that other documents have (url, outlet, date, countries or genre)",
     "C06": "a unit has fewer than two first-round annotators",
     "C07": "a label does not follow from the annotations and the adjudication",
@@ -85,7 +86,7 @@ def _read_excuses(path: Path) -> list[_Excuse]:
 
 
 def _texts(corpus: Corpus) -> Iterator[Finding]:
-    passages = corpus.passages
+    passages, rules = corpus.passages, page_rules(corpus.codebook.languages)
     for i, j, index in near_duplicates([p.text for p in passages]):
         a, b = passages[i], passages[j]
         if a.text == b.text:
@@ -96,7 +97,7 @@ def _texts(corpus: Corpus) -> Iterator[Finding]:
         n = len(p.text.split())
         if not SHORTEST <= n <= LONGEST:
             yield Finding("C03", p.id, f"{n} words; expected {SHORTEST} to {LONGEST}")
-        if reason := furniture_reason(p.text):
+        if reason := boilerplate_reason(p.text, rules):
             yield Finding("C04", p.id, f"{reason}: {p.text[:60]!r}")
 
 
