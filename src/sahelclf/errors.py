@@ -1,5 +1,6 @@
 """Errors with a message for the person at the terminal; the exit code belongs to the kind."""
 
+import re
 from collections.abc import Iterable
 
 
@@ -31,3 +32,18 @@ class CorpusError(RequestError):
 
 class BundleError(RequestError):
     """A bundle is damaged, tampered with, or of another format."""
+
+
+PASSWORD = re.compile(
+    r"(?P<before>\w+://[^\s:/@]*:|https?://(?=[^\s/@:]+@))[^\s'\"]*(?P<at>@)"
+    r"|(?P<key>[?&;](?:\w*(?:password|passwd|pwd|token|secret|api_?key))=)[^&;\s'\"]+",
+    re.IGNORECASE,
+)
+
+
+def masked(text: str) -> str:
+    """The text with the passwords of addresses in it as `***`."""
+    return PASSWORD.sub(
+        lambda m: f"{m['before']}***@" if m["at"] else f"{m['key']}***",
+        text,
+    )

@@ -150,7 +150,9 @@ assert "torch" not in sys.modules and "sklearn" not in sys.modules, "heavy impor
 
 def test_evaluate_scores_the_test_part_once_in_run_and_ledger(work, harbour):
     folder, done = work
-    scored = sahelclf("evaluate", bundle_of(done), "--corpus", str(harbour), cwd=folder)
+    scored = sahelclf(
+        "evaluate", bundle_of(done), "--corpus", str(harbour), "--split", "test", cwd=folder
+    )
     assert scored.returncode == 0, scored.stderr
     found = json.loads(scored.stdout)
     assert found["reports"]["passages"]["scores"]["topic/macro_f1"] > 0.8
@@ -169,7 +171,10 @@ def test_evaluate_scores_the_test_part_once_in_run_and_ledger(work, harbour):
 def test_evaluate_keeps_its_predictions_and_compare_reads_them(work, harbour):
     folder, done = work
     assert (
-        sahelclf("evaluate", bundle_of(done), "--corpus", str(harbour), cwd=folder).returncode == 0
+        sahelclf(
+            "evaluate", bundle_of(done), "--corpus", str(harbour), "--split", "test", cwd=folder
+        ).returncode
+        == 0
     )
     run_id = bundle_of(done).rpartition("-")[2]
     compared = sahelclf(
@@ -236,7 +241,9 @@ def test_evaluate_scores_any_systems_table(work, harbour, tmp_path):
         for r in rows
     ]
     pd.DataFrame(table).to_csv(tmp_path / "oracle.csv", index=False)
-    done = sahelclf("evaluate", "oracle.csv", "--corpus", str(harbour), cwd=tmp_path)
+    done = sahelclf(
+        "evaluate", "oracle.csv", "--corpus", str(harbour), "--split", "test", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["headline"]["passages"] == {
         "topic/macro_f1": 1.0,
@@ -244,7 +251,9 @@ def test_evaluate_scores_any_systems_table(work, harbour, tmp_path):
         "joint/f1": 1.0,
     }
     pd.DataFrame(table[:-40]).to_csv(tmp_path / "short.csv", index=False)
-    short = sahelclf("evaluate", "short.csv", "--corpus", str(harbour), cwd=tmp_path)
+    short = sahelclf(
+        "evaluate", "short.csv", "--corpus", str(harbour), "--split", "test", cwd=tmp_path
+    )
     assert short.returncode == 2
     assert "have no prediction" in short.stderr
 
@@ -286,9 +295,11 @@ def test_another_codebook_trains_predicts_and_exports_without_a_line_changed(tmp
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["train", "sed=3"], "Key 'sed' is not in struct"),
+        (["train", "sed=3"], "no setting 'sed'; did you mean 'seed'?"),
         (["train", "+sed=3"], "sed: Extra inputs are not permitted"),
-        (["train", "model=forest"], "Could not find 'model/forest'"),
+        (["train", "model=forest"], "model=forest: expected one of blend, embedding"),
+        (["train", "model.CC=8"], "'model' has no 'CC'; did you mean 'C'?"),
+        (["train", "split=é"], "split=é: not readable"),
         (["train", "model.C=-1"], "model.tfidf.C: Input should be greater than 0, found -1"),
         (["train", "seed=one"], "seed: Input should be a valid integer"),
         (["train", "cv=1"], "cv: Input should be greater than or equal to 2"),
@@ -394,7 +405,9 @@ def test_options_may_stand_among_the_overrides(tmp_path, harbour):
 def test_test_scores_of_a_run_are_of_its_own_test_part(work, harbour, tmp_path):
     folder, done = work
     other = write_corpus(tmp_path / "other", 30, seed=9)
-    scored = sahelclf("evaluate", bundle_of(done), "--corpus", str(other), cwd=folder)
+    scored = sahelclf(
+        "evaluate", bundle_of(done), "--corpus", str(other), "--split", "test", cwd=folder
+    )
     assert scored.returncode == 0, scored.stderr
     assert "it was trained on another corpus or split" in scored.stderr
 
@@ -423,7 +436,9 @@ def test_a_table_of_documents_that_predict_wrote_can_be_scored(work, harbour, tm
         cwd=tmp_path,
     )
     assert said.returncode == 0, said.stderr
-    scored = sahelclf("evaluate", "out.csv.gz", "--corpus", str(harbour), cwd=tmp_path)
+    scored = sahelclf(
+        "evaluate", "out.csv.gz", "--corpus", str(harbour), "--split", "test", cwd=tmp_path
+    )
     assert scored.returncode == 0, scored.stderr
     assert json.loads(scored.stdout)["reports"]["documents"]["scores"]["topic/macro_f1"] > 0.7
 

@@ -1,8 +1,6 @@
 """`benchmark`: read the request, run the models on public sets, and print the table."""
 
-from sahelclf.cli.console import result, say
-from sahelclf.errors import RequestError
-from sahelclf.reports.text import table
+from sahelclf.cli.console import progress, result, say, table
 
 HELP = """usage: python -m sahelclf benchmark root=FOLDER [key=value …]
 
@@ -32,30 +30,21 @@ def run(args: list[str]) -> int:
     if {"-h", "--help"} & set(args):
         result(HELP)
         return 0
-    from sahelclf.cli.train import complaints_of_hydra
+    from sahelclf.cli.hydra import composed
     from sahelclf.training.compose import compose_benchmark
 
-    refuse_options("benchmark", args)
-    with complaints_of_hydra("benchmark"):
-        config = compose_benchmark(args)
+    config = composed("benchmark", args, compose_benchmark)
     from sahelclf.studies.benchmark.leakage import leak_table
     from sahelclf.studies.benchmark.results import HEADER, shown_rows
     from sahelclf.workflows.benchmark import benchmark
 
-    found = benchmark(config)
+    with progress() as show:
+        found = benchmark(config, show)
     for name, leaks in found.leaks.items():
-        say(f"{name}: texts that occur more than once\n\n{table(leak_table(leaks))}\n")
-    say(table([HEADER, *shown_rows(found.rows)]))
+        say(f"{name}: texts that occur more than once\n")
+        table(leak_table(leaks))
+        say()
+    table([HEADER, *shown_rows(found.rows)])
     say(f"\nrun {found.run_id}; the same table is in {found.folder / found.name}.md")
     result(str(found.folder))
     return 0
-
-
-def refuse_options(command: str, args: list[str]) -> None:
-    """Commands of Hydra take overrides alone."""
-    unknown = [a for a in args if a.startswith("-")]
-    if unknown:
-        raise RequestError(
-            f"{command}: unknown option {unknown[0]!r}; expected key=value; "
-            f"see python -m sahelclf {command} --help"
-        )

@@ -1,12 +1,23 @@
-"""What commands share at the terminal: a parser that exits with our codes, tables, messages on stderr, a page as a file."""
+"""The terminal: parser, messages, tables and progress. Results go to stdout, all else to stderr."""
 
 import argparse
+import codecs
+import json
 import logging
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.errors import RequestError, SahelclfError, masked
+
+if TYPE_CHECKING:
+    from sahelclf.training.crossfit import Step
+
+ASCII = {"…": "...", "±": "+/-", "→": "->", "≥": ">=", "–": "-", "—": "-", "×": "x"}
+WHOLE_RUN = 10.0**9  # seconds: the time left is estimated from all steps, not from the last ones
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,41 +30,112 @@ class Parser(argparse.ArgumentParser):
 
 def parser(command: str, description: str, epilog: str | None = None) -> Parser:
     """A parser for one command."""
-    form = argparse.RawDescriptionHelpFormatter
     return Parser(
         prog=f"python -m sahelclf {command}",
         description=description,
         epilog=epilog,
-        formatter_class=form,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
 
 
-class _Messages(logging.StreamHandler):  # type: ignore[type-arg]
-    """The package's log records as messages on standard error: warnings are marked, information is not."""
+class _Messages(logging.Handler):
+    """The package's log records as messages on standard error; warnings are marked."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """A record as one message."""
-        mark = "warning: " if record.levelno >= logging.WARNING else ""
-        return mark + record.getMessage()
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        warning = record.levelno >= logging.WARNING
+        say(("warning: " if warning else "") + record.getMessage(), "yellow" if warning else "")
 
 
-def show_messages() -> None:
-    """Print what the package logs from now on; called once by the command line."""
+def prepare() -> None:
+    """Make both streams print on any terminal, and show what the package logs from now on."""
+    codecs.register_error("sahelclf-data", lambda error: _escaped(error, {}))
+    codecs.register_error("sahelclf-text", lambda error: _escaped(error, ASCII))
+    for stream, errors in ((sys.stdout, "sahelclf-data"), (sys.stderr, "sahelclf-text")):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=errors)
     log = logging.getLogger("sahelclf")
-    log.handlers = [_Messages(sys.stderr)]
+    log.handlers = [_Messages()]
     log.setLevel(logging.INFO)
     log.propagate = False
 
 
-def say(message: str = "") -> None:
-    """A message, table or advice: stderr."""
-    print(message, file=sys.stderr)
+def _escaped(error: UnicodeError, known: dict[str, str]) -> tuple[str, int]:
+    r"""Signs that the terminal's encoding lacks, as `\uXXXX`: JSON stays JSON."""
+    assert isinstance(error, UnicodeEncodeError)
+    signs = error.object[error.start : error.end]
+    return "".join(known.get(c) or json.dumps(c)[1:-1] for c in signs), error.end
+
+
+@cache
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def say(message: str = "", style: str = "") -> None:
+    """A message or advice: stderr; `style` is a colour of rich, for terminals. Passwords are masked."""
+    _console().print(masked(message), style=style or None)
 
 
 def result(message: str) -> None:
     """A result: stdout."""
     print(message)
+
+
+def table(rows: Sequence[Sequence[str]], *, to_stdout: bool = False) -> None:
+    """A table whose first row is its header; on a terminal it fits the width, elsewhere it is plain text."""
+    stream = sys.stdout if to_stdout else sys.stderr
+    if not stream.isatty():
+        from sahelclf.reports.text import table as plain
+
+        print(plain(rows), file=stream)
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for k, name in enumerate(rows[0]):
+        shown.add_column(name, overflow="fold", no_wrap=k == 0)
+    for row in rows[1:]:
+        shown.add_row(*row)
+    Console(file=stream, highlight=False, markup=False, emoji=False).print(shown)
+
+
+@contextmanager
+def progress() -> "Iterator[Callable[[Step], None]]":
+    """Give a function that shows the steps of a training: a bar and the time left on a terminal, nothing elsewhere."""
+    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+    from rich.progress import TimeElapsedColumn as Elapsed
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn())
+    bar = Progress(
+        *columns,
+        Elapsed(),
+        TextColumn("left"),
+        Remaining(),
+        console=_console(),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+        refresh_per_second=4,
+        speed_estimate_period=WHOLE_RUN,
+    )
+    tasks: list[TaskID] = []
+
+    def show(step: "Step") -> None:
+        loss = step.numbers.get("loss")
+        text = step.what
+        text += f", step {step.done} of {step.steps}, loss {loss:.3f}" if loss is not None else ""
+        if not tasks:  # what an earlier process did takes no time of this one
+            tasks.append(bar.add_task(text, total=1000, completed=round(1000 * step.share)))
+        bar.update(tasks[0], description=text, completed=1000 * step.share)
+
+    with bar:
+        yield show
 
 
 def write_page(target: Path, text: str) -> None:

@@ -1,8 +1,6 @@
 """`robustness`: read the request, run the tests of a model, and print the table."""
 
-from sahelclf.cli.benchmark import refuse_options
-from sahelclf.cli.console import result, say
-from sahelclf.reports.text import table
+from sahelclf.cli.console import progress, result, say, table
 
 HELP = """usage: python -m sahelclf robustness [group=choice] [key=value …]
 
@@ -27,17 +25,17 @@ def run(args: list[str]) -> int:
     if {"-h", "--help"} & set(args):
         result(HELP)
         return 0
-    from sahelclf.cli.train import complaints_of_hydra
+    from sahelclf.cli.hydra import composed
     from sahelclf.training.compose import compose_config
 
-    refuse_options("robustness", args)
-    with complaints_of_hydra("robustness"):
-        config = compose_config(args)
+    config = composed("robustness", args, compose_config)
     from sahelclf.studies.robustness.table import HEADER, shown_rows
     from sahelclf.workflows.robustness import robustness
 
-    done = robustness(config)
-    say("\n" + table([HEADER, *shown_rows(done.results)]))
+    with progress() as show:
+        done = robustness(config, show)
+    say()
+    table([HEADER, *shown_rows(done.results)])
     say(f"\nrun {done.run_id}; {done.folder} holds the same with the scores of each topic")
     result(str(done.folder))
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sahelclf.errors import RequestError
-from sahelclf.tracking.store import client, mlflow, store_errors, store_exists, tracking_uri
+from sahelclf.tracking.store import client, mlflow, shown_uri, store_errors, store_exists
 
 
 @dataclass(frozen=True)
@@ -22,36 +22,33 @@ class Run:
     params: dict[str, str]
     tags: dict[str, str]
     metrics: dict[str, float]
-    artifacts: str
 
 
 def find_run(run_id: str) -> Run | None:
     """The run of this id; None where there is no store, or it has no such run."""
     if not store_exists():
         return None
-    module = mlflow()
     with store_errors():
         try:
             return _run(client().get_run(run_id))
-        except module.exceptions.MlflowException as error:
+        except mlflow().exceptions.MlflowException as error:
             if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                 raise
     return None
 
 
-def read_run(run_id: str, asked: str) -> Run:
-    """The run of this id; raise where there is none. `asked` is what the person named."""
-    hint = "cd to where its mlflow.db lies, or set MLFLOW_TRACKING_URI"
-    if not store_exists():
-        raise RequestError(
-            f"{asked}: there is no MLflow store {tracking_uri()}, which would hold run {run_id}; {hint}"
+def read_run(run_id: str, name: str) -> Run:
+    """The run of this id; raise where there is none. `name` is what the user typed."""
+    run = find_run(run_id)
+    if run is None:
+        store = f"the MLflow store {shown_uri()}"
+        why = (
+            f"{store} has no run {run_id}"
+            if store_exists()
+            else f"there is no MLflow store {shown_uri()}"
         )
-    found = find_run(run_id)
-    if found is None:
-        raise RequestError(
-            f"{asked}: not in the MLflow store {tracking_uri()}, which has no run {run_id}; {hint}"
-        )
-    return found
+        raise RequestError(f"{name}: {why}; cd to where mlflow.db is, or set MLFLOW_TRACKING_URI")
+    return run
 
 
 def finished_children(run: Run) -> list[Run]:
@@ -59,18 +56,18 @@ def finished_children(run: Run) -> list[Run]:
     with store_errors():
         store = client()
         experiment = store.get_run(run.id).info.experiment_id
-        chosen = f"tags.`mlflow.parentRunId` = '{run.id}' and attributes.status = 'FINISHED'"
-        found = store.search_runs(
+        finished = f"tags.`mlflow.parentRunId` = '{run.id}' and attributes.status = 'FINISHED'"
+        children = store.search_runs(
             [experiment],
-            filter_string=chosen,
+            filter_string=finished,
             order_by=["attributes.start_time ASC"],
             max_results=1000,
         )
-    if not found:
+    if not children:
         raise RequestError(
-            f"run {run.id}: a sweep without a finished child in {tracking_uri()}; expected one or more that ended well"
+            f"run {run.id}: a sweep without a finished child in {shown_uri()}; expected one or more"
         )
-    return [_run(r) for r in found]
+    return [_run(r) for r in children]
 
 
 @contextmanager
@@ -98,15 +95,14 @@ def _size(store: Any, model_id: str, folder: str | None) -> int:
     return sum(_size(store, model_id, f.path) if f.is_dir else int(f.file_size or 0) for f in files)
 
 
-def _run(found: Any) -> Run:
-    tags = dict(found.data.tags)
+def _run(entity: Any) -> Run:
+    tags = dict(entity.data.tags)
     return Run(
-        id=str(found.info.run_id),
-        name=str(found.info.run_name),
+        id=str(entity.info.run_id),
+        name=str(entity.info.run_name),
         kind=tags.get("sahelclf.kind", ""),
-        status=str(found.info.status),
-        params=dict(found.data.params),
+        status=str(entity.info.status),
+        params=dict(entity.data.params),
         tags=tags,
-        metrics=dict(found.data.metrics),
-        artifacts=str(found.info.artifact_uri),
+        metrics=dict(entity.data.metrics),
     )

@@ -1,12 +1,12 @@
-"""The MLflow store: found or made before anything is logged, with absolute paths, safe for two at once.
+"""The MLflow store: found or made before anything is logged, with absolute paths, safe for two processes at once.
 
-MLflow's own first use crashes when two processes meet in the schema migrations (its default store is made lazily), so
-the store and the experiment are made under a lock. Artifact paths are absolute in MLflow: a moved folder breaks the
-pages of old runs, never a bundle.
+MLflow's own first use crashes when two processes meet in the schema migrations, so the store and the experiment are
+made under a lock.
 """
 
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,23 +17,30 @@ from typing import Any
 
 from filelock import FileLock
 
-from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.errors import RequestError, SahelclfError, masked
+from sahelclf.tracking.location import (
+    foreign_folder,
+    foreign_folders,
+    own_folder,
+    use_own_folder,
+)
 
+LOG = logging.getLogger(__name__)
 EXPERIMENT = "sahelclf"
-ARTIFACTS = "mlartifacts"
-KIND = {
-    "mlflow.experimentKind": "custom_model_development"
-}  # else the pages are laid out for chat traces
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # else pages are laid out for chats
 VIEW_NAME = "scores"
 COLUMNS = [
-    "params.`model`", "params.`seed`", "metrics.`topic/macro_f1`", "metrics.`stance/macro_f1`", "metrics.`joint/f1`",
-    "metrics.`calibration/ece`", "metrics.`train/seconds`", "metrics.`speed/passages_per_second`",
+    "params.`model`", "params.`seed`", "metrics.`topic/macro_f1`", "metrics.`stance/macro_f1`",
+    "metrics.`joint/f1`", "metrics.`calibration/ece`", "metrics.`train/seconds`",
+    "metrics.`speed/passages_per_second`",
 ]  # fmt: skip
-VIEW = {  # a view of `mlflow ui`: these columns, the best topic score first; runs_page() is its address
+VIEW = {  # a view of `mlflow ui`: these columns, the best topic score first; see runs_page()
     f"mlflow.sharedViewState.{VIEW_NAME}": json.dumps({
-        "searchFilter": "", "orderByKey": "metrics.`topic/macro_f1`", "orderByAsc": False, "startTime": "ALL",
-        "lifecycleFilter": "Active", "datasetsFilter": [], "modelVersionFilter": "All Runs", "selectedColumns": COLUMNS,
-        "columnOrder": COLUMNS, "columnWidths": dict.fromkeys(COLUMNS, 130), "runsExpanded": {}, "runsPinned": [], "runsHidden": [],
+        "searchFilter": "", "orderByKey": "metrics.`topic/macro_f1`", "orderByAsc": False,
+        "startTime": "ALL", "lifecycleFilter": "Active", "datasetsFilter": [],
+        "modelVersionFilter": "All Runs", "selectedColumns": COLUMNS, "columnOrder": COLUMNS,
+        "columnWidths": dict.fromkeys(COLUMNS, 130), "runsExpanded": {}, "runsPinned": [],
+        "runsHidden": [],
     })
 }  # fmt: skip
 QUIET = {
@@ -44,6 +51,13 @@ QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false",
 }
+LEVELS = {
+    "alembic": logging.WARNING,
+    "mlflow.tracking.fluent": logging.WARNING,
+    "mlflow.store.artifact.artifact_repo": logging.WARNING,
+    "mlflow.store.db.utils": logging.CRITICAL,  # it prints tracebacks of what it raises anyway
+}
+REPAIR = "python -m sahelclf doctor --repair-store"
 
 
 @cache
@@ -51,86 +65,128 @@ def mlflow() -> Any:
     """MLflow, imported where it is used, without telemetry, progress bars or chatter."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    import logging
-
-    for name in ("alembic", "mlflow.tracking.fluent"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("mlflow.store.db.utils").setLevel(
-        logging.CRITICAL
-    )  # it prints tracebacks of what it raises anyway
+    for name, level in LEVELS.items():
+        logging.getLogger(name).setLevel(level)
     import mlflow as module
 
     return module
 
 
 def client() -> Any:
-    """A client of the store that `tracking_uri` names."""
-    module = mlflow()
-    module.set_tracking_uri(tracking_uri())
-    return module.MlflowClient()
+    """A client of the store that `tracking_uri` names; MLflow's own setting would outlast a change of folder."""
+    return mlflow().MlflowClient(tracking_uri=tracking_uri())
 
 
 def tracking_uri() -> str:
     """`MLFLOW_TRACKING_URI`, else `mlflow.db` in the working folder, where `mlflow ui` looks."""
-    return (
-        os.environ.get("MLFLOW_TRACKING_URI")
-        or f"sqlite:///{(Path.cwd() / 'mlflow.db').as_posix()}"
-    )
+    default = f"sqlite:///{(Path.cwd() / 'mlflow.db').as_posix()}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or default
+
+
+def shown_uri() -> str:
+    """The same for messages, without its password."""
+    return masked(tracking_uri())
+
+
+def store_file() -> Path | None:
+    """The file of an SQLite store; None for a server or another database."""
+    uri = tracking_uri()
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
 def store_exists() -> bool:
     """Whether there is a store to read from; asking MLflow would make one. Servers are taken to be there."""
-    uri = tracking_uri()
-    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).exists()
+    file = store_file()
+    return file is None or file.exists()
 
 
 def experiment_id() -> str:
     """The experiment to log into; store and experiment are made if need be."""
     uri, name = tracking_uri(), os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
-    module = mlflow()
-    module.set_tracking_uri(uri)
-    key = hashlib.sha256(uri.encode()).hexdigest()[:16]
-    with (
-        store_errors(),
-        FileLock(Path(tempfile.gettempdir()) / f"sahelclf-{key}.lock", timeout=120),
-    ):
-        client = module.MlflowClient()
-        found = client.get_experiment_by_name(name)
-        if found is None:
-            return str(
-                client.create_experiment(
-                    name, artifact_location=_artifact_location(uri), tags=KIND | VIEW
-                )
+    file = store_file()
+    lock = Path(tempfile.gettempdir()) / f"sahelclf-{hashlib.sha256(uri.encode()).hexdigest()[:16]}"
+    with store_errors(), FileLock(f"{lock}.lock", timeout=120):
+        experiment = client().get_experiment_by_name(name)
+        if experiment is None:
+            beside = None if file is None else own_folder(file).as_uri()  # a server knows its own
+            return str(client().create_experiment(name, beside, KIND | VIEW))
+        folder = file and foreign_folder(experiment.artifact_location, file)
+        if file and folder:
+            use_own_folder(file, experiment.experiment_id)
+            LOG.warning(
+                "%s was made in %s. New runs keep their files here; for earlier runs: %s",
+                *(file, folder.parent, REPAIR),
             )
-    if found.lifecycle_stage == "deleted":
+    if experiment.lifecycle_stage == "deleted":
         raise RequestError(
-            f"MLflow experiment {name!r} in {uri} is deleted; restore it in mlflow ui or set MLFLOW_EXPERIMENT_NAME"
+            f"MLflow experiment {name!r} in {shown_uri()} is deleted; restore it in mlflow ui or "
+            "set MLFLOW_EXPERIMENT_NAME"
         )
-    return str(found.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def runs_page(experiment: str) -> str:
-    """Where `mlflow ui` shows the runs in our view; without these words it opens a page for chat traces."""
-    return f"/#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW_NAME}"
+    """Where `mlflow ui` shows the runs in our view; without these words it opens a page for chats."""
+    view = f"workflowType=machine_learning&viewStateShareKey={VIEW_NAME}"
+    return f"/#/experiments/{experiment}/runs?{view}"
 
 
-def _artifact_location(uri: str) -> str | None:
-    """Beside an SQLite file; a server knows its own."""
-    if not uri.startswith("sqlite:///"):
-        return None
-    return (Path(uri.removeprefix("sqlite:///")).resolve().parent / ARTIFACTS).as_uri()
+def missing_files(what: str) -> str:
+    """The message for a run or model whose files are not where the store has them."""
+    file = store_file()
+    moved = file is not None and file.exists() and foreign_folders(file)
+    cause = f"it was made in {next(iter(moved)).parent}; type {REPAIR}" if moved else "deleted?"
+    return f"{what}: its files are not where the MLflow store {shown_uri()} has them: {cause}"
+
+
+def refuse_foreign_files(address: str) -> None:
+    """Raise where files of a run would be written into the folder that a project was copied from."""
+    file = store_file()
+    folder = file and foreign_folder(address, file)
+    if folder:
+        raise SahelclfError(
+            f"{file}: the files of this run are in {folder}, another project; type {REPAIR}"
+        )
 
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Whatever MLflow, SQLAlchemy or the file system raise inside becomes one message of ours."""
+    """What MLflow, SQLAlchemy or the file system raise inside becomes one message of ours."""
     try:
         yield
     except SahelclfError:
         raise
     except Exception as error:
-        text = " ".join(str(error).split())[:300]
-        raise SahelclfError(
-            f"MLflow store {tracking_uri()}: {text}. Is the folder writable, the disk not full, the server up? "
-            "MLFLOW_TRACKING_URI names another store."
-        ) from error
+        text = masked(" ".join(str(error).split()))[:300]
+        shown = shown_uri()
+        message = f"MLflow store {shown}: {text.rstrip('.')}. {_cure(error)}"
+        # An address with a password is not shown in a traceback either.
+        raise SahelclfError(message) from (error if shown == tracking_uri() else None)
+
+
+def _cure(error: Exception) -> str:
+    other = "MLFLOW_TRACKING_URI names another store."
+    if isinstance(error, ModuleNotFoundError):
+        return f"Type: pip install {error.name}. {other}"
+    if "db upgrade" in str(error):
+        return f"Make a copy of the store, then type: mlflow db upgrade {shown_uri()}. {other}"
+    if "not a database" in str(error):
+        return f"Move the file away: it is no SQLite database. {other}"
+    return f"Is the folder writable, the disk not full, the server up? {other}"
+
+
+def store_problem() -> str | None:
+    """What keeps the store from being used, by opening it; None where it works or is not there yet."""
+    file = store_file()
+    if file is not None and not file.exists():
+        return None if os.access(file.parent, os.W_OK) else f"{file.parent} cannot be written"
+    if file is not None and not os.access(file, os.W_OK):
+        return f"{file} cannot be written; MLFLOW_TRACKING_URI names another store"
+    for name, value in (("MAX_RETRIES", "0"), ("TIMEOUT", "5")):
+        os.environ.setdefault(f"MLFLOW_HTTP_REQUEST_{name}", value)
+    try:
+        with store_errors():
+            client().search_experiments(max_results=1)
+    except SahelclfError as error:
+        return str(error)
+    return None

@@ -1,9 +1,14 @@
 """The configurations that `train` and `benchmark` would use, for commands, notebooks and experiments."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sahelclf.config import BenchmarkConfig, TrainConfig, benchmark_config, train_config
+from sahelclf.errors import RequestError
 from sahelclf.paths import data_root
 
 if TYPE_CHECKING:
@@ -23,7 +28,7 @@ def compose_benchmark(overrides: Sequence[str] = ()) -> BenchmarkConfig:
 def _composed(name: str, overrides: Sequence[str]) -> dict[str, Any]:
     from hydra import compose, initialize_config_dir
 
-    with initialize_config_dir(str(data_root() / "conf"), version_base="1.3"):
+    with complaints(name), initialize_config_dir(str(data_root() / "conf"), version_base="1.3"):
         return plain_settings(compose(name, list(overrides)))
 
 
@@ -34,3 +39,69 @@ def plain_settings(composed: "DictConfig") -> dict[str, Any]:
     raw = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     assert isinstance(raw, dict)
     return {str(k): v for k, v in raw.items() if k != "hydra"}
+
+
+def quoted(text: str) -> str:
+    """A text as one value in Hydra's grammar, whatever signs it holds."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    plain = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # else OmegaConf fills in what it names
+    return str(QuotedString(plain, Quote.single).with_quotes())
+
+
+def overrides_of(settings: Mapping[str, Any]) -> list[str]:
+    """Settings by name, such as `{"seed": 3, "model.C": 8}`, as Hydra overrides."""
+    return [f"{name}={_value(value)}" for name, value in settings.items()]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str | Path):
+        return quoted(str(value))
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{k}:{_value(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, Sequence):
+        return "[" + ",".join(map(_value, value)) + "]"
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
+
+
+@contextmanager
+def complaints(command: str) -> Iterator[None]:
+    """A complaint of Hydra or OmegaConf becomes one line that says what is wrong and what to type."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        raise RequestError(f"{command}: {_explained(error)}") from None
+
+
+def _explained(error: Exception) -> str:
+    from hydra.errors import MissingConfigException, OverrideParseException
+    from omegaconf.errors import ConfigAttributeError, ConfigKeyError
+
+    cause = error.__cause__ or error
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        return f"{group}={name}: {_nearest(name, error.options)}"
+    if isinstance(cause, ConfigAttributeError | ConfigKeyError) and cause.parent_node:
+        holder, _, name = str(cause.full_key).rpartition(".")
+        known = [str(k) for k in cause.parent_node if k not in {"hydra", "parent_run_id"}]
+        where = f"{holder!r} has no {name!r}" if holder else f"no setting {name!r}"
+        return f"{where}; {_nearest(name, known)}"
+    text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    if isinstance(error, OverrideParseException):
+        form = "expected key=value; a text with signs other than letters and digits needs quotes"
+        return f"{error.override}: not readable; {form}: \"key='value'\""
+    if text.startswith("Ambiguous value"):
+        return (
+            f"{text.split(chr(39))[1]}: several values; add -m for one training with each of them"
+        )
+    return text[:400] if cause is error else f"{text[:300]}; {str(cause).splitlines()[0]}"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"

@@ -20,8 +20,9 @@ from sahelclf.studies.benchmark.results import (
 from sahelclf.studies.benchmark.scores import score_systems, systems_of
 from sahelclf.studies.benchmark.sets import read_sets
 from sahelclf.tracking import runs
+from sahelclf.training.crossfit import OnStep
 from sahelclf.versions import installed_versions
-from sahelclf.workflows.progress import followed
+from sahelclf.workflows.progress import curves_in, show_nothing
 
 LOG = logging.getLogger(__name__)
 
@@ -37,8 +38,8 @@ class BenchmarkResult:
     run_id: str
 
 
-def benchmark(config: BenchmarkConfig) -> BenchmarkResult:
-    """Fit every cell that has no file yet, score the systems, and write the results.
+def benchmark(config: BenchmarkConfig, show: OnStep = show_nothing) -> BenchmarkResult:
+    """Fit every cell that has no file yet, score the systems, and write the results; `show` receives every step.
 
     Raises
     ------
@@ -58,8 +59,7 @@ def benchmark(config: BenchmarkConfig) -> BenchmarkResult:
     folder = Path(config.out) if config.out else Path("benchmarks") / config.benchmark.name
     title = f"benchmark {config.benchmark.name}, {config.part}"
     with runs.open_run(title, tags={"sahelclf.kind": "benchmark"}) as run_id:
-        with followed(run_id) as on_step:
-            fitted = fit_cells(config, sets, folder / "cells", on_step)
+        fitted = fit_cells(config, sets, folder / "cells", curves_in(run_id, show))
         scores = [
             row
             for name, one in sets.items()

@@ -1,9 +1,11 @@
 """Open a bundle from a folder or from MLflow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
     from sahelclf.bundle.labeller import Labeller
@@ -27,3 +29,17 @@ def local_bundle(model: str) -> Iterator[Path]:
             yield folder
     else:
         yield Path(model)
+
+
+def refuse_trained_on(labeller: "Labeller", texts: Mapping[str, str], where: str) -> None:
+    """Raise where the bundle was trained on some of these texts (by id or row)."""
+    from sahelclf.corpus.duplicates import text_sha256
+
+    seen = set(labeller.manifest["training_texts"])
+    known = [i for i, text in texts.items() if text_sha256(text)[:20] in seen]
+    if known:
+        raise RequestError(
+            f"{where}: {len(known)} of {len(texts)} passages were trained on "
+            f"({', '.join(known[:3])}, …); scores on them are too high. Evaluate on another part, "
+            "for instance --split test"
+        )

@@ -10,8 +10,9 @@ from sahelclf.studies.robustness.run import Robustness, make_plan
 from sahelclf.studies.robustness.run import run as run_plan
 from sahelclf.studies.robustness.table import as_frame, table_rows, texts_of, write_results
 from sahelclf.tracking import runs
+from sahelclf.training.crossfit import OnStep
 from sahelclf.workflows.benchmark import metric_name, settings_texts
-from sahelclf.workflows.progress import followed
+from sahelclf.workflows.progress import curves_in, show_nothing
 
 LOG = logging.getLogger(__name__)
 
@@ -25,8 +26,8 @@ class RobustnessResult:
     run_id: str
 
 
-def robustness(config: TrainConfig) -> RobustnessResult:
-    """Plan, report the number of fits, fit, and write the results.
+def robustness(config: TrainConfig, show: OnStep = show_nothing) -> RobustnessResult:
+    """Plan, report the number of fits, fit, and write the results; `show` receives every step.
 
     Raises
     ------
@@ -42,8 +43,7 @@ def robustness(config: TrainConfig) -> RobustnessResult:
     LOG.info("%d fits of %s: %s; swaps need none", sum(fits.values()), kind, of_tests)
     title = f"robustness {kind}, seed {config.seed}"
     with runs.open_run(title, tags={"sahelclf.kind": "robustness"}) as run_id:
-        with followed(run_id) as on_step:
-            results = run_plan(plan, on_step)
+        results = run_plan(plan, curves_in(run_id, show))
         folder = out or Path("robustness") / f"{kind}-{run_id}"
         write_results(results, folder)
         runs.log_record(run_id, _record(results, folder))

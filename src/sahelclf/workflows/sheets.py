@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahelclf.errors import RequestError
+from sahelclf.workflows.bundles import refuse_trained_on
 
 if TYPE_CHECKING:
     from sahelclf.annotation.sheet import Sheet
@@ -46,7 +47,6 @@ def on_sheet(
 
 def _labelled(labeller: "Labeller", sheet: "Sheet", gold: str, names: "Names") -> "Predictions":
     from sahelclf.bundle.labeller import flat_rows
-    from sahelclf.corpus.duplicates import text_sha256
     from sahelclf.evaluation.predictions import from_flat_rows
 
     bare = [r for r, t in zip(sheet.rows, sheet.texts, strict=True) if not t]
@@ -54,12 +54,7 @@ def _labelled(labeller: "Labeller", sheet: "Sheet", gold: str, names: "Names") -
         raise RequestError(
             f"{gold}: row {bare[0]}, column text: empty in {len(bare)} rows; a bundle needs the texts, or give the predictions table in its place"
         )
-    seen = set(labeller.manifest["training_texts"])
-    known = [r for r, t in zip(sheet.rows, sheet.texts, strict=True) if text_sha256(t)[:20] in seen]
-    if known:
-        raise RequestError(
-            f"{gold}: rows {', '.join(map(str, known[:5]))}: {len(known)} of {len(sheet.rows)} texts were trained on; a score on them would flatter"
-        )
+    refuse_trained_on(labeller, dict(zip(map(str, sheet.rows), sheet.texts, strict=True)), gold)
     rows = [
         flat
         for row in labeller.predict(list(sheet.texts), list(sheet.ids))

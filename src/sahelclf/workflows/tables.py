@@ -32,16 +32,16 @@ def read_predictions(
     run: "Run", level: str, split: str = DEVELOPMENT
 ) -> "tuple[Predictions, Gold]":
     """The same; raise where the run has none."""
+    from sahelclf.tracking.store import missing_files
+
     found = find_predictions(run, level, split)
     if found is not None:
         return found
-    if split != DEVELOPMENT:
-        advice = f"python -m sahelclf evaluate {run.tags.get('bundle', 'BUNDLE')} --split {split} puts it there"
-    else:
-        advice = f"its files are expected in {run.artifacts}, a path that MLflow keeps as it was: if the folder was moved, move it back"
-    raise RequestError(
-        f"run {run.id} ({run.name}, {run.status}): no {_file(level, split)}; {advice}"
-    )
+    what = f"run {run.id} ({run.name}, {run.status}): no {_file(level, split)}"
+    if split == DEVELOPMENT:
+        raise RequestError(missing_files(what))
+    bundle = run.tags.get("bundle", "BUNDLE")
+    raise RequestError(f"{what}; python -m sahelclf evaluate {bundle} --split {split} writes it")
 
 
 def _file(level: str, split: str) -> str:
