@@ -1,29 +1,51 @@
 """Topics and stances of Sahel security news: corpus, models, and a labeller that other tools load.
 
 >>> import sahelclf
->>> labeller = sahelclf.load("bundles/tfidf-…")            # doctest: +SKIP
+>>> result = sahelclf.train("my-corpus")                    # doctest: +SKIP
+>>> labeller = sahelclf.load(result.bundle)                 # doctest: +SKIP
 >>> labeller.predict(["Niger recalled its envoy."])         # doctest: +SKIP
+
+Names are imported when they are first used, so that `import sahelclf` takes no time.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sahelclf.bundle.labeller import Labeller
+    from sahelclf.workflows.bundles import load
+    from sahelclf.workflows.compare import compare
+    from sahelclf.workflows.estimator import TopicStanceClassifier
+    from sahelclf.workflows.evaluate import evaluate
+    from sahelclf.workflows.train import train
 
 __version__ = "0.1.0"
-__all__ = ["Labeller", "__version__", "load"]
-
-
-def load(path: Any) -> "Labeller":
-    """Load a bundle folder as a labeller; see `sahelclf.bundle.labeller.Labeller`."""
-    from sahelclf.bundle.labeller import Labeller
-
-    return Labeller.load(path)
+__all__ = [
+    "Labeller",
+    "TopicStanceClassifier",
+    "__version__",
+    "compare",
+    "evaluate",
+    "load",
+    "train",
+]
+_MODULES = {
+    "Labeller": "bundle.labeller",
+    "TopicStanceClassifier": "workflows.estimator",
+    "compare": "workflows.compare",
+    "evaluate": "workflows.evaluate",
+    "load": "workflows.bundles",
+    "train": "workflows.train",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Labeller":
-        from sahelclf.bundle.labeller import Labeller
+    if name not in _MODULES:
+        raise AttributeError(f"module 'sahelclf' has no attribute {name!r}")
+    value = getattr(import_module(f"sahelclf.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
 
-        return Labeller
-    raise AttributeError(f"module 'sahelclf' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -11,6 +11,34 @@ if TYPE_CHECKING:
     from sahelclf.bundle.labeller import Labeller
 
 
+def load(path: str | Path = "default") -> "Labeller":
+    """Load a labeller.
+
+    Parameters
+    ----------
+    path
+        A bundle folder, or `runs:/<run id>` or `models:/<name or id>` in MLflow.
+
+    Raises
+    ------
+    BundleError
+        No bundle is there, or a byte of it has changed.
+    RequestError
+        No path was given: this version has no labeller of its own yet.
+
+    Examples
+    --------
+    >>> labeller = sahelclf.load("bundles/tfidf-…")      # doctest: +SKIP
+    >>> labeller.predict(["Niger recalled its envoy."])  # doctest: +SKIP
+    """
+    if path == "default":
+        raise RequestError(
+            "load: no path; train a labeller first (sahelclf.train() or python -m sahelclf train, "
+            "a few seconds) and give its bundle: sahelclf.load(result.bundle)"
+        )
+    return load_labeller(str(path))
+
+
 def load_labeller(model: str, *, fast: bool = False) -> "Labeller":
     """A labeller from a folder, or from MLflow where MODEL is a URI."""
     from sahelclf.bundle.labeller import Labeller
