@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from environments import CLEAN, python_of
+from small_package import shared, write_small_package
 from support import tfidf_config, write_corpus
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # one test process a core: more threads only wait for each other
+)
 for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID"):
     os.environ.pop(name, None)
 
@@ -57,6 +61,12 @@ def transformer_bundle(harbour, tmp_path_factory) -> Path:
     ]
     write_bundle(run(compose_config(overrides)), folder / "bundle", "0" * 32)
     return folder / "bundle"
+
+
+@pytest.fixture(scope="session")
+def small_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for `PYTHONPATH` with the package and a fifth of its corpus."""
+    return shared(tmp_path_factory, "small-package", write_small_package)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,15 @@
 """What tests share: a small made-up corpus with a codebook of its own, and the command line as a user runs it."""
 
+import atexit
 import json
+import os
 import random
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+
+from command_server import CommandServer
 
 CODEBOOK = """
 version: "0.3"
@@ -143,12 +148,26 @@ def write_lines(path: Path, records: list[dict]) -> None:
     )
 
 
+@cache
+def command_server() -> CommandServer:
+    """The server of this test process; it ends with it."""
+    server = CommandServer(os.environ)
+    atexit.register(server.close)
+    return server
+
+
 def sahelclf(
-    *args: str, cwd: Path, stdin: str | bytes | None = None, **options
+    *args: str, cwd: Path, stdin: str | bytes | None = None, fresh: bool = False, **options
 ) -> subprocess.CompletedProcess:
-    """Run the command line as a user would."""
+    """Run the command line as a user would, in a process of its own.
+
+    The process is forked from one that has imported the package, unless it should be a `fresh`
+    one, or has other options than its environment.
+    """
+    data = stdin.encode() if isinstance(stdin, str) else stdin or b""
+    if not fresh and not options.keys() - {"env"}:
+        return command_server().run(args, cwd, data, options.get("env", os.environ))
     command = [sys.executable, "-m", "sahelclf", *args]
-    data = stdin.encode() if isinstance(stdin, str) else stdin
     done = subprocess.run(
         command, cwd=cwd, input=data, capture_output=True, timeout=300, check=False, **options
     )

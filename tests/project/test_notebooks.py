@@ -1,6 +1,7 @@
 """The notebooks run from a clean kernel, and the numbers that they show, also in the outputs as committed, are the package's."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -27,12 +28,20 @@ def corpus():
     return read_corpus(data_root() / "annotations")
 
 
+@pytest.fixture(scope="module")
+def small(small_package):
+    return read_corpus(small_package / "sahelclf" / "data" / "annotations")
+
+
 def read(name: str):
     return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
 
 
-def executed(name: str, folder: Path, ask: str) -> tuple[str, dict]:
-    """What the notebook prints and shows in a clean kernel, and the answers of one more cell that prints JSON."""
+def executed(name: str, folder: Path, ask: str, site: Path) -> tuple[str, dict]:
+    """What the notebook shows in a clean kernel, and the answers of one more cell that prints JSON.
+
+    `site` is a folder for `PYTHONPATH`, such as that of the package with a fifth of its corpus.
+    """
     from nbclient import NotebookClient
 
     book = read(name)
@@ -44,7 +53,7 @@ def executed(name: str, folder: Path, ask: str) -> tuple[str, dict]:
     client = NotebookClient(
         book, timeout=600, startup_timeout=300, kernel_name="python3", resources=resources
     )
-    client.execute()  # raises where a cell fails
+    client.execute(env=os.environ | {"PYTHONPATH": str(site)})  # raises where a cell fails
     answer = json.loads(book.cells.pop().outputs[0].text)
     assert not list(folder.iterdir()), "a notebook leaves nothing where it was started"
     return shown(book), answer
@@ -84,25 +93,25 @@ def natural_passages(corpus):
 
 
 @pytest.mark.slow
-def test_the_corpus_is_counted_as_the_package_counts_it(corpus, tmp_path):
+def test_the_corpus_is_counted_as_the_package_counts_it(small, small_package, tmp_path):
     ask = 'pd.DataFrame({t: {"passages": c["passages"], **c["stances"]} for t, c in card["topics"].items()}).to_dict()'
-    text, answer = executed(NAMES[0], tmp_path, ask)
-    assert counts(corpus) in text
-    assert answer == {t: held(corpus, t) for t in corpus.codebook.topic_names}
+    text, answer = executed(NAMES[0], tmp_path, ask, small_package)
+    assert counts(small) in text
+    assert answer == {t: held(small, t) for t in small.codebook.topic_names}
 
 
 @pytest.mark.slow
-def test_the_labellers_are_trained_compared_and_explained(corpus, tmp_path):
+def test_the_labellers_are_trained_compared_and_explained(small, small_package, tmp_path):
     ask = """{
         "units": list(predicted.ids), "verdicts": [line.verdict for line in compared.lines if line.difference],
         "errors": int((missed | false).sum()), "wrong": int((predicted.holds != gold.topics).sum()),
         "explained": float(found.logits[topic]), "said": float(labeller.runtime.logits([texts[predicted.ids[surest[topic]]]])[0, topic]),
     }"""
-    _, answer = executed(NAMES[1], tmp_path, ask)
-    parts = read_split(corpus, "grouped").parts
+    _, answer = executed(NAMES[1], tmp_path, ask, small_package)
+    parts = read_split(small, "grouped").parts
     development = {*parts["train"], *parts["dev"]}
     assert answer["units"] == [
-        p.id for d in corpus.documents if d.id in development for p in corpus.passages_of[d.id]
+        p.id for d in small.documents if d.id in development for p in small.passages_of[d.id]
     ]
     assert len(answer["verdicts"]) == 3
     assert {*answer["verdicts"]} <= {BETTER, WORSE, ALIKE}
@@ -110,12 +119,12 @@ def test_the_labellers_are_trained_compared_and_explained(corpus, tmp_path):
     assert answer["explained"] == pytest.approx(answer["said"], abs=1e-9)
 
 
-def test_a_made_up_corpus_goes_all_the_way(tmp_path):
+def test_a_made_up_corpus_goes_all_the_way(small_package, tmp_path):
     ask = """{
         "files": sorted(p.name for p in root.iterdir()), "counts": [len(corpus.documents), len(corpus.passages)],
         "findings": len(findings), "topics": list(labeller.topics), "labelled": len(labels), "units": report.n_documents,
     }"""
-    text, answer = executed(NAMES[2], tmp_path, ask)
+    text, answer = executed(NAMES[2], tmp_path, ask, small_package)
     assert answer == {
         "files": [
             "adjudication.jsonl",
@@ -140,7 +149,7 @@ def test_a_collection_goes_from_a_csv_file_to_a_corrected_figure(corpus, tmp_pat
         "units": [len(labels), len(natural)], "truth": table["truth"].tolist(), "covers": coverage["covers"].to_dict(),
         "by_quarter": by_estimator["covers"].mean().to_dict(), "files": sorted(p.name for p in Path("shares").iterdir()),
     }"""
-    text, answer = executed(NAMES[3], tmp_path, ask)
+    text, answer = executed(NAMES[3], tmp_path, ask, FOLDER.parent / "src")
     passages = natural_passages(corpus)
     assert answer["units"] == [6000, len(passages)]
     assert answer["truth"] == [
