@@ -44,7 +44,7 @@ def fit(config, job):
         np.ones(y.shape, dtype=bool),
     )
     ticks = []
-    model.fit(data, seed=0, watch=FitCallbacks(lambda *_: ticks.append(time.perf_counter())))
+    model.fit(data, seed=0, callbacks=FitCallbacks(lambda *_: ticks.append(time.perf_counter())))
     about = dict(model.computed_with)
     if ticks:
         steps = len(ticks) // config.epochs

@@ -89,7 +89,7 @@ def cell(variant, seed, threads, corpus, development):
     model.fit(
         train,
         seed=derive_seed(seed, "model"),
-        watch=FitCallbacks(lambda _done, _of, numbers: losses.append(numbers["loss"])),
+        callbacks=FitCallbacks(lambda _done, _of, numbers: losses.append(numbers["loss"])),
     )
     seconds = time.perf_counter() - started
     found = scores(model.logits(held.texts), held, len(corpus.codebook.topics))

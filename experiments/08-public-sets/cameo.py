@@ -90,10 +90,10 @@ def softmax_loss(logits, y, weight, **_):
 class WordsDropped(finetune.FineTuning):
     """Every step masks other tokens."""
 
-    def run(self, watch):
+    def run(self, callbacks):
         """Train, with numbers of its own for what is masked."""
         self.rng = np.random.default_rng(self.seed)
-        super().run(watch)
+        super().run(callbacks)
 
     def _step(self, step, rows):
         plain = finetune.padded
@@ -115,12 +115,12 @@ class WordsDropped(finetune.FineTuning):
 class WeightsAveraged(finetune.FineTuning):
     """The end of the training is the moving average of its steps (Polyak and Juditsky 1992)."""
 
-    def run(self, watch):
+    def run(self, callbacks):
         """Train, then read with the average."""
         import torch
 
         self.mean = {n: p.detach().clone() for n, p in self.trained}
-        super().run(watch)
+        super().run(callbacks)
         with torch.no_grad():
             for n, p in self.trained:
                 p.copy_(self.mean[n])

@@ -212,7 +212,7 @@ def test_a_killed_training_goes_on_in_its_run_and_ends_with_the_same_figures(wor
     assert not kept.exists()
     missing = sahelclf("train", "resume=nosuchrun", cwd=work)
     assert missing.returncode == 2
-    assert "nothing was kept of such a run" in missing.stderr
+    assert "no saved state in" in missing.stderr
 
 
 def test_a_training_whose_bundle_was_written_but_not_tracked_goes_on(work, tmp_path):

@@ -43,7 +43,7 @@ class Centroid(LinearModel):
         super().__init__()
         self.config = config
 
-    def fit(self, data, *, seed, watch=NO_CALLBACKS):
+    def fit(self, data, *, seed, callbacks=NO_CALLBACKS):
         self.layout = data.layout
         x, self.blocks, self.arrays = fit_terms(self.config.features, data.texts)
         n = len(data.layout)

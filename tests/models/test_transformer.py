@@ -65,11 +65,11 @@ def some_data(n: int = 48) -> TaskData:
 def fitted(
     config: TransformerConfig,
     seed: int = 1,
-    watch: FitCallbacks | None = None,
+    callbacks: FitCallbacks | None = None,
     data: TaskData | None = None,
 ) -> Transformer:
     model = Transformer(config)
-    model.fit(data or some_data(), seed=seed, **({"watch": watch} if watch else {}))
+    model.fit(data or some_data(), seed=seed, **({"callbacks": callbacks} if callbacks else {}))
     return model
 
 
@@ -77,7 +77,9 @@ def test_it_learns_what_is_there_to_learn(encoder):
     losses = []
     model = fitted(
         settings(encoder),
-        watch=FitCallbacks(lambda done, of, numbers: losses.append((done, of, numbers["loss"]))),
+        callbacks=FitCallbacks(
+            lambda done, of, numbers: losses.append((done, of, numbers["loss"]))
+        ),
     )
     assert [x[0] for x in losses] == list(range(1, 25))  # 48 texts in batches of 8, four epochs
     assert {x[1] for x in losses} == {24}
@@ -109,9 +111,9 @@ def test_a_killed_fit_goes_on_and_ends_with_the_same_bits(encoder, tmp_path, mon
             raise KilledError
 
     with pytest.raises(KilledError):
-        fitted(config, watch=FitCallbacks(kill, path))
+        fitted(config, callbacks=FitCallbacks(kill, path))
     steps = []
-    again = fitted(config, watch=FitCallbacks(lambda done, *_: steps.append(done), path))
+    again = fitted(config, callbacks=FitCallbacks(lambda done, *_: steps.append(done), path))
     assert steps == list(range(after + 1, 25))
     assert np.array_equal(again.logits(TEXTS), whole)
 

@@ -61,7 +61,7 @@ def test_every_command_of_the_page_works_in_its_order(work):
         "grouped",
         "temporal-2021",
     }
-    assert "scores from so few are rough" in said["train"].stderr
+    assert "scores are imprecise; see their intervals" in said["train"].stderr
     assert said["train"].stdout.splitlines()[-1] == "my-bundle"
     labels = pd.read_csv(work / "labels.csv")
     assert len(labels) == 12

@@ -20,7 +20,7 @@ from sahelclf.bundle.onnx import transformer_forms
 from sahelclf.bundle.pyfunc import write_pyfunc
 from sahelclf.evaluation import decide
 from sahelclf.files import written_aside
-from sahelclf.models.encoder_files import texts_learnt
+from sahelclf.models.encoder_files import training_texts_of
 from sahelclf.models.kinds import kind_named, read_labeller
 from sahelclf.models.onnx_graph import write_head_graph
 from sahelclf.tasks.labeller import labeller_layout, passage_data, task_specs
@@ -107,7 +107,8 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
             "parts": {k: len(v) for k, v in result.parts.items()},
         },
         "training_texts": sorted(
-            {h[:20] for h in result.texts_sha256} | texts_learnt(result.config.model.encoder_name)
+            {h[:20] for h in result.texts_sha256}
+            | training_texts_of(result.config.model.encoder_name)
         ),
         "scores": {"passage": result.passages.report.as_dict()}
         | ({"document": result.documents.report.as_dict()} if result.documents else {}),

@@ -128,7 +128,7 @@ def progress() -> "Iterator[Callable[[Step], None]]":
 
     def show(step: "Step") -> None:
         loss = step.numbers.get("loss")
-        text = step.what
+        text = step.text
         text += f", step {step.done} of {step.steps}, loss {loss:.3f}" if loss is not None else ""
         if not tasks:  # what an earlier process did takes no time of this one
             tasks.append(bar.add_task(text, total=1000, completed=round(1000 * step.share)))

@@ -56,7 +56,7 @@ class Model(Protocol):
     kind: str
     computed_with: dict[str, Any]
 
-    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:
+    def fit(self, data: TaskData, *, seed: int, callbacks: FitCallbacks = NO_CALLBACKS) -> None:
         """Fit every head on the rows where it has an answer.
 
         A head that has seen answers of one kind only predicts the smoothed class prior.

@@ -42,12 +42,12 @@ class Blend:
         self.tfidf = Tfidf(config.tfidf)
         self.computed_with: dict[str, Any] = {}
 
-    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:
+    def fit(self, data: TaskData, *, seed: int, callbacks: FitCallbacks = NO_CALLBACKS) -> None:
         """Fit both on the same texts; the weight is folded into TF-IDF's head."""
         self.tfidf.fit(data, seed=seed)
         n = len(data.layout)
         self.tfidf.calibrate(np.full(n, self.config.tfidf_weight), np.zeros(n))
-        self.transformer.fit(data, seed=seed, watch=watch)
+        self.transformer.fit(data, seed=seed, callbacks=callbacks)
         self.computed_with = self.transformer.computed_with
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:

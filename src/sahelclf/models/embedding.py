@@ -47,7 +47,7 @@ class Embedding(LinearModel):
         check_window(self.files, config.window, config.overlap)
         self.vectors = Vectors(self.files, config.window, config.overlap, config.threads)
 
-    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - takes seconds
+    def fit(self, data: TaskData, *, seed: int, callbacks: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - takes seconds
         """Fit the vectorizers on all texts, and each head on the texts where it has an answer."""
         from scipy.sparse import csr_matrix, hstack
 

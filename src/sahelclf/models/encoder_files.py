@@ -75,8 +75,8 @@ def find_encoder(name: str | None) -> EncoderFiles:
     )
 
 
-def texts_learnt(name: str | None) -> set[str]:
-    """Hashes of the texts that an encoder was fine-tuned on, where it is a labeller of ours or a part of one."""
+def training_texts_of(name: str | None) -> set[str]:
+    """Hashes of the texts that an encoder was fine-tuned on; empty if it is no labeller of ours."""
     folders = (
         (Path(name), Path(name).parent) if name else ()
     )  # a blend's encoder lies in its bundle

@@ -108,25 +108,25 @@ class FineTuning:
         self.done = 0
         self.first: list[float] = []
 
-    def run(self, watch: FitCallbacks) -> None:
+    def run(self, callbacks: FitCallbacks) -> None:
         """Train to the end, from the checkpoint where there is one."""
         import time
 
         import torch
 
         torch.manual_seed(self.seed)
-        if watch.checkpoint is not None and watch.checkpoint.is_file():
-            self.restore(watch.checkpoint)
+        if callbacks.checkpoint is not None and callbacks.checkpoint.is_file():
+            self.restore(callbacks.checkpoint)
         self.model.train()
         saved = time.monotonic()
         for step, rows in self._batches():
             numbers = self._step(step, rows)
             self.done = step + 1
-            watch.on_step(self.done, self.total, numbers)
+            callbacks.on_step(self.done, self.total, numbers)
             if self.done % BUCKET == 0:
                 return_free_pages()
-            if watch.checkpoint is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
-                self.store(watch.checkpoint)
+            if callbacks.checkpoint is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                self.store(callbacks.checkpoint)
                 saved = time.monotonic()
         self.model.zero_grad(set_to_none=True)
         self.model.eval()

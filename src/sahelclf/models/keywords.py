@@ -36,7 +36,7 @@ class Keywords(LinearModel):
         self.config = config
         self.terms = terms
 
-    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - nothing random here
+    def fit(self, data: TaskData, *, seed: int, callbacks: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - nothing random here
         """Take the dictionary; only the prior of heads without terms comes from the data."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 

@@ -27,7 +27,7 @@ class Tfidf(LinearModel):
         super().__init__()
         self.config = config
 
-    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - takes seconds
+    def fit(self, data: TaskData, *, seed: int, callbacks: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - takes seconds
         """Fit the vectorizers on all texts, and each head on the texts where it has an answer."""
         refuse_targets(data)
         self.layout = data.layout

@@ -44,7 +44,7 @@ class Transformer:
         self.read: dict[str, int] = {}
         self.computed_with: dict[str, Any] = {}
 
-    def fit(self, data: TaskData, *, seed: int, watch: FitCallbacks = NO_CALLBACKS) -> None:
+    def fit(self, data: TaskData, *, seed: int, callbacks: FitCallbacks = NO_CALLBACKS) -> None:
         """Fine-tune every weight on the windows of these texts; a text's windows share its labels and its weight."""
         import torch
 
@@ -68,9 +68,9 @@ class Transformer:
                 training = FineTuning(
                     self.net, cut, data.y, data.mask, self.config, seed, self.files.pad
                 )
-                if watch.checkpoint is None or not watch.checkpoint.is_file():
+                if callbacks.checkpoint is None or not callbacks.checkpoint.is_file():
                     self._start_head(cut, data, seed)
-                training.run(watch)
+                training.run(callbacks)
             except (RuntimeError, MemoryError) as error:
                 if not any(sign in str(error).lower() for sign in OUT_OF_MEMORY) and not isinstance(
                     error, MemoryError

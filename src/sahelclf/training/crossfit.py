@@ -1,4 +1,4 @@
-"""Cross-fitting: held-out logits by grouped folds, the decisions that they settle, and the labeller fitted on all."""
+"""Cross-fitting: held-out logits by folds of documents, decisions fitted on them, a final fit."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,11 +8,11 @@ import numpy as np
 from sahelclf.config import TrainConfig
 from sahelclf.corpus.read import Corpus
 from sahelclf.corpus.splits import make_folds
-from sahelclf.evaluation import decide
 from sahelclf.evaluation.decide import (
     Calibration,
     Decision,
     apply_decision,
+    document_offsets,
     fit_decision,
     labelled_documents,
     labeller_names,
@@ -28,20 +28,34 @@ from sahelclf.training.seeds import derive_seed
 
 @dataclass(frozen=True)
 class Step:
-    """How far a training is: fit number `fit` of `of`, at `done` of its `steps`, with numbers such as its loss."""
+    """Progress of a training, as `on_step` receives it.
 
-    what: str
+    Parameters
+    ----------
+    text
+        What is being fitted, for people.
+    name
+        Name of the fit, such as `fold-2` or `final`; curves and checkpoints are named after it.
+    fit, fits
+        Number of the fit, from 0, and how many the training has.
+    done, steps
+        Steps of this fit that are done, and how many it has; 0 where a model does not report them.
+    numbers
+        Such as `loss` and `learning_rate`.
+    """
+
+    text: str
     name: str
     fit: int
-    of: int
+    fits: int
     done: int = 0
     steps: int = 0
     numbers: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def share(self) -> float:
-        """Share of the fits that is done, from 0 to 1."""
-        return (self.fit + (self.done / self.steps if self.steps else 0)) / self.of
+        """Share of the training that is done, from 0 to 1."""
+        return (self.fit + (self.done / self.steps if self.steps else 0)) / self.fits
 
 
 OnStep = Callable[[Step], None]
@@ -50,12 +64,53 @@ Build = Callable[[], Model]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model whose head is calibrated, its decisions, and the cross-fitted predictions that settled them."""
+    """A calibrated model, its decisions, and cross-fitted predictions of passages and documents.
+
+    `documents` has only those with labels of their own.
+    """
 
     model: Model
     decision: Decision
     passages: tuple[Predictions, Gold]
     documents: tuple[Predictions, Gold]
+
+
+@dataclass(frozen=True)
+class Fitter:
+    """Fits the models of one labeller: reports every step, saves the state of long fits."""
+
+    build: Build
+    config: TrainConfig
+    on_step: OnStep
+    checkpoint: Checkpoint = NO_CHECKPOINT
+    prefix: str = ""
+
+    def fit(self, data: TaskData, text: str, name: str, number: int) -> Model:
+        """A new model fitted on this data, as fit `number` of all folds and the final one."""
+        step = Step(text, self.prefix + name, number, self.config.crossfit + 1)
+        self.on_step(step)
+
+        def on_model_step(done: int, total: int, numbers: Mapping[str, float]) -> None:
+            self.on_step(replace(step, done=done, steps=total, numbers=numbers))
+
+        model = self.build()
+        callbacks = FitCallbacks(on_model_step, self.checkpoint.state_file(step.name))
+        model.fit(data, seed=derive_seed(self.config.seed, "model"), callbacks=callbacks)
+        return model
+
+    def held_out_logits(self, data: TaskData, fold: np.ndarray) -> np.ndarray:
+        """(n, n_heads) logits of each row by a model fitted on the other folds; `fold` is (n,)."""
+        logits = np.zeros(data.y.shape)
+        for k in range(self.config.crossfit):
+            rows, name = np.flatnonzero(fold == k), f"fold-{k + 1}"
+            stored = self.checkpoint.logits(self.prefix + name)
+            if stored is None:
+                text = f"cross-fitting {k + 1} of {self.config.crossfit}"
+                model = self.fit(data.take(np.flatnonzero(fold != k)), text, name, k)
+                stored = model.logits([data.texts[i] for i in rows])
+                self.checkpoint.save(self.prefix + name, stored)
+            logits[rows] = stored
+        return logits
 
 
 def fit_labeller(
@@ -64,79 +119,40 @@ def fit_labeller(
     build: Build,
     config: TrainConfig,
     on_step: OnStep = lambda _: None,
-    kept: Checkpoint = NO_CHECKPOINT,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
     prefix: str = "",
 ) -> Fitted:
-    """Cross-fit calibration and thresholds over grouped folds of these documents, then fit on all of them.
+    """Cross-fit calibration and thresholds over folds of these documents, then fit on all of them.
 
-    The predictions that come back are made by models that did not see their fold, and decided by calibrations and
-    thresholds fitted on the other folds' held-out logits. `cross_validate` nests the two.
+    The predictions returned are by models that did not see the fold, decided by calibrations and
+    thresholds fitted on the held-out logits of the other folds.
+
+    Parameters
+    ----------
+    build
+        Makes an empty model; called once a fold and once for the final fit.
+    checkpoint, prefix
+        Where finished folds are saved and looked up, and what their names begin with.
     """
     names = labeller_names(corpus.codebook)
     data = passage_data(corpus, document_ids)
-    logits, fold = held_out_logits(corpus, data, document_ids, build, config, on_step, kept, prefix)
-    targets = document_targets(corpus, decide.document_offsets(data.groups)[0])
-    passages, documents = cross_fitted(logits, fold, data, targets, names)
-    decision = fit_decision(logits, data, targets, names)
-    model = fit_one(
-        build,
-        data,
-        config,
-        kept,
-        Step("fitting on all", f"{prefix}final", config.crossfit, config.crossfit + 1),
-        on_step,
-    )
-    model.calibrate(decision.calibration.scale, decision.calibration.offset)
-    labelled = np.flatnonzero(targets[1].any(axis=1))
-    golds = (Gold.from_heads(data.y, names), Gold.from_heads(targets[0][labelled], names))
-    return Fitted(model, decision, (passages, golds[0]), (documents.take(labelled), golds[1]))
-
-
-def held_out_logits(
-    corpus: Corpus,
-    data: TaskData,
-    document_ids: Sequence[str],
-    build: Build,
-    config: TrainConfig,
-    on_step: OnStep,
-    kept: Checkpoint,
-    prefix: str,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (n, n_heads) of each passage by a model that did not see its fold, and the fold (n,) of each."""
     folds = make_folds(corpus, document_ids, config.crossfit, derive_seed(config.seed, "folds"))
     fold_of = dict(zip(document_ids, folds, strict=True))
     fold = np.array([fold_of[d] for d in data.groups])
-    logits = np.zeros(data.y.shape)
-    for k in range(config.crossfit):
-        held, name = np.flatnonzero(fold == k), f"{prefix}fold-{k + 1}"
-        found = kept.logits(name)
-        if found is None:
-            step = Step(f"cross-fitting {k + 1} of {config.crossfit}", name, k, config.crossfit + 1)
-            model = fit_one(
-                build, data.take(np.flatnonzero(fold != k)), config, kept, step, on_step
-            )
-            found = model.logits([data.texts[i] for i in held])
-            kept.save(name, found)
-        logits[held] = found
-    return logits, fold
-
-
-def fit_one(
-    build: Build, data: TaskData, config: TrainConfig, kept: Checkpoint, step: Step, on_step: OnStep
-) -> Model:
-    """A new model fitted on this data; `on_step` is told of its beginning and of every step that it reports."""
-    on_step(step)
-
-    def tell(done: int, of: int, numbers: Mapping[str, float]) -> None:
-        on_step(replace(step, done=done, steps=of, numbers=numbers))
-
-    model = build()
-    model.fit(
-        data,
-        seed=derive_seed(config.seed, "model"),
-        watch=FitCallbacks(tell, kept.checkpoint(step.name)),
+    fitter = Fitter(build, config, on_step, checkpoint, prefix)
+    logits = fitter.held_out_logits(data, fold)
+    targets = document_targets(corpus, document_offsets(data.groups)[0])
+    passages, documents = cross_fitted(logits, fold, data, targets, names)
+    decision = fit_decision(logits, data, targets, names)
+    model = fitter.fit(data, "fitting on all", "final", config.crossfit)
+    model.calibrate(decision.calibration.scale, decision.calibration.offset)
+    labelled = np.flatnonzero(targets[1].any(axis=1))
+    return Fitted(
+        model,
+        decision,
+        (passages, Gold.from_heads(data.y, names)),
+        (documents.take(labelled), Gold.from_heads(targets[0][labelled], names)),
     )
-    return model
 
 
 def cross_fitted(
@@ -147,94 +163,105 @@ def cross_fitted(
     names: Names,
     shown: np.ndarray | None = None,
 ) -> tuple[Predictions, Predictions]:
-    """Predictions for passages and documents; each fold is decided by the held-out logits of the others.
+    """Predictions for passages and documents, each fold decided by the held-out logits of others.
 
-    `shown` are other logits of the same passages, to be decided in their place.
+    Parameters
+    ----------
+    logits
+        (n, n_heads) held-out logits of passages.
+    fold
+        (n,) fold of each passage; the passages of a document share one.
+    targets
+        Answers and mask of the documents, both (n_documents, n_heads).
+    shown
+        (n, n_heads) other logits of the same passages, which are decided in place of `logits`.
     """
     shown = logits if shown is None else shown
-    documents, starts = decide.document_offsets(data.groups)
+    documents, starts = document_offsets(data.groups)
     document_fold = fold[starts]
-    out = [_Blank(names, data.ids, data.groups), _Blank(names, tuple(documents), tuple(documents))]
+    levels: tuple[list[Predictions], list[Predictions]] = ([], [])
     for k in np.unique(fold):
-        inside, held = fold != k, fold == k
         others = (targets[0][document_fold != k], targets[1][document_fold != k])
-        decision = fit_decision(logits[inside], data.take(np.flatnonzero(inside)), others, names)
-        found = apply_decision(decision, shown[held], data.take(np.flatnonzero(held)), names)
-        for blank, rows, table in zip(out, (held, document_fold == k), found, strict=True):
-            blank.fill(np.flatnonzero(rows), table)
-    return out[0].table(), out[1].table()
+        rest = data.take(np.flatnonzero(fold != k))
+        decision = fit_decision(logits[fold != k], rest, others, names)
+        inside = data.take(np.flatnonzero(fold == k))
+        for parts, part in zip(
+            levels, apply_decision(decision, shown[fold == k], inside, names), strict=True
+        ):
+            parts.append(part)
+    return _merged(levels[0], data.ids), _merged(levels[1], documents)
 
 
-def cross_validate(
-    corpus: Corpus,
-    document_ids: Sequence[str],
-    build: Build,
-    config: TrainConfig,
-    on_step: OnStep,
-    kept: Checkpoint = NO_CHECKPOINT,
-) -> dict[str, float]:
-    """Means over `cv` folds of the scores of labellers fitted, thresholds and all, on the other folds."""
+def _merged(parts: Sequence[Predictions], ids: Sequence[str]) -> Predictions:
+    """The rows of all parts, in the order of these ids."""
+    row = {name: i for i, name in enumerate(name for part in parts for name in part.ids)}
+    order = [row[name] for name in ids]
+
+    def all_of(column: str) -> np.ndarray:
+        return np.asarray(np.concatenate([getattr(part, column) for part in parts])[order])
+
+    documents = [name for part in parts for name in part.documents]
+    return Predictions(
+        parts[0].names,
+        tuple(ids),
+        tuple(documents[i] for i in order),
+        all_of("probability"),
+        all_of("stance_probability"),
+        all_of("holds"),
+    )
+
+
+def cross_validate(corpus: Corpus, document_ids: Sequence[str], fitter: Fitter) -> dict[str, float]:
+    """Means over `cv` folds of the scores of labellers fitted on the other folds, as `cv/…`.
+
+    Each labeller fits its own thresholds and calibration; `cv/<score>/sd` is the deviation over
+    the folds of the main scores.
+    """
+    config = fitter.config
     assert config.cv
-    names = labeller_names(corpus.codebook)
     fold = make_folds(corpus, document_ids, config.cv, derive_seed(config.seed, "cv"))
     ids = np.asarray(document_ids)
     per_fold: dict[str, list[float]] = {}
     for k in range(config.cv):
-        what, done, of = f"cross-validating {k + 1} of {config.cv}", k, config.cv
 
-        def tell(step: Step, what: str = what, done: int = done, of: int = of) -> None:
-            on_step(
-                replace(
-                    step,
-                    what=f"{what}, {step.what}",
-                    fit=done * step.of + step.fit,
-                    of=of * step.of,
-                )
-            )
+        def on_step(step: Step, k: int = k, n: int = config.cv) -> None:
+            text = f"cross-validating {k + 1} of {n}, {step.text}"
+            done = k * step.fits + step.fit
+            fitter.on_step(replace(step, text=text, fit=done, fits=n * step.fits))
 
+        rest = [str(d) for d in ids[fold != k]]
         fitted = fit_labeller(
-            corpus, [str(d) for d in ids[fold != k]], build, config, tell, kept, f"cv-{k + 1}-"
+            corpus, rest, fitter.build, config, on_step, fitter.checkpoint, f"cv-{k + 1}-"
         )
-        data = passage_data(corpus, [str(d) for d in ids[fold == k]])
-        identity = Calibration(np.ones(len(data.layout)), np.zeros(len(data.layout)))
-        decision = Decision(
-            identity,
-            fitted.decision.thresholds,
-            fitted.decision.document_calibration,
-            fitted.decision.document_thresholds,
-        )
-        passages, documents = apply_decision(decision, fitted.model.logits(data.texts), data, names)
-        for prefix, found, gold in (
-            ("cv/", passages, Gold.from_heads(data.y, names)),
-            ("cv/document/", *labelled_documents(corpus, documents)),
-        ):
-            if not found.ids:
-                continue
-            scores = report(found, gold, derive_seed(config.seed, "bootstrap")).scores
-            for name in HEADLINE if "document" in prefix else scores:
-                per_fold.setdefault(prefix + name, []).append(scores[name])
+        held_out = [str(d) for d in ids[fold == k]]
+        for name, score in _held_out_scores(corpus, held_out, fitted, config.seed).items():
+            per_fold.setdefault(name, []).append(score)
     means = {name: float(np.mean(values)) for name, values in per_fold.items()}
     return means | {f"cv/{n}/sd": float(np.std(per_fold[f"cv/{n}"], ddof=1)) for n in HEADLINE}
 
 
-class _Blank:
-    """A predictions table that folds fill in."""
+def predict_documents(
+    corpus: Corpus, document_ids: Sequence[str], fitted: Fitted
+) -> tuple[Predictions, Predictions]:
+    """Predictions for the passages of these documents and for the documents, by a fitted labeller."""
+    data = passage_data(corpus, document_ids)
+    n = len(data.layout)
+    in_the_model = Calibration(np.ones(n), np.zeros(n))
+    decision = replace(fitted.decision, calibration=in_the_model)
+    logits = fitted.model.logits(data.texts)
+    return apply_decision(decision, logits, data, labeller_names(corpus.codebook))
 
-    def __init__(self, names: Names, ids: tuple[str, ...], documents: tuple[str, ...]) -> None:
-        n, t, s = len(ids), len(names.topics), len(names.stances)
-        self.names, self.ids, self.documents = names, ids, documents
-        self.p, self.stance, self.holds = (
-            np.zeros((n, t)),
-            np.zeros((n, t, s)),
-            np.zeros((n, t), dtype=bool),
-        )
 
-    def fill(self, rows: np.ndarray, found: Predictions) -> None:
-        self.p[rows], self.stance[rows], self.holds[rows] = (
-            found.probability,
-            found.stance_probability,
-            found.holds,
-        )
-
-    def table(self) -> Predictions:
-        return Predictions(self.names, self.ids, self.documents, self.p, self.stance, self.holds)
+def _held_out_scores(
+    corpus: Corpus, document_ids: Sequence[str], fitted: Fitted, seed: int
+) -> dict[str, float]:
+    """Scores of a labeller on documents that it was not fitted on, as `cv/…`, `cv/document/…`."""
+    seed = derive_seed(seed, "bootstrap")
+    passages, documents = predict_documents(corpus, document_ids, fitted)
+    gold = Gold.from_heads(passage_data(corpus, document_ids).y, passages.names)
+    found = {f"cv/{n}": score for n, score in report(passages, gold, seed).scores.items()}
+    labelled, gold = labelled_documents(corpus, documents)
+    if labelled.ids:
+        scores = report(labelled, gold, seed).scores
+        found |= {f"cv/document/{name}": scores[name] for name in HEADLINE}
+    return found

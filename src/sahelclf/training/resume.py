@@ -1,4 +1,4 @@
-"""What a long training keeps of itself, so that a killed one goes on: finished fits, and the fit under way."""
+"""The state of a long training on disk: held-out logits of finished fits, state of the current fit."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ SETTINGS = "settings.json"
 
 
 class Checkpoint:
-    """A folder of held-out logits by fit, and a checkpoint; without a folder nothing is kept."""
+    """A folder with the state of one training; without a folder nothing is saved."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
@@ -24,70 +24,70 @@ class Checkpoint:
 
     @classmethod
     def create(cls, folder: Path, settings: Mapping[str, Any]) -> "Checkpoint":
-        """Make the folder, and write down what the training was asked for."""
+        """Make the folder, store the settings of the training, and lock it."""
         try:
             folder.mkdir(parents=True)
             (folder / SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise SahelclfError(
-                f"{folder}: cannot be written, and a long training keeps itself there: {error.strerror}"
+                f"{folder}: cannot be written ({error.strerror}); a long training saves its state "
+                "there"
             ) from error
         return cls(folder)._locked()
 
     @classmethod
     def resume(cls, folder: Path) -> tuple["Checkpoint", dict[str, Any]]:
-        """What an earlier training left, and what it was asked for."""
+        """The state that an earlier process saved, locked, and the settings it was started with."""
         path = folder / SETTINGS
         try:
             settings = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            there = sorted(p.parent.name for p in folder.parent.glob(f"*/{SETTINGS}"))
+            others = sorted(p.parent.name for p in folder.parent.glob(f"*/{SETTINGS}"))
+            hint = (
+                f"runs that can be resumed there: {', '.join(others)}"
+                if others
+                else "nor of another run: was it started in another folder, or did it finish?"
+            )
             raise RequestError(
-                f"resume={folder.name}: nothing was kept of such a run in {folder.parent.absolute()}; "
-                + (
-                    f"there are {', '.join(there)}"
-                    if there
-                    else "nor of any other: was it started in another folder, or did it end?"
-                )
+                f"resume={folder.name}: no saved state in {folder.parent.absolute()}; {hint}"
             ) from None
         except ValueError as error:
             raise RequestError(
-                f"{path}: damaged ({error}); start the training anew and delete {folder}"
+                f"{path}: damaged ({error}); delete {folder} and start the training again"
             ) from None
         return cls(folder)._locked(), settings
 
     def _locked(self) -> "Checkpoint":
-        """Hold the folder for this process; the system lets go of it when the process ends, however it ends."""
+        """Lock the folder for this process; the system unlocks it when the process ends."""
         assert self.lock is not None
         assert self.folder is not None
         try:
             self.lock.acquire(timeout=0)
         except Timeout:
             raise RequestError(
-                f"resume={self.folder.name}: that training is under way in another process"
+                f"resume={self.folder.name}: another process is running this training"
             ) from None
         return self
 
     def logits(self, fit: str) -> np.ndarray | None:
-        """Held-out logits of a fit that was finished."""
+        """Held-out logits of a finished fit, (n, n_heads)."""
         path = self._path(fit, "npy")
         return np.load(path, allow_pickle=False) if path is not None and path.is_file() else None
 
     def save(self, fit: str, logits: np.ndarray) -> None:
-        """A fit is finished: its held-out logits stay, its checkpoint goes."""
-        path = self._path(fit, "npy")
-        if path is None:
-            return
-        with file_aside(path) as aside, aside.open("wb") as stream:
-            np.save(stream, logits)
-        self.checkpoint(fit).unlink(missing_ok=True)  # type: ignore[union-attr]
+        """Store the held-out logits of a finished fit, and delete the state of the fit itself."""
+        path, state = self._path(fit, "npy"), self.state_file(fit)
+        if path is not None and state is not None:
+            with file_aside(path) as aside, aside.open("wb") as stream:
+                np.save(stream, logits)
+            state.unlink(missing_ok=True)
 
-    def checkpoint(self, fit: str) -> Path | None:
-        """The file that the fit under way goes on from."""
+    def state_file(self, fit: str) -> Path | None:
+        """File in which a fit saves its state."""
         return self._path(fit, "safetensors")
 
     def delete(self) -> None:
-        """The training has ended, and its bundle is written."""
+        """Delete the folder, once the bundle is written."""
         if self.folder is not None and self.lock is not None:
             self.lock.release()
             shutil.rmtree(self.folder)

@@ -1,4 +1,4 @@
-"""run(cfg, on_step) -> Result: cross-fit decisions on the development data, then fit the labeller on all of it."""
+"""Train a labeller: check the request, cross-fit its decisions, fit it on all development data."""
 
 import sys
 import time
@@ -14,12 +14,12 @@ from sahelclf.errors import CorpusError, RequestError
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import Report, report
 from sahelclf.models.base import Model, ModelConfig
-from sahelclf.models.encoder_files import find_encoder, texts_learnt
+from sahelclf.models.encoder_files import find_encoder, training_texts_of
 from sahelclf.models.kinds import build_model
 from sahelclf.records import Split
 from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import passage_data
-from sahelclf.training.crossfit import Build, Fitted, OnStep, cross_validate, fit_labeller
+from sahelclf.training.crossfit import Fitted, Fitter, OnStep, cross_validate, fit_labeller
 from sahelclf.training.resume import NO_CHECKPOINT, Checkpoint
 from sahelclf.training.seeds import derive_seed
 
@@ -30,7 +30,7 @@ UNKNOWN_SHARE = 0.01
 
 @dataclass(frozen=True)
 class Scored:
-    """Predictions of one level beside their gold and their report."""
+    """Cross-fitted predictions of one level, the labels, and the scores with their intervals."""
 
     predictions: Predictions
     gold: Gold
@@ -39,7 +39,34 @@ class Scored:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything that tracking and export take from a training."""
+    """A finished training: the labeller, and everything that is tracked and written of it.
+
+    Parameters
+    ----------
+    config
+        The settings, complete.
+    fitted
+        The model and its decisions.
+    passages, documents
+        Cross-fitted development predictions and scores; `documents` is None where no document of
+        the development data has labels of its own.
+    parts
+        Ids of documents by part of the split.
+    agreement
+        Scores of the annotators against each other, by level and score.
+    cv
+        Cross-validated scores, as `cv/…`; empty without `cv`.
+    texts_sha256
+        Hashes of the passages that the model was fitted on, sorted.
+    seconds
+        Duration of the training.
+    passages_per_second
+        Speed of the fitted model on up to 512 passages.
+    peak_gib
+        Largest memory of this process in GiB; None where the system does not report it.
+    notes
+        What a reader of the scores should know.
+    """
 
     config: TrainConfig
     corpus: Corpus
@@ -60,33 +87,43 @@ def run(
     config: TrainConfig,
     on_step: OnStep = lambda _: None,
     checked: Checked | None = None,
-    kept: Checkpoint = NO_CHECKPOINT,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
 ) -> Result:
-    """Train a labeller; test documents are neither read for fitting nor scored.
+    """Train a labeller; test documents are neither used for fitting nor scored.
 
-    `on_step` is told of every fit and of the steps within it; `checked` is what `check(config)` gave, where it was asked
-    before; `kept` is where a long training keeps itself, so that it can go on.
+    Parameters
+    ----------
+    on_step
+        Called at the start of every fit and after each of its steps.
+    checked
+        What `check(config)` returned, if it was called before.
+    checkpoint
+        Where a long training saves its state, and resumes from.
     """
     started = time.perf_counter()
     corpus, split, development = checked or check(config)
-    build = _builder(config, corpus)
-    fitted = fit_labeller(corpus, development, build, config, on_step, kept)
-    cv = cross_validate(corpus, development, build, config, on_step, kept) if config.cv else {}
-    human = agreement_scores(corpus, set(development))
+
+    def build() -> Model:
+        return build_model(config.model, corpus.codebook, corpus.root)
+
+    fitted = fit_labeller(corpus, development, build, config, on_step, checkpoint)
+    fitter = Fitter(build, config, on_step, checkpoint)
+    cv = cross_validate(corpus, development, fitter) if config.cv else {}
     data = passage_data(corpus, development)
-    scored = [
-        Scored(p, g, report(p, g, derive_seed(config.seed, "bootstrap"))) if p.ids else None
+    seed = derive_seed(config.seed, "bootstrap")
+    passages, documents = (
+        Scored(p, g, report(p, g, seed)) if p.ids else None
         for p, g in (fitted.passages, fitted.documents)
-    ]
-    assert scored[0] is not None
+    )
+    assert passages is not None
     return Result(
         config=config,
         corpus=corpus,
         fitted=fitted,
-        passages=scored[0],
-        documents=scored[1],
+        passages=passages,
+        documents=documents,
         parts={name: list(ids) for name, ids in split.parts.items()},
-        agreement=human,
+        agreement=agreement_scores(corpus, set(development)),
         cv=cv,
         texts_sha256=sorted({text_sha256(t) for t in data.texts}),
         seconds=time.perf_counter() - started,
@@ -97,59 +134,52 @@ def run(
 
 
 def check(config: TrainConfig) -> Checked:
-    """The corpus, the split and the ids of its development documents; raise where the request cannot be done."""
+    """Corpus, split and ids of the development documents; an error where training is impossible."""
     corpus = read_corpus(corpus_root(config.corpus))
     split = read_split(corpus, config.split)
     if split.kind != "partition" or "train" not in split.parts:
         raise RequestError(
-            f"split={config.split}: a set of folds ({sorted(split.parts)}); expected a split with a train part"
+            f"split={config.split}: a set of folds ({sorted(split.parts)}); expected a split with "
+            "a train part"
         )
     wanted = {*split.parts["train"], *split.parts.get("dev", [])}
     development = [d.id for d in corpus.documents if d.id in wanted]
     if not any(p.topics for d in development for p in corpus.passages_of[d]):
         raise CorpusError(
-            f"{corpus.root}: not one passage of the development data carries a topic; there is nothing to learn"
+            f"{corpus.root}: no passage of the development data has a topic; expected some to "
+            "train on"
         )
     make_folds(corpus, development, config.crossfit, config.seed)
     if config.cv:
         fold = make_folds(corpus, development, config.cv, derive_seed(config.seed, "cv"))
         for k in range(config.cv):
-            make_folds(
-                corpus,
-                [d for d, f in zip(development, fold, strict=True) if f != k],
-                config.crossfit,
-                config.seed,
-            )
+            rest = [d for d, f in zip(development, fold, strict=True) if f != k]
+            make_folds(corpus, rest, config.crossfit, config.seed)
     build_model(config.model, corpus.codebook, corpus.root)
-    _refuse_an_encoder_that_knows(corpus, config.model)
+    _refuse_trained_encoder(corpus, config.model)
     return corpus, split, development
 
 
-def _refuse_an_encoder_that_knows(corpus: Corpus, config: ModelConfig) -> None:
-    """A labeller can be the encoder of another, but not where it has learnt labels that this training holds out."""
-    name = config.encoder_name
-    known = texts_learnt(name)
+def _refuse_trained_encoder(corpus: Corpus, config: ModelConfig) -> None:
+    """A labeller can be the encoder of another, but not one trained on texts held out here."""
+    known = training_texts_of(config.encoder_name)
     seen = sum(text_sha256(p.text)[:20] in known for p in corpus.passages) if known else 0
     if seen:
         raise RequestError(
-            f"model.encoder={name}: it was fine-tuned on {seen:,} of this corpus's {len(corpus.passages):,} passages, so that held-out "
-            "scores and thresholds would come from an encoder that knows their labels; expected one that has not learnt from this corpus"
+            f"model.encoder={config.encoder_name}: fine-tuned on {seen:,} of the "
+            f"{len(corpus.passages):,} passages of this corpus, so that held-out scores and "
+            "thresholds would not be valid; expected an encoder that was not trained on this corpus"
         )
 
 
-def learnt_from(config: TrainConfig, corpus: Corpus) -> dict[str, str]:
-    """Hashes of the corpus and of the encoder's files, of a model that reads with one."""
-    return {
-        "corpus_sha256": corpus.sha256,
-        "encoder": find_encoder(config.model.encoder_name).content,
-    }
-
-
-def _builder(config: TrainConfig, corpus: Corpus) -> Build:
-    return lambda: build_model(config.model, corpus.codebook, corpus.root)
+def input_hashes(config: TrainConfig, corpus: Corpus) -> dict[str, str]:
+    """Hashes of the corpus and of the encoder: a training is resumed with the same ones only."""
+    encoder = find_encoder(config.model.encoder_name)
+    return {"corpus_sha256": corpus.sha256, "encoder": encoder.content}
 
 
 def _speed(model: Model, texts: Sequence[str]) -> float:
+    """Passages a second."""
     sample = list(texts[:512])
     started = time.perf_counter()
     model.logits(sample)
@@ -157,7 +187,6 @@ def _speed(model: Model, texts: Sequence[str]) -> float:
 
 
 def _peak_gib() -> float | None:
-    """Largest resident set of this process so far; None where the system does not say."""
     try:
         import resource
     except ModuleNotFoundError:  # Windows
@@ -167,32 +196,34 @@ def _peak_gib() -> float | None:
 
 
 def _notes(data: TaskData, fitted: Fitted, n_documents: int) -> list[str]:
-    """What a reader of the scores should know: heads without support, and heads that say nothing of the text."""
+    """Labels without support, few passages, and what the encoder did not read as it is."""
     notes = []
     for head, name in enumerate(data.layout.names):
-        held = int(data.y[data.mask[:, head], head].sum())
-        if held == 0:
-            notes.append(
-                f"{name}: no passage of the development data carries it; it is never predicted"
-            )
+        n = int(data.y[data.mask[:, head], head].sum())
+        if n == 0:
+            notes.append(f"{name}: no passage of the development data has it; never predicted")
         elif fitted.decision.calibration.scale[head] == 0:
             notes.append(
-                f"{name}: nothing was learnt of it from {held} passages; it says its share whatever the text"
+                f"{name}: nothing was learned from {n} passages; its probability is the same for "
+                "every text"
             )
     if len(data) < FEW_PASSAGES:
-        notes.append(f"{len(data)} passages: scores from so few are rough; see their intervals")
+        notes.append(f"{len(data)} passages: scores are imprecise; see their intervals")
     read = fitted.model.describe().get("training_texts_read", {})
     if read.get("longer_than_window"):
         notes.append(
-            f"{read['longer_than_window']} passages were longer than the window and read in windows that overlap; nothing was cut off"
+            f"{read['longer_than_window']} passages were longer than the window and were read in "
+            "overlapping windows; nothing was cut off"
         )
     if read.get("unknown_tokens", 0) > UNKNOWN_SHARE * read.get("tokens", 0):
         notes.append(
-            f"{read['unknown_tokens']:,} of {read['tokens']:,} tokens are unknown to the encoder's vocabulary; choose one for these languages"
+            f"{read['unknown_tokens']:,} of {read['tokens']:,} tokens are not in the encoder's "
+            "vocabulary; choose an encoder for these languages"
         )
     labelled = len(fitted.documents[0].ids)
     if labelled < n_documents:
         notes.append(
-            f"{n_documents - labelled} of {n_documents} documents have no labels of their own; document scores leave them out"
+            f"{n_documents - labelled} of {n_documents} documents have no labels of their own and "
+            "are not in the document scores"
         )
     return notes

@@ -112,7 +112,7 @@ def run_training(config: TrainConfig, show: OnStep = show_nothing) -> Result:
     out = Path(config.out) if written and config.out else out_folder(config.out)
     checked = training.check(config)  # before a run is opened: a refused request leaves none
     slow = kind_named(config.model.kind).slow
-    inputs = training.learnt_from(config, checked[0]) if slow else {}
+    inputs = training.input_hashes(config, checked[0]) if slow else {}
     if resume:
         _refuse_other_inputs(resume, inputs, before)
     tags = {"sahelclf.kind": "train"}

@@ -171,7 +171,7 @@ def _fitted(cell: Cell, data: TaskData, callbacks: FitCallbacks) -> Model:
         model: Model = Keywords(KeywordsConfig(kind="keywords", dictionary=None), cell.settings)
     else:
         model = build_model(cell.settings)
-    model.fit(data, seed=derive_seed(cell.seed, "model"), watch=callbacks)
+    model.fit(data, seed=derive_seed(cell.seed, "model"), callbacks=callbacks)
     return model
 
 

@@ -5,7 +5,7 @@ same passages. The swaps use the models of the reference, each on the fold that 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,6 @@ from sahelclf.config import TrainConfig
 from sahelclf.corpus.read import Corpus
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.decide import (
-    Calibration,
-    apply_decision,
     document_offsets,
     labeller_names,
 )
@@ -33,7 +31,7 @@ from sahelclf.studies.robustness.shift import (
     direction_of_change,
 )
 from sahelclf.tasks.labeller import document_targets, passage_data
-from sahelclf.training.crossfit import OnStep, Step, cross_fitted, fit_labeller
+from sahelclf.training.crossfit import OnStep, Step, cross_fitted, fit_labeller, predict_documents
 from sahelclf.training.run import check
 from sahelclf.training.seeds import derive_seed
 
@@ -216,12 +214,7 @@ def forward(plan: Plan, held: HeldOutSet, on_fit: OnFit = lambda _: None) -> Tab
 
     corpus = plan.corpus
     fitted = fit_labeller(corpus, held.train, plan.build, plan.config, on_step)
-    data = passage_data(corpus, held.documents)
-    n = len(data.layout)
-    identity = Calibration(np.ones(n), np.zeros(n))  # the head of the model is calibrated already
-    decision = replace(fitted.decision, calibration=identity)
-    logits = fitted.model.logits(data.texts)
-    return apply_decision(decision, logits, data, labeller_names(corpus.codebook))
+    return predict_documents(corpus, held.documents, fitted)
 
 
 def _shift_results(
