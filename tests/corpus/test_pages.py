@@ -388,3 +388,88 @@ def test_no_line_takes_long(line):
     start = time.perf_counter()
     boilerplate_reason(line, page_rules())
     assert time.perf_counter() - start < 1
+
+
+def test_a_crumb_is_no_passage_of_its_own():
+    one, two = "A convoy left the harbour on Monday.", "It came back after two nights."
+    assert [s.text for s in cut_passages([one, "Wow!", two])[1]] == [f"{one}\nWow!", two]
+    assert [s.text for s in cut_passages(["Oh no.", one])[1]] == [f"Oh no.\n{one}"]
+    assert [s.text for s in cut_passages([one, "The End"])[1]] == [f"{one}\nThe End"]
+    assert [s.text for s in cut_passages([one, "So it goes."])[1]] == [one, "So it goes."]
+
+
+def test_sentences_without_a_blank_between_them_are_cut():
+    paragraph = "".join(f"Sentence number {i} has exactly eight words here." for i in range(40))
+    _, spans = cut_passages([paragraph])
+    assert len(spans) == 3  # 320 words
+    assert all(s.text.endswith("here.") and len(s.text.split()) <= LONG_WORDS for s in spans)
+
+
+def test_abbreviations_and_initials_end_no_sentence_and_quotes_stay():
+    sentence = (
+        "“The road is closed,” Gen. A. Doe of the U.S. Army told Mr. Roe. “It will stay so.” "
+    )
+    _, spans = cut_passages([sentence * 12])
+    assert all(s.text.startswith("“The road") and s.text.endswith("so.”") for s in spans)
+    assert " ".join(s.text for s in spans) == (sentence * 12).strip()
+
+
+@pytest.mark.parametrize("hyphen", ["-", "\u2010", "\u00ad"])
+def test_words_broken_at_line_ends_are_joined_as_the_page_knows_them(hyphen):
+    raw = (
+        f"The French ambas{hyphen}\nsador was told to leave within two days, the ministry said on\n"
+        "Monday, and the ambassador did not reply to it until the end of the week."
+    )
+    assert "The French ambassador was told to leave" in clean_text_page(raw).text
+
+
+def test_a_compound_broken_at_its_hyphen_keeps_it():
+    raw = "The counter-\nterrorism pact was signed, and counter-terrorism units came to the port."
+    assert clean_text_page(raw).text.startswith("The counter-terrorism pact")
+    once = "The French-\nled force left the port on Monday with the boats that it came with."
+    assert clean_text_page(once).text.startswith("The French-led force")
+
+
+def test_a_page_that_breaks_words_at_many_lines_has_them_joined():
+    raw = (
+        "The French ambas-\nsador was told to leave Niamey within two days, the foreign min-\n"
+        "istry said, and the sanc-\ntions were to stay in place until the talks resumed."
+    )
+    text = clean_text_page(raw).text
+    assert [w for w in ("ambassador", "ministry", "sanctions") if w in text] == [
+        "ambassador",
+        "ministry",
+        "sanctions",
+    ]
+    assert "-" not in text
+
+
+def test_a_dash_at_a_line_end_is_no_hyphen():
+    raw = "The boats -\nten of them - left the port on Monday before the storm came over it."
+    assert "boats -" in clean_text_page(raw).text
+
+
+def test_a_text_in_a_wrong_encoding_is_repaired():
+    right = "L’armée a dit « non » : le café de São Tomé est fermé, et l’école aussi."
+    wrong = right.encode().decode("cp1252", "replace").replace("\ufffd", "\u009d")
+    assert wrong != right
+    assert clean_text_page(wrong, ("fr",)).text == right
+    assert clean_text_page(right, ("fr",)).text == right
+
+
+def story(headline, blurb):
+    return f"{headline}\n\n{blurb}"
+
+
+def test_a_list_of_stories_is_recognised_and_an_article_with_headings_is_not():
+    stories = [
+        story("Ten boats lost in the storm", "The crews were saved by a ferry on Monday night."),
+        story("Ice is dear in the harbour", "Its price has doubled since the rains ended..."),
+        story("Ferry owners meet the governor", "They ask for a new quay before the next rains."),
+    ]
+    assert clean_text_page("\n\n".join(stories)).stories == 3
+    assert clean_text_page("\n\n".join(["Latest from the harbour", *stories])).stories == 3
+    long = " ".join(["The crews were saved by a ferry on Monday night."] * 8)
+    article = [story(f"What the owners want, part {k}", long) for k in "abc"]
+    assert clean_text_page("\n\n".join(article)).stories == 1
+    assert clean_text_page(TEASERS).stories == 1

@@ -10,7 +10,8 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sahelclf.bundle.labeller import Labeller, page_of
+from sahelclf.bundle.labeller import Labeller
+from sahelclf.corpus.pages import page_of
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.predict.inputs import open_source
 from sahelclf.predict.readers import Columns, Item, Reject

@@ -9,7 +9,6 @@ import numpy as np
 from sahelclf.bundle.load import open_bundle
 from sahelclf.corpus.language import READ_OF_DOCUMENT, recognise
 from sahelclf.corpus.pages import Page, clean_text_page
-from sahelclf.corpus.passages import cut_passages
 from sahelclf.errors import BundleError, RequestError
 from sahelclf.evaluation import decide
 from sahelclf.models.kinds import kind_of, read_labeller
@@ -39,6 +38,7 @@ class Labeller:
         self.folder: Path | None = None  # that it was loaded from
         self.topics: tuple[str, ...] = tuple(manifest["topics"])
         self.stances: tuple[str, ...] = tuple(manifest["stances"])
+        self.languages: tuple[str, ...] = tuple(manifest["codebook"]["languages"])
         documents = manifest["documents"]
         self._scale, self._offset, self._thresholds = (
             np.array([documents[name][t] for t in self.topics])
@@ -138,11 +138,13 @@ class Labeller:
             for k, s in enumerate(passages)
         ]
         row["dropped"] = [{"text": d.text, "reason": d.reason} for d in page.dropped]
+        if page.stories > 1:
+            row["stories"] = page.stories
         return row
 
     def predict_document(self, text: str, id_: str = "0") -> Row:
         """Clean a page of plain text, cut it, and label it at both levels."""
-        page = clean_text_page(text)
+        page = clean_text_page(text, self.languages)
         if not page.passages:
             raise RequestError(f"document {id_}: no text is left after cleaning")
         return self.predict_page(page, id_)
@@ -280,16 +282,6 @@ def _check_plain(runtime: PlainLabeller, n_heads: int) -> None:
             )
     if not (np.isfinite(runtime.coef).all() and np.isfinite(runtime.intercept).all()):
         raise ValueError("weights that are not finite")
-
-
-def page_of(text: str, title: str | None) -> Page:
-    """A page from a row's text and its title, which stands as a heading unless the text begins with it."""
-    page = clean_text_page(text)
-    headline = " ".join((title or "").split())
-    if not headline or page.text.startswith(headline):
-        return page
-    whole, passages = cut_passages([headline, *(s.text for s in page.passages)])
-    return Page(headline, page.date, whole, passages, page.dropped)
 
 
 def flat_rows(row: Row, topics: Sequence[str], stances: Sequence[str]) -> list[Row]:

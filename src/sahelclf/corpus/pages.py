@@ -7,7 +7,7 @@ What is boilerplate is read from the files of the page's languages; English wher
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from sahelclf.corpus.boilerplate import (
@@ -68,6 +68,16 @@ def clean_text_page(raw: str, languages: Sequence[str] = ENGLISH) -> Page:
     rules = page_rules(languages)
     judge = partial(boilerplate_reason, rules=rules)
     return _clean(split_paragraphs(plain_text(raw), judge), languages)
+
+
+def page_of(text: str, title: str | None, languages: Sequence[str] = ENGLISH) -> Page:
+    """A page from a row's text and title; the title is a heading unless the text begins with it."""
+    page = clean_text_page(text, languages)
+    headline = " ".join((title or "").split())
+    if not headline or page.text.startswith(headline):
+        return page
+    whole, passages = cut_passages([headline, *(s.text for s in page.passages)], languages)
+    return replace(page, title=headline, text=whole, passages=passages)
 
 
 def clean_html_page(raw: bytes | str, languages: Sequence[str] = ENGLISH) -> Page:

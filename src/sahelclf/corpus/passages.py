@@ -69,16 +69,16 @@ def _join_crumbs(passages: list[str]) -> list[str]:
 
 
 def _split_long(paragraph: str, languages: Sequence[str]) -> list[str]:
-    n_words = len(paragraph.split())
-    if n_words <= LONG_WORDS:
+    if len(paragraph.split()) <= LONG_WORDS:
         return [paragraph]
     gaps = [m.end() for m in page_rules(languages).sentence_gap.finditer(paragraph)]
     edges = [0, *gaps, len(paragraph)]
-    sentences = [paragraph[a:b].strip() for a, b in pairwise(edges)]
+    sentences = [s for a, b in pairwise(edges) if (s := paragraph[a:b].strip())]
+    n_words = sum(len(s.split()) for s in sentences)
     target = n_words / -(-n_words // LONG_WORDS)
     parts: list[list[str]] = [[]]
     filled = 0
-    for sentence in filter(None, sentences):
+    for sentence in sentences:
         n = len(sentence.split())
         if parts[-1] and filled + n / 2 > target * len(parts):
             parts.append([])

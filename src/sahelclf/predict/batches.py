@@ -1,14 +1,15 @@
 """What a labeller takes at once and gives back: some items in, their rows and rejects out, wherever that is done."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from sahelclf.bundle.labeller import Labeller, Row, page_of
+from sahelclf.bundle.labeller import Labeller, Row
 from sahelclf.corpus.language import READ, READ_OF_DOCUMENT, recognise, surely_foreign
+from sahelclf.corpus.pages import page_of
 from sahelclf.predict.inputs import Source
 from sahelclf.predict.readers import Found, Item, Reject
 
@@ -93,7 +94,9 @@ class BatchLabeller:
             if isinstance(found, Item):
                 done.words.append(len(found.text.split()))
                 done.columns = (done.columns or {}) | dict.fromkeys(self._extra(found))
-            item = _as_page(found) if self.unit == "document" else found
+            item = found
+            if self.unit == "document":
+                item = _as_page(found, self.labeller.languages)
             if isinstance(item, Item):
                 item = self._in_known_language(item, done, languages)
             if isinstance(item, Item):
@@ -147,11 +150,11 @@ def _text(item: Item) -> str:
     return item.page.text if item.page else item.text
 
 
-def _as_page(found: Found) -> Found:
+def _as_page(found: Found, languages: Sequence[str]) -> Found:
     """An item with its page, cleaned and cut; a reject where nothing is left of it."""
     if not isinstance(found, Item):
         return found
-    page = found.page or page_of(found.text, found.title)
+    page = found.page or page_of(found.text, found.title, languages)
     return (
         replace(found, page=page)
         if page.passages

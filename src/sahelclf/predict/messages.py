@@ -29,6 +29,7 @@ class Summary:
     rejected: int = 0
     seconds: float = 0.0
     copies: int = 0
+    lists: int = 0
     languages: dict[str, int] = field(default_factory=dict)
     foreign: dict[str, int] = field(default_factory=dict)
     words: list[int] = field(default_factory=list)
@@ -40,6 +41,7 @@ class Summary:
         self.labelled += len(rows)
         for row in rows:
             self.languages[row["language"]] = self.languages.get(row["language"], 0) + 1
+            self.lists += row.get("stories", 1) > 1
             self.copies += row.get("duplicate_of") is not None
             for topic, t in row["topics"].items():
                 self.holds[topic] = self.holds.get(topic, 0) + t["holds"]
@@ -106,6 +108,11 @@ def at_the_end(
         say(
             f"{sum(summary.foreign.values()):,} of them in languages that the model was not trained on ({_listed(summary.foreign)}); "
             "--any-language labels them all the same"
+        )
+    if summary.lists:
+        say(
+            f"{summary.lists:,} pages look like lists of several stories (`stories` in their rows); "
+            "one page should hold one item: leave them out, or label each story by itself"
         )
     if summary.copies:
         say(
