@@ -160,7 +160,7 @@ def test_swapping_twice_gives_the_text_back():
         ("k: {pair: []}", "k.pair"),
         (
             "k: {pairs: [{swap: [Mali, Niger]}, {swap: [Niger, Chad]}]}",
-            "'Niger' stands twice; one name has one partner",
+            "'Niger' is duplicated; one name has one partner",
         ),
         ("k: {pairs: [{swap: ['Mali |', Niger]}]}", "an empty variant"),
         ("k: [", "not readable as YAML"),

@@ -84,10 +84,7 @@ def _record(config: BenchmarkConfig, rows: list[dict[str, Any]], folder: Path) -
             metric_name(*(r[k] for k in ("part", "set", "system", "metric", "rows"))): r["value"]
             for r in rows
         },
-        inputs=[],
         texts=texts | settings_texts(config.model_dump(mode="json")),
-        tables={},
-        figures={},
     )
 
 

@@ -73,8 +73,6 @@ def _record(results: Robustness, folder: Path) -> runs.Record:
             "folder": str(folder),
         },
         metrics=metrics,
-        inputs=[],
         texts=texts | settings_texts(config.model_dump(mode="json")),
         tables={"robustness.csv": as_frame(results)},
-        figures={},
     )

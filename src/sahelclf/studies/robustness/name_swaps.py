@@ -1,33 +1,36 @@
-"""Name swaps: what a text reads like with the names of a kind exchanged, as `swaps.yaml` of a corpus lists them.
+"""Swap names of a kind in a text; `swaps.yaml` of a corpus lists them.
 
-A pair is exchanged both ways in one pass, so that a text which names both keeps them apart.
+The two names of a pair are swapped in one pass, so a text with both of them keeps them apart.
 """
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from sahelclf.codebook import Name, validation_problems
 from sahelclf.errors import CorpusError
+from sahelclf.records import Frozen
 
 VARIANTS = "|"
 AFTER = r"(?![\w\u0300-\u036f])"  # a combining mark belongs to the word before it
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+Phrase = Annotated[str, Field(min_length=1)]
 
 
-class Pair(_Strict):
-    """Two names that change places; variants of a name stand behind `|`, and the first is what is put."""
+class Pair(Frozen):
+    """Two names to swap. `|` separates the variants of a name; the first is the one that is written.
 
-    swap: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=2)]
-    before: list[Annotated[str, Field(min_length=1)]] = []
+    With `before`, a name is swapped only in front of one of these words.
+    """
+
+    swap: Annotated[list[Phrase], Field(min_length=2, max_length=2)]
+    before: list[Phrase] = Field([])
 
     def variants(self) -> tuple[list[str], list[str]]:
         """The spellings of the two names."""
@@ -35,39 +38,39 @@ class Pair(_Strict):
         return first, second
 
 
-class Kind(_Strict):
-    """One kind of swap: its pairs, and the phrases in which a name stays as it is."""
+class Kind(Frozen):
+    """One kind of swap: its pairs, and the phrases in which names are not swapped."""
 
     means: str = ""
-    keep: list[Annotated[str, Field(min_length=1)]] = []
+    keep: list[Phrase] = Field([])
     pairs: Annotated[list[Pair], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
 class Swapper:
-    """Exchanges the names of one kind."""
+    """Swaps the names of one kind; `partners` gives the other name for each spelling."""
 
     name: str
     pattern: re.Pattern[str]
-    put: dict[str, str]
+    partners: dict[str, str]
 
     def __call__(self, text: str) -> tuple[str, int]:
-        """The text with its names exchanged, and how many were."""
+        """The text with its names swapped, and how many were."""
         n = 0
 
-        def exchange(match: re.Match[str]) -> str:
+        def partner(match: re.Match[str]) -> str:
             nonlocal n
-            found = " ".join(match[0].split())
-            if match.lastgroup == "keep" or found not in self.put:
+            spelling = " ".join(match[0].split())
+            if match.lastgroup == "keep" or spelling not in self.partners:
                 return match[0]
             n += 1
-            return self.put[found]
+            return self.partners[spelling]
 
-        return self.pattern.sub(exchange, text), n
+        return self.pattern.sub(partner, text), n
 
 
 def read_swaps(path: Path) -> dict[str, Swapper]:
-    """The swappers that `swaps.yaml` describes, by kind; empty where there is no such file."""
+    """The swappers that `swaps.yaml` describes, by kind; none where there is no such file."""
     if not path.exists():
         return {}
     try:
@@ -83,66 +86,54 @@ def read_swaps(path: Path) -> dict[str, Swapper]:
     return {name: swapper(name, kind) for name, kind in kinds.items()}
 
 
-def _problems(kind: Kind, where: str) -> list[str]:
-    seen: set[str] = set()
-    problems = []
-    for pair in kind.pairs:
-        for variant in (v for spellings in pair.variants() for v in spellings):
-            if not variant:
-                problems.append(
-                    f"{where}: {pair.swap}: an empty variant; expected names parted by {VARIANTS!r}"
-                )
-            elif variant in seen:
-                problems.append(f"{where}: {variant!r} stands twice; one name has one partner")
-            seen.add(variant)
-    return problems
+def _problems(kind: Kind, where: str) -> Iterator[str]:
+    counts = Counter(v for pair in kind.pairs for names in pair.variants() for v in names)
+    for variant, n in counts.items():
+        if not variant:
+            yield f"{where}: an empty variant; expected names separated by {VARIANTS!r}"
+        elif n > 1:
+            yield f"{where}: {variant!r} is duplicated; one name has one partner"
 
 
 def swapper(name: str, kind: Kind) -> Swapper:
-    """Compile one kind. The longest name is tried first, and phrases to keep before any name."""
-    put: dict[str, str] = {}
+    """Compile one kind. Phrases to keep are tried before names, and longer names before shorter ones."""
+    partners: dict[str, str] = {}
     branches: list[tuple[str, str]] = []
     for pair in kind.pairs:
         first, second = pair.variants()
+        before = rf"(?=\s+(?:{_any_of(pair.before)}))" if pair.before else ""
         for spellings, partner in ((first, second[0]), (second, first[0])):
-            for variant in spellings:
-                for form, replacement in _forms(variant, partner):
-                    put.setdefault(form, replacement)
-                    branches.append((form, _followed_by(pair.before)))
+            for form, replacement in (f for v in spellings for f in _forms(v, partner)):
+                partners.setdefault(form, replacement)
+                branches.append((form, before))
     branches.sort(key=lambda b: -len(b[0]))
-    kept = sorted(
-        {form for phrase in kind.keep for form, _ in _forms(phrase, phrase)}, key=len, reverse=True
-    )
-    names = "|".join(_literal(form) + AFTER + condition for form, condition in branches)
-    keep = "|".join(_literal(form) + AFTER for form in kept) or r"(?!)"
-    return Swapper(name, re.compile(rf"(?<!\w)(?:(?P<keep>{keep})|(?P<name>{names}))"), put)
+    names = "|".join(_literal(form) + before for form, before in branches)
+    keep = _any_of(kind.keep) or r"(?!)"
+    return Swapper(name, re.compile(rf"(?<!\w)(?:(?P<keep>{keep})|(?P<name>{names}))"), partners)
 
 
-def _forms(name: str, partner: str) -> Iterable[tuple[str, str]]:
-    """How a name is written, beside how its partner is then: as listed, in capitals, and at the start of a sentence or title.
+def _forms(name: str, partner: str) -> Iterator[tuple[str, str]]:
+    """Spellings of a name with those of its partner: as listed, in capitals, and as in a title.
 
-    A name listed with a capital is not found in lower case: 'Chad' is a country, 'chad' is not.
+    A name that is listed with a capital is not found in lower case: 'Chad' is a country, 'chad' is not.
     """
-    found = {name: partner, name.upper(): partner.upper()}
+    forms = {name: partner}
+    if not name.isupper():  # an abbreviation has one spelling
+        forms[name.upper()] = partner.upper()
     if name[0].islower():
-        found |= {
-            name[0].upper() + name[1:]: partner[0].upper() + partner[1:],
-            name.title(): partner.title(),
-        }
-    if name.isupper():  # an abbreviation says nothing of the case around it
-        found = {name: partner}
-    for form, replacement in found.items():
+        forms[name[0].upper() + name[1:]] = partner[0].upper() + partner[1:]
+        forms[name.title()] = partner.title()
+    for form, replacement in forms.items():
         yield form, replacement
         if "'" in form:
             yield form.replace("'", "’"), replacement.replace("'", "’")
 
 
+def _any_of(phrases: list[str]) -> str:
+    """A pattern of these phrases in all their spellings, the longest first."""
+    forms = {form for phrase in phrases for form, _ in _forms(phrase, phrase)}
+    return "|".join(map(_literal, sorted(forms, key=len, reverse=True)))
+
+
 def _literal(form: str) -> str:
-    return r"\s+".join(re.escape(word) for word in form.split())
-
-
-def _followed_by(words: list[str]) -> str:
-    if not words:
-        return ""
-    forms = sorted({form for w in words for form, _ in _forms(w, w)}, key=len, reverse=True)
-    return rf"(?=\s+(?:{'|'.join(map(_literal, forms))}){AFTER})"
+    return r"\s+".join(re.escape(word) for word in form.split()) + AFTER
