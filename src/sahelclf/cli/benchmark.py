@@ -9,8 +9,8 @@ macro-F1 over the labels, both with 95% intervals; again without the test texts 
 training part; beside the figures that others report. No text of a set is stored.
 
   benchmark=conflict     the suite (default conflict; also stance): conf/benchmark/
-  root=FOLDER            the folder with the clones of the public repositories, each under its own name;
-                         the message about a missing one says how to get it
+  root=FOLDER            the folder with the clones of the public repositories, each under its own
+                         name; the message about a missing one says how to get it
   part=dev               scores on development rows, cross-fitted (default): use these for choices
   part=test              the final table; every use adds a line to the ledger
   sets=[satp_relevant]   some of the sets of the suite
@@ -20,8 +20,8 @@ training part; beside the figures that others report. No text of a set is stored
   out=FOLDER             cells, ledger and results (default benchmarks/<suite>); fits that are there
                          already are not repeated
 
-The table goes to standard error. The last line of standard output is the folder. An MLflow run of kind
-'benchmark' holds both.
+The table goes to standard error. The last line of standard output is the folder. An MLflow run of
+kind 'benchmark' holds both.
 """
 
 

@@ -4,19 +4,20 @@ from sahelclf.cli.console import progress, result, say, table
 
 HELP = """usage: python -m sahelclf robustness [group=choice] [key=value …]
 
-Test a model on texts from elsewhere, and compare it with the cross-fitted score of the same model on the
-same passages. Held out are one country at a time, the time after a cut (two cuts), and outlets that were
-never seen. Then names in the texts are swapped (swaps.yaml of the corpus), and the labels that change are
-counted. Only development documents are used, never the test part of 'grouped'. The number of fits is
-printed first.
+Test a model on texts from elsewhere, and compare it with the cross-fitted score of the same model
+on the same passages. Held out are one country at a time, the time after a cut (two cuts), and
+outlets that were never seen. Then names in the texts are swapped (swaps.yaml of the corpus), and
+the labels that change are counted. Only development documents are used, never the test part of
+'grouped'. The number of fits is printed first.
 
   model=tfidf            as for train, with its settings: model.C=8
   corpus=FOLDER          a corpus of the form of annotations/
   seed=0  crossfit=5     as for train
-  out=FOLDER             where robustness.csv, .json and .md go (default robustness/<model>-<run id>)
+  out=FOLDER             where robustness.csv, .json and .md go
+                         (default robustness/<model>-<run id>)
 
-The table goes to standard error. The last line of standard output is the folder. An MLflow run of kind
-'robustness' holds both.
+The table goes to standard error. The last line of standard output is the folder. An MLflow run of
+kind 'robustness' holds both.
 """
 
 

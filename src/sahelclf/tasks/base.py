@@ -1,8 +1,9 @@
 """TaskSpec, and the binary heads that every task is reduced to.
 
-A model sees texts and a matrix of binary heads. Heads of one group exclude each other: their sigmoids
-divided by the sum of these are probabilities. Multi-label topics are heads without a group. A stance is a
-group of heads, masked where its topic does not hold. A multi-class task is one group.
+A model sees texts and a matrix of binary heads. Heads of one group exclude each other: their
+sigmoids divided by the sum of these are probabilities. Multi-label topics are heads without a
+group. A stance is a group of heads, masked where its topic does not hold. A multi-class task is one
+group.
 """
 
 from collections.abc import Sequence
@@ -50,9 +51,9 @@ class HeadLayout:
 class TaskData:
     """Texts and their labels.
 
-    `y` is (n, n_heads) of 0 and 1. `mask` is (n, n_heads), False where the text gives no answer for a head.
-    `groups` are the documents: their rows stay in one part of a split, and intervals resample them.
-    `targets` are the targets of the texts, in words, where the task uses a target.
+    `y` is (n, n_heads) of 0 and 1. `mask` is (n, n_heads), False where the text gives no answer for
+    a head. `groups` are the documents: their rows stay in one part of a split, and intervals
+    resample them. `targets` are the targets of the texts, in words, where the task uses a target.
     """
 
     layout: HeadLayout

@@ -1,4 +1,4 @@
-"""The two tasks of the labeller, topics and stance, as one set of heads: topics, then `topic=stance`."""
+"""Topics and stance, the tasks of the labeller, as one set of heads."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ def labeller_layout(codebook: Codebook) -> HeadLayout:
 
 
 def encode_topics(labels: Sequence[Topics], codebook: Codebook) -> tuple[np.ndarray, np.ndarray]:
-    """(n, n_heads) labels and mask: the stances of a topic have an answer only where the topic holds."""
+    """(n, n_heads) labels and mask; stances have an answer only where their topic holds."""
     layout = labeller_layout(codebook)
     column = {name: i for i, name in enumerate(layout.names)}
     y = np.zeros((len(labels), len(layout)), dtype=np.int8)
@@ -44,7 +44,7 @@ def encode_topics(labels: Sequence[Topics], codebook: Codebook) -> tuple[np.ndar
 
 
 def passage_data(corpus: Corpus, document_ids: Sequence[str]) -> TaskData:
-    """Passages of these documents, in the corpus's order, their texts cleaned as bundles clean them."""
+    """Passages of these documents, in the order of the corpus, cleaned as bundles clean them."""
     wanted = set(document_ids)
     passages = [p for d in corpus.documents if d.id in wanted for p in corpus.passages_of[d.id]]
     y, mask = encode_topics([p.topics for p in passages], corpus.codebook)

@@ -22,8 +22,8 @@ def at_most(problems: Sequence[str]) -> list[str]:
 def layout_of(spec: TaskSpec) -> HeadLayout:
     """Heads of a task.
 
-    Binary: one head, for the second label. Multi-class: one group of heads. Multi-label: one head for
-    each label.
+    Binary: one head, for the second label. Multi-class: one group of heads. Multi-label: one head
+    for each label.
     """
     if spec.kind == "binary":
         if len(spec.labels) != 2:
@@ -54,7 +54,8 @@ def task_data(
     ------
     RequestError
         Labels that the task does not have, several labels or none where one is expected, missing
-        targets, duplicate ids, or sequences of different lengths; all problems, with the ids of rows.
+        targets, duplicate ids, or sequences of different lengths; all problems, with the ids of
+        rows.
     """
     lengths = {"ids": len(ids), "groups": len(groups), "texts": len(texts), "labels": len(labels)}
     lengths |= {} if targets is None else {"targets": len(targets)}
@@ -80,7 +81,7 @@ def task_data(
 
 
 def labels_of(spec: TaskSpec, y: np.ndarray) -> list[str] | list[tuple[str, ...]]:
-    """Label names of (n, n_heads) rows of 0 and 1: a name, or for a multi-label task a tuple of names."""
+    """Label names of (n, n_heads) rows of 0 and 1; a multi-label row has a tuple of names."""
     layout, y = layout_of(spec), np.asarray(y)
     where = f"task {spec.name!r}"
     if y.ndim != 2 or y.shape[1] != len(layout):

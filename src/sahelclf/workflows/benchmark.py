@@ -1,4 +1,4 @@
-"""`benchmark`: fit the models on public sets, score them, and keep the results in files and in MLflow."""
+"""Fit the models on public sets, score them, and keep the results in files and in MLflow."""
 
 import json
 import logging

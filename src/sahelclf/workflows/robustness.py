@@ -1,4 +1,4 @@
-"""`robustness`: run the shift tests and swaps of a model, and keep the results in files and in MLflow."""
+"""Run the shift tests and swaps of a model, and keep the results in files and in MLflow."""
 
 import logging
 from dataclasses import dataclass

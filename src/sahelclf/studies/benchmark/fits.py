@@ -1,8 +1,8 @@
-"""Fit models on public sets. A cell is one model fitted on one set with one seed; its file holds logits.
+"""Fit models on public sets. A cell is one model fitted on one set with one seed.
 
-Each cell is a file of its own, and its settings are part of the name. A run that was stopped resumes,
-two runs share the work, and cells of other settings lie beside them. A cell predicts the development
-and the test rows; scoring the test rows is a separate step.
+Each cell is a file of logits, and its settings are part of the name. A run that was stopped
+resumes, two runs share the work, and cells of other settings lie beside them. A cell predicts the
+development and the test rows; scoring the test rows is a separate step.
 """
 
 import hashlib
@@ -83,7 +83,7 @@ def cells_of(config: BenchmarkConfig, name: str, benchmark: BenchmarkSet) -> lis
 def _settings(
     config: BenchmarkConfig, name: str, model: str, benchmark: BenchmarkSet
 ) -> Settings | None:
-    """Settings of a model, or the terms of the set's dictionary; None where it has no dictionary."""
+    """Settings of a model, or the terms of the dictionary; None where the set has no dictionary."""
     plan, kind = config.benchmark.sets[name], kind_named(model)
     if "dictionary" in kind.config.model_fields:
         folder = data_root() / "conf" / "benchmark" / "keywords"
@@ -115,8 +115,8 @@ def run_cell(
 ) -> Outputs:
     """The logits of a cell from its file; the cell is fitted first where there is no file.
 
-    A fit of the same cell in another process is waited for. `place` is the number of this cell, from 0,
-    and how many there are.
+    A fit of the same cell in another process is waited for. `place` is the number of this cell,
+    from 0, and how many there are.
     """
     locks = folder / ".locks"
     locks.mkdir(parents=True, exist_ok=True)

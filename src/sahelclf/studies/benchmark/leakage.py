@@ -25,7 +25,8 @@ class Overlap:
 
 
 def find_leaks(benchmark: BenchmarkSet) -> dict[str, Overlap]:
-    """Compare the texts of all parts: `test in train`, `test in dev`, `dev in train`, `repeated in …`.
+    """Compare the texts of all parts: `test in train`, `test in dev`, `dev in train`, `repeated in
+    …`.
 
     Texts are the same if they differ at most in outer white space and have the same target. Rows
     `repeated in` a part are those that have the text of an earlier row of it.

@@ -1,4 +1,4 @@
-"""Results of a benchmark as rows, as a table, and as files: JSON, Markdown, and the ledger of test use."""
+"""Results of a benchmark as rows, a table and files, with a ledger of the uses of test rows."""
 
 import json
 import platform
@@ -24,7 +24,7 @@ Fitted = Mapping[str, Mapping[tuple[str, int], Outputs]]
 
 
 def plain_rows(config: BenchmarkConfig, scores: Sequence[ScoreRow]) -> list[dict[str, Any]]:
-    """Scores as plain values; published figures of others are beside the score that they compare with."""
+    """Scores as plain values; figures of others are beside the score that they compare with."""
     rows = []
     for of_system in scores:
         row = asdict(of_system)

@@ -1,9 +1,10 @@
 """Score systems on a public set: from logits to the published metric and macro-F1, with intervals.
 
-Platt's calibration and the thresholds for the reported metric are fitted on development rows; scores
-of the development rows themselves are cross-fitted over five folds. A set without development rows is
-decided at 0.5. A multi-class set takes the most likely label of the uncalibrated logits: heads that
-are calibrated one by one on few rows rank less well (docs/benchmarks.md).
+Platt's calibration and the thresholds for the reported metric are fitted on development rows;
+scores of the development rows themselves are cross-fitted over five folds. A set without
+development rows is decided at 0.5. A multi-class set takes the most likely label of the
+uncalibrated logits: heads that are calibrated one by one on few rows rank less well
+(docs/benchmarks.md).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +35,7 @@ MACRO = "macro_f1"
 
 @dataclass(frozen=True)
 class Scored:
-    """A metric over seeds: its mean, standard deviation (None of one seed), 95% interval and values."""
+    """A metric over seeds: mean, standard deviation (None of one seed), 95% interval and values."""
 
     value: float
     sd: float | None
@@ -76,8 +77,8 @@ def decide_from(
     logits
         (n, n_heads) of the rows to decide.
     known, y
-        (m, n_heads) logits and labels of the rows that calibration and thresholds are fitted on. Without
-        them nothing is fitted; nor is it for a multi-class task.
+        (m, n_heads) logits and labels of the rows that calibration and thresholds are fitted on.
+        Without them nothing is fitted; nor is it for a multi-class task.
     """
     if known is None or y is None or spec.kind == "multiclass":
         return decide_task(spec, to_probabilities(logits))

@@ -5,10 +5,10 @@ newlines, the text first and then the labels as whole numbers. Texts are not cha
 kept. The id of a row is its part and its number from 1, which is its line in all these files. A row
 is its own group, because none of these files names a document.
 
-In the published split of the IndiaPoliceEvents sentences, nearly every test document has sentences in
-the training part. `IndiaPoliceEvents_sents_by_document` is the same corpus from its authors, split
-here by a hash of the document's number: 15% of the documents are test, 15% dev. Its groups are the
-documents.
+In the published split of the IndiaPoliceEvents sentences, nearly every test document has sentences
+in the training part. `IndiaPoliceEvents_sents_by_document` is the same corpus from its authors,
+split here by a hash of the document's number: 15% of the documents are test, 15% dev. Its groups
+are the documents.
 """
 
 import csv
@@ -207,7 +207,7 @@ def _read_part(
 
 
 def read_sets(names: list[str], root: Path | str) -> dict[str, BenchmarkSet]:
-    """Read sets from the folder that holds all clones; raise with the problems of all sets at once."""
+    """Read sets from the folder of all clones; raise with the problems of all sets at once."""
     sets: dict[str, BenchmarkSet] = {}
     problems: list[str] = []
     for name in names:

@@ -40,9 +40,9 @@ class HeldOutSet:
 class ShiftTest:
     """One kind of shift, and the sets that it holds out.
 
-    In a `rotation`, the decisions of each set are fitted on the held-out logits of the other sets; else
-    they are cross-fitted within the training documents. With `each`, every set also has a score of its
-    own.
+    In a `rotation`, the decisions of each set are fitted on the held-out logits of the other sets;
+    else they are cross-fitted within the training documents. With `each`, every set also has a
+    score of its own.
     """
 
     name: str
@@ -61,7 +61,7 @@ class ShiftTest:
 
 
 def reference(corpus: Corpus, development: Sequence[str], config: TrainConfig) -> ShiftTest:
-    """The folds of `train`: the score of the same model where nothing but the text itself is new."""
+    """The folds of `train`: the same model where nothing but the text itself is new."""
     fold = make_folds(corpus, development, config.crossfit, derive_seed(config.seed, "folds"))
     return rotation("reference", corpus, development, _fold_parts(development, fold))
 
@@ -69,7 +69,7 @@ def reference(corpus: Corpus, development: Sequence[str], config: TrainConfig) -
 def rotation(
     name: str, corpus: Corpus, pool: Sequence[str], parts: Parts, *, each: bool = False
 ) -> ShiftTest:
-    """Hold out one part at a time, and train on the documents of the pool that are independent of it."""
+    """Hold out one part at a time, and train on the independent documents of the pool."""
     held = (HeldOutSet(k, tuple(v), independent(corpus, pool, v)) for k, v in parts.items())
     return ShiftTest(name, tuple(held), rotation=True, each=each)
 
@@ -162,7 +162,7 @@ def _fold_parts(documents: Sequence[str], fold: np.ndarray) -> Parts:
 
 
 def _parts(corpus: Corpus, name: str, development: Sequence[str], notes: list[str]) -> Parts:
-    """Development documents in each part of a committed split; none where there is no such split."""
+    """Development documents in each part of a split; none where there is no such split."""
     if not (corpus.root / "splits" / f"{name}.json").exists():
         notes.append(
             f"{name}: left out; the corpus has no splits/{name}.json "

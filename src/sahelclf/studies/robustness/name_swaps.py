@@ -24,7 +24,8 @@ Phrase = Annotated[str, Field(min_length=1)]
 
 
 class Pair(Frozen):
-    """Two names to swap. `|` separates the variants of a name; the first is the one that is written.
+    """Two names to swap. `|` separates the variants of a name; the first is the one that is
+    written.
 
     With `before`, a name is swapped only in front of one of these words.
     """
@@ -96,7 +97,7 @@ def _problems(kind: Kind, where: str) -> Iterator[str]:
 
 
 def swapper(name: str, kind: Kind) -> Swapper:
-    """Compile one kind. Phrases to keep are tried before names, and longer names before shorter ones."""
+    """Compile one kind. Phrases to keep come before names, and longer names before shorter ones."""
     partners: dict[str, str] = {}
     branches: list[tuple[str, str]] = []
     for pair in kind.pairs:
@@ -115,7 +116,8 @@ def swapper(name: str, kind: Kind) -> Swapper:
 def _forms(name: str, partner: str) -> Iterator[tuple[str, str]]:
     """Spellings of a name with those of its partner: as listed, in capitals, and as in a title.
 
-    A name that is listed with a capital is not found in lower case: 'Chad' is a country, 'chad' is not.
+    A name that is listed with a capital is not found in lower case: 'Chad' is a country, 'chad' is
+    not.
     """
     forms = {name: partner}
     if not name.isupper():  # an abbreviation has one spelling

@@ -1,7 +1,8 @@
 """Run the shift tests and the name swaps of one model.
 
-Every test is compared with the reference: the same model, cross-fitted over the folds of `train`, on the
-same passages. The swaps use the models of the reference, each on the fold that it has not seen.
+Every test is compared with the reference: the same model, cross-fitted over the folds of `train`,
+on the same passages. The swaps use the models of the reference, each on the fold that it has not
+seen.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -173,14 +174,15 @@ def rotate(
     on_fit: OnFit = lambda _: None,
     others: Sequence[Mapping[str, str]] = (),
 ) -> tuple[Tables, list[Predictions]]:
-    """Predict every held-out set by a model that did not see it, decided by the logits of the other sets.
+    """Predict every held-out set by a model that did not see it; the other sets fix its decisions.
 
     With the folds of `train` as sets, this is the cross-fitting of `train`.
 
     Parameters
     ----------
     others
-        Other texts by passage id, such as texts with swapped names. Passages without one keep their own.
+        Other texts by passage id, such as texts with swapped names. Passages without one keep their
+        own.
 
     Returns
     -------
@@ -206,7 +208,7 @@ def rotate(
 
 
 def forward(plan: Plan, held: HeldOutSet, on_fit: OnFit = lambda _: None) -> Tables:
-    """Predict held-out passages and documents by a labeller fitted on the training documents alone."""
+    """Predict held-out passages and documents by a labeller of the training documents alone."""
 
     def on_step(step: Step) -> None:
         if step.done == 0:  # a new fit, not a step of one

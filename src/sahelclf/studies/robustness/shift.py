@@ -1,4 +1,4 @@
-"""Measure how far scores and decisions move: two predictions of the same units, or texts with swapped names."""
+"""Measure how far scores and decisions move between two predictions of the same units."""
 
 from dataclasses import dataclass
 
@@ -63,8 +63,8 @@ def differences(
 def changed_decisions(before: Predictions, after: Predictions, seed: int) -> list[Changed]:
     """Count the passages whose topics changed, and the topic and stance decisions that changed.
 
-    A topic decision is a passage and a topic. A stance decision is a passage and a topic that holds both
-    before and after. Without any decision the share is 0, with the interval [0, 0].
+    A topic decision is a passage and a topic. A stance decision is a passage and a topic that holds
+    both before and after. Without any decision the share is 0, with the interval [0, 0].
     """
     topic = before.holds != after.holds
     both = before.holds & after.holds
@@ -88,7 +88,7 @@ def changed_decisions(before: Predictions, after: Predictions, seed: int) -> lis
 
 
 def direction_of_change(before: Predictions, after: Predictions) -> dict[str, dict[str, float]]:
-    """For each topic: the passages that gained and lost it, and the mean change of its probability."""
+    """For each topic: passages that gained and lost it, and the mean change of its probability."""
     change = after.probability - before.probability
     mean = change.mean(axis=0) if len(change) else change.sum(axis=0)
     return {
