@@ -1,9 +1,11 @@
-"""Speed and memory of the linear labeller, as ratios in one run against scikit-learn's own transform and score.
+"""Speed and memory of the linear labeller, as ratios in one run against scikit-learn's own
+transform and score.
 
 python benchmarks/linear.py [BUNDLE] [--rows 20000]
 
-Trains a bundle where none is given. Every timing is of one process held to one thread (and one core where the system can do
-that); made-up rows of 100 words are drawn from the packaged corpus's vocabulary in its proportions.
+Trains a bundle where none is given. Every timing is of one process held to one thread (and one core
+where the system can do that); made-up rows of 100 words are drawn from the packaged corpus's
+vocabulary in its proportions.
 """
 
 import argparse
@@ -70,10 +72,13 @@ def main():
         pipeline = build_pipeline(Path(bundle))
         ours, theirs = timed(labeller.runtime.logits, texts), timed(pipeline.predict_proba, texts)
         print(
-            f"rows of 100 words a second, one core: plain reader {ours:,.0f}; scikit-learn transform and score {theirs:,.0f}; ratio {ours / theirs:.2f}"
+            f"rows of 100 words a second, one core: plain reader {ours:,.0f}; scikit-learn "
+            f"transform and score {theirs:,.0f}; ratio {ours / theirs:.2f}"
         )
         print(
-            f"of which: normalise {timed(lambda t: [normalise(x) for x in t], texts):,.0f}/s, language {timed(lambda t: [recognise(x) for x in t], texts):,.0f}/s, rows as Python objects {timed(labeller.predict, texts):,.0f}/s"
+            f"of which: normalise {timed(lambda t: [normalise(x) for x in t], texts):,.0f}/s, "
+            f"language {timed(lambda t: [recognise(x) for x in t], texts):,.0f}/s, rows as Python "
+            f"objects {timed(labeller.predict, texts):,.0f}/s"
         )
         peaks = []
         for n in (args.rows // 10, args.rows):
@@ -87,13 +92,15 @@ def main():
             )
             peaks.append(peak)
             print(
-                f"predict, {n:,} rows: {seconds:.1f} s, {n / seconds:,.0f} rows a second with start-up, peak {peak:.0f} MiB"
+                f"predict, {n:,} rows: {seconds:.1f} s, {n / seconds:,.0f} rows a second with "
+                f"start-up, peak {peak:.0f} MiB"
             )
         print(f"peak of the larger over the smaller: {peaks[1] / peaks[0]:.3f}")
         one = folder / "one.jsonl"
         one.write_text(json.dumps({"text": texts[0]}) + "\n")
         print(
-            f"predict of one passage from the shell: {min(peak_of([*python, 'predict', bundle, str(one)])[0] for _ in range(3)):.2f} s"
+            "predict of one passage from the shell: "
+            f"{min(peak_of([*python, 'predict', bundle, str(one)])[0] for _ in range(3)):.2f} s"
         )
         for command in ("", "train", "predict", "corpus", "doctor"):
             seconds = min(

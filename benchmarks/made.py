@@ -24,7 +24,9 @@ def made_texts(n, words=88):
 
 
 def made_rows(n, share):
-    """Rows of words drawn one by one, and whether each is a copy: of one of the 1,000 rows before, with one word changed."""
+    """Rows of words drawn one by one, and whether each is a copy: of one of the 1,000 rows before,
+    with one word changed.
+    """
     words, rng = corpus_words(), random.Random(0)
     recent = []
     for i in range(n):
@@ -54,7 +56,9 @@ def command(bundle, rows, out, *more, python=sys.executable):
 
 
 def taken_by(line):
-    """Seconds, peak memory in MiB of a command with all its processes (shared pages counted once), and its messages."""
+    """Seconds, peak memory in MiB of a command with all its processes (shared pages counted once),
+    and its messages.
+    """
     peak = 0.0
     started = time.perf_counter()
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as job:
@@ -71,7 +75,9 @@ def taken_by(line):
 
 
 def memory_of(pid):
-    """MiB of a process and its children: proportional set sizes where the system has them, else resident ones."""
+    """MiB of a process and its children: proportional set sizes where the system has them, else
+    resident ones.
+    """
     total = 0
     try:
         job = psutil.Process(pid)

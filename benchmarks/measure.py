@@ -1,10 +1,12 @@
-"""`measure` on a large collection: seconds and peak memory of the command; and its estimators beside ppi-python's.
+"""`measure` on a large collection: seconds and peak memory of the command; and its estimators
+beside ppi-python's.
 
 python benchmarks/measure.py [--units 400000] [--codes 15000] [--ppi PYTHON]
 
-A made-up collection of the packaged codebook's topics, over 60 months by 5 countries, with a simple random sample coded: enough for
-every figure to be drawn, which is the slowest case. PYTHON is an interpreter with `pip install ppi-python`: its `ppi_mean_ci`, once a
-topic and a cell, is timed in the same run as our four estimators of the same, and its estimate and interval for the whole
+A made-up collection of the packaged codebook's topics, over 60 months by 5 countries, with a simple
+random sample coded: enough for every figure to be drawn, which is the slowest case. PYTHON is an
+interpreter with `pip install ppi-python`: its `ppi_mean_ci`, once a topic and a cell, is timed in
+the same run as our four estimators of the same, and its estimate and interval for the whole
 collection must agree with ours to 1e-8.
 """
 
@@ -33,7 +35,9 @@ from ppi_py import ppi_mean_ci, ppi_mean_pointestimate
 
 d = np.load(sys.argv[1])
 y, p, rows = d["y"], d["p"], d["rows"]
-groups = [(d["cell"][rows] == c, np.flatnonzero((d["cell"] == c) & d["left"])) for c in range(d["cell"].max() + 1)]
+cells = d["cell"]
+cell = range(cells.max() + 1)
+groups = [(cells[rows] == c, np.flatnonzero((cells == c) & d["left"])) for c in cell]
 groups = [(mine, others) for mine, others in groups if mine.sum() > 1]
 ppi_mean_ci(y[:9, 0], p[:9, 0], p[9:99, 0])  # what it compiles, it compiles here
 started = time.perf_counter()
@@ -51,7 +55,9 @@ print(json.dumps({"seconds": seconds, "cells": len(groups) * y.shape[1], "whole"
 
 
 def made_up(n, n_codes, names, rng):
-    """The flat table, the sheet's rows, the rows that are coded, and each unit's month-by-country cell."""
+    """The flat table, the sheet's rows, the rows that are coded, and each unit's month-by-country
+    cell.
+    """
     t, s = len(names.topics), len(names.stances)
     x = rng.normal(size=(n, t))
     truth = rng.random((n, t)) < 1 / (1 + np.exp(2.2 - 2 * x))
@@ -86,8 +92,15 @@ def made_up(n, n_codes, names, rng):
 
 
 def peak_of(command):
-    """Seconds and peak resident set in MiB of a command: of a child of a child, since the figure is the largest so far."""
-    code = "import resource, subprocess, sys, time; s = time.perf_counter(); subprocess.run(sys.argv[1:], check=True, capture_output=True); print(time.perf_counter() - s, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
+    """Seconds and peak resident set in MiB of a command: of a child of a child, since the figure is
+    the largest so far.
+    """
+    code = (
+        "import resource, subprocess, sys, time; s = time.perf_counter(); "
+        "subprocess.run(sys.argv[1:], check=True, capture_output=True); "
+        "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024; "
+        "print(time.perf_counter() - s, peak)"
+    )
     out = subprocess.run(
         [sys.executable, "-c", code, *command], check=True, capture_output=True, text=True
     ).stdout.split()
@@ -95,7 +108,9 @@ def peak_of(command):
 
 
 def beside_ppi_python(python, folder, names, rows, cell):
-    """Both on the same arrays: seconds for every month and country, and the largest difference for the whole."""
+    """Both on the same arrays: seconds for every month and country, and the largest difference for
+    the whole.
+    """
     from sahelclf.annotation.sheet import read_sheet
     from sahelclf.codebook import read_codebook
     from sahelclf.measurement.collection import read_collection
@@ -171,20 +186,26 @@ def main():
             )
             ok &= seconds < MOST_SECONDS
             print(
-                f"measure, {args.units:,} units in .{form}, 60 months by 5 countries: {seconds:.1f} s with start-up, peak {peak:.0f} MiB"
+                f"measure, {args.units:,} units in .{form}, 60 months by 5 countries: "
+                f"{seconds:.1f} s with start-up, peak {peak:.0f} MiB"
             )
         table = pd.read_parquet(folder / "shares-csv" / "shares.parquet")
         print(
-            f"  {len(table):,} estimates of {len(table.drop_duplicates(['by', 'month', 'country'])):,} cells; files {sum(f.stat().st_size for f in (folder / 'shares-csv').iterdir()) / 1e6:.0f} MB"
+            f"  {len(table):,} estimates of "
+            f"{len(table.drop_duplicates(['by', 'month', 'country'])):,} cells; files "
+            f"{sum(f.stat().st_size for f in (folder / 'shares-csv').iterdir()) / 1e6:.0f} MB"
         )
         if args.ppi:
             ours, theirs, done, apart = beside_ppi_python(args.ppi, folder, names, rows, cell)
             ok &= apart < SAME
             print(
-                f"shares of {len(names.topics)} topics in 300 cells: our four estimators {ours:.2f} s; ppi-python's one, {done:,} times, {theirs:.2f} s; ratio {ours / theirs:.2f}"
+                f"shares of {len(names.topics)} topics in 300 cells: our four estimators "
+                f"{ours:.2f} s; ppi-python's one, {done:,} times, {theirs:.2f} s; ratio "
+                f"{ours / theirs:.2f}"
             )
             print(
-                f"estimate and interval of the whole, largest difference from ppi-python: {apart:.1e}"
+                "estimate and interval of the whole, largest difference from ppi-python: "
+                f"{apart:.1e}"
             )
     raise SystemExit(0 if ok else 1)
 

@@ -2,8 +2,9 @@
 
 python benchmarks/measured.py COMMAND …
 
-A small process between the one that asks and the command: getrusage gives the largest child so far, and a new process's peak
-begins at what its parent holds. The command's output is dropped; the exit status is the command's.
+A small process between the one that asks and the command: getrusage gives the largest child so far,
+and a new process's peak begins at what its parent holds. The command's output is dropped; the exit
+status is the command's.
 """
 
 import json
@@ -16,7 +17,9 @@ from pathlib import Path
 
 
 def peak_of(command, messages=subprocess.DEVNULL, **options):
-    """Seconds, and the largest resident set in MiB of any process of the command; options, as `env`, go to `subprocess.run`."""
+    """Seconds, and the largest resident set in MiB of any process of the command; options, as
+    `env`, go to `subprocess.run`.
+    """
     again = [sys.executable, __file__, *map(str, command)]
     out = subprocess.run(
         again, check=True, stdout=subprocess.PIPE, stderr=messages, text=True, **options

@@ -1,11 +1,13 @@
-"""A big job with the linear labeller: rows a second, peak memory, a kill and a resume, nothing lost or doubled.
+"""A big job with the linear labeller: rows a second, peak memory, a kill and a resume, nothing lost
+or doubled.
 
 python benchmarks/million.py BUNDLE [--rows 1000000] [--workers N] [--duplicates] [--copies 0.1]
 
-Made-up passages of 88 words (some 110 tokens) drawn from the packaged corpus's vocabulary; a share of them are copies of a row before
-with one word changed. The same job runs on a tenth of the rows, then once unbroken, then killed by SIGKILL half-way and gone on
-with. The ids must be all of the input's, in its order, and the two outputs equal to the byte. Peak memory is that of all processes of the
-job together; flat means that it is the same on a tenth of the rows.
+Made-up passages of 88 words (some 110 tokens) drawn from the packaged corpus's vocabulary; a share
+of them are copies of a row before with one word changed. The same job runs on a tenth of the rows,
+then once unbroken, then killed by SIGKILL half-way and gone on with. The ids must be all of the
+input's, in its order, and the two outputs equal to the byte. Peak memory is that of all processes
+of the job together; flat means that it is the same on a tenth of the rows.
 """
 
 import argparse
@@ -89,7 +91,8 @@ def main():
         folder = Path(scratch)
         copies = written(folder, n, options.copies)
         print(
-            f"predict {' '.join(map(str, more))}, {n:,} passages of 88 words, {os.cpu_count()} cores",
+            f"predict {' '.join(map(str, more))}, {n:,} passages of 88 words, {os.cpu_count()} "
+            "cores",
             flush=True,
         )
         for name, rows in (("tenth", n // 10), ("in", n)):
@@ -99,7 +102,8 @@ def main():
                 )
             )
             print(
-                f"  {rows:,} rows: {seconds:.0f} s with start-up, {rows / seconds:,.0f} rows a second, peak {peak:.0f} MiB",
+                f"  {rows:,} rows: {seconds:.0f} s with start-up, {rows / seconds:,.0f} rows a "
+                f"second, peak {peak:.0f} MiB",
                 flush=True,
             )
         job = command(
@@ -110,11 +114,11 @@ def main():
         named = checked(folder / "resumed.jsonl", n)
         same = sha256(folder / "resumed.jsonl") == sha256(folder / "in.out.jsonl")
         print(
-            f"  killed by SIGKILL with {kept:,} rows kept, gone on with in {seconds:.0f} s, peak {peak:.0f} MiB"
+            f"  killed by SIGKILL with {kept:,} rows kept, resumed in {seconds:.0f} s, peak "
+            f"{peak:.0f} MiB"
         )
-        print(
-            f"  {n:,} rows, each once, in the order of the input; {'equal to the byte to the unbroken job' if same else 'DIFFERENT from the unbroken job'}"
-        )
+        verdict = "equal to the byte to" if same else "DIFFERENT from"
+        print(f"  {n:,} rows, each once, in the order of the input; {verdict} the unbroken job")
         if options.duplicates:
             print(f"  copies made {copies:,}, named {named:,}")
         if not same:

@@ -1,12 +1,16 @@
-"""Passages a second of `predict`'s parts beside what others take for the same, as ratios in one run; and what --fast costs.
+"""Passages a second of `predict`'s parts beside what others take for the same, as ratios in one
+run; and what --fast costs.
 
-python benchmarks/predict.py LINEAR [--transformer BUNDLE] [--embedding BUNDLE] [--heldout BUNDLE] [--texts 400] [--rows 40000]
+python benchmarks/predict.py LINEAR [--transformer BUNDLE] [--embedding BUNDLE] [--heldout BUNDLE] \
+    [--texts 400] [--rows 40000]
 python benchmarks/predict.py --prepare FOLDER
 
-Passages: runs of 88 words of the packaged corpus, some 110 tokens. Each contender reads all of them once a round, three rounds, the
-best counts; all cores unless it says otherwise. HELDOUT is a transformer that has not seen a fifth of the development documents:
---prepare writes a corpus with such a split and prints the command that trains it. On those documents' passages float32 and
-eight bits are compared: decisions that differ, and topic macro-F1. Without it decisions are compared on made-up passages alone.
+Passages: runs of 88 words of the packaged corpus, some 110 tokens. Each contender reads all of them
+once a round, three rounds, the best counts; all cores unless it says otherwise. HELDOUT is a
+transformer that has not seen a fifth of the development documents: --prepare writes a corpus with
+such a split and prints the command that trains it. On those documents' passages float32 and eight
+bits are compared: decisions that differ, and topic macro-F1. Without it decisions are compared on
+made-up passages alone.
 """
 
 import argparse
@@ -92,7 +96,9 @@ def embedding(bundle, texts):
 
 
 def engines(bundle, n):
-    """Our own two processes, and Ray with two workers: rows a second between a quarter of the rows and all of them, start-up left out."""
+    """Our own two processes, and Ray with two workers: rows a second between a quarter of the rows
+    and all of them, start-up left out.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         lines = [json.dumps({"id": i, "text": t}) + "\n" for i, t in enumerate(made_texts(n))]
@@ -126,7 +132,9 @@ def cold_start(bundle, text):
 
 
 def fast_costs(bundle, texts, gold=None):
-    """Decisions of topics and stances that eight bits change, and topic macro-F1 where there are labels, (n, topics) of 0 and 1."""
+    """Decisions of topics and stances that eight bits change, and topic macro-F1 where there are
+    labels, (n, topics) of 0 and 1.
+    """
     from sahelclf.bundle.labeller import Labeller
     from sahelclf.bundle.onnx import decisions, decisions_flipped
 
@@ -137,14 +145,16 @@ def fast_costs(bundle, texts, gold=None):
         return print(f"{bundle}: no eight-bit graph, so no --fast")
     if not texts:
         return print(
-            f"{bundle}: trained on every development passage; --prepare says how to train one that is not"
+            f"{bundle}: trained on every development passage; --prepare says how to train one "
+            "that is not"
         )
     fast = Labeller.load(bundle, fast=True).runtime
     full, mixed = fast.encoder.outputs(texts), fast.logits(texts)
     flipped = decisions_flipped(fast, full, mixed)
     (holds, _), (still, _) = decisions(fast, full), decisions(fast, mixed)
     print(
-        f"--fast on {len(texts)} passages: topics flipped {flipped['topics_flipped']:.2%}, stances flipped {flipped['stances_flipped']:.2%} (of {holds.sum()})"
+        f"--fast on {len(texts)} passages: topics flipped {flipped['topics_flipped']:.2%}, "
+        f"stances flipped {flipped['stances_flipped']:.2%} (of {holds.sum()})"
     )
     if gold is not None:
         from sklearn.metrics import f1_score
@@ -153,13 +163,16 @@ def fast_costs(bundle, texts, gold=None):
             100 * f1_score(gold, x, average="macro", zero_division=0) for x in (holds, still)
         )
         print(
-            f"  topic macro-F1 {before:.2f} in float32, {after:.2f} in eight bits: {before - after:+.2f} points lost"
+            f"  topic macro-F1 {before:.2f} in float32, {after:.2f} in eight bits: "
+            f"{before - after:+.2f} points lost"
         )
     return None
 
 
 def heldout_passages(bundle):
-    """Texts and gold topics of development passages that a bundle was not trained on; the test part is left alone."""
+    """Texts and gold topics of development passages that a bundle was not trained on; the test part
+    is left alone.
+    """
     from sahelclf.corpus.duplicates import text_sha256
     from sahelclf.corpus.read import corpus_root, read_corpus
     from sahelclf.corpus.splits import read_split
@@ -179,7 +192,9 @@ def heldout_passages(bundle):
 
 
 def prepare(folder):
-    """A copy of the packaged corpus whose split `heldout` keeps the first fold of the development documents from training."""
+    """A copy of the packaged corpus whose split `heldout` keeps the first fold of the development
+    documents from training.
+    """
     from sahelclf.corpus.read import corpus_root
 
     shutil.copytree(corpus_root(None), folder)
@@ -198,7 +213,8 @@ def prepare(folder):
         json.dumps(about, indent=1) + "\n", encoding="utf-8"
     )
     print(
-        f"python -m sahelclf train model=transformer corpus={folder} split=heldout out=bundles/heldout"
+        f"python -m sahelclf train model=transformer corpus={folder} split=heldout "
+        "out=bundles/heldout"
     )
 
 

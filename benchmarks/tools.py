@@ -1,11 +1,13 @@
-"""Other tools reading our bundles: size of the environment, cold start, passages a second, agreement with the golden outputs.
+"""Other tools reading our bundles: size of the environment, cold start, passages a second,
+agreement with the golden outputs.
 
 python benchmarks/tools.py LINEAR_BUNDLE TRANSFORMER_BUNDLE [--environments FOLDER] [--texts 400]
 
-Every tool reads in a clean environment that has it alone, by the lines of docs/elsewhere.md, as in tests/tools. The environments are
-built in FOLDER, where they stay; without it in a folder that goes. Cold start: from the shell to the first passage's labels, the
-best of three. Passages: runs of 88 words of the packaged corpus, some 110 tokens, all of them given at once, one process with all cores.
-The table goes to standard output and into docs/elsewhere.md.
+Every tool reads in a clean environment that has it alone, by the lines of docs/elsewhere.md, as in
+tests/tools. The environments are built in FOLDER, where they stay; without it in a folder that
+goes. Cold start: from the shell to the first passage's labels, the best of three. Passages: runs of
+88 words of the packaged corpus, some 110 tokens, all of them given at once, one process with all
+cores. The table goes to standard output and into docs/elsewhere.md.
 """
 
 import argparse
@@ -49,7 +51,9 @@ MANY_READER = "labeller.rows([str(i) for i in range(len(text))], text)"
 
 @dataclass
 class Tool:
-    """One row: the section of the docs, its blocks, what they give for one `text` and what is timed for a list of them."""
+    """One row: the section of the docs, its blocks, what they give for one `text` and what is timed
+    for a list of them.
+    """
 
     name: str
     environment: str
@@ -147,7 +151,8 @@ def measured(tool, python, work, texts):
         started = time.perf_counter()
         said_by(python, work, tool.one, [TEXT], CLEAN, once=once, each=each)
         cold.append(time.perf_counter() - started)
-    timed = f"[(start := __import__('time').perf_counter()), len({tool.many}), __import__('time').perf_counter() - start][2]"
+    clock = "__import__('time').perf_counter()"
+    timed = f"[(start := {clock}), len({tool.many}), {clock} - start][2]"
     _, seconds = said_by(python, work, timed, [texts[:20], texts], CLEAN, once=tool.blocks)
     manifest = manifest_of(work / "bundles" / tool.bundle)
     golden = short_ones(work / "bundles" / tool.bundle) if tool.short else manifest["golden"]
@@ -255,7 +260,8 @@ def measured_r(work, texts):
     cold = min(run(script)[0] for _ in range(3))
     told = run(
         script
-        + '\ntexts <- jsonlite::fromJSON("texts.json"); cat("seconds", system.time(label(labeller, texts))[["elapsed"]])'
+        + '\ntexts <- jsonlite::fromJSON("texts.json"); '
+        + 'cat("seconds", system.time(label(labeller, texts))[["elapsed"]])'
     )[1]
     rows = run(
         script
@@ -315,7 +321,8 @@ def table(rows, texts, folder):
             ("mlflow", "transformers", "torch", "onnxruntime", "scikit-learn", "numpy")
         ).items()
     )
-    about = f"{len(texts)} passages, median {statistics.median(counts):.0f} tokens; {os.cpu_count()} cores ({processor()}); {versions}."
+    sizes = f"{len(texts)} passages, median {statistics.median(counts):.0f} tokens"
+    about = f"{sizes}; {os.cpu_count()} cores ({processor()}); {versions}."
     return (
         tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) + f"\n\n{about}\n"
     )

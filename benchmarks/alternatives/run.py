@@ -1,11 +1,15 @@
-"""sahelclf beside what a user would pick instead, in one run on one machine: quality, seconds, peak memory.
+"""sahelclf beside what a user would pick instead, in one run on one machine: quality, seconds, peak
+memory.
 
-python benchmarks/alternatives/run.py --root CLONE [--set satp_relevant] [--threads 2] [--tools tfidf sklearn …] [--rows 100]
+python benchmarks/alternatives/run.py --root CLONE [--set satp_relevant] [--threads 2] [--tools \
+    tfidf sklearn …] [--rows 100]
 
-CLONE is a clone of github.com/eventdata/ConfliBERT. Every tool (`with_*.py`) does the job of `job.py` in a process of its own:
-it is fitted on the set's training part and scored on its development part; the test part is not touched. The others are
-installed once, each into its own virtual environment under --venvs, from `with_<tool>.txt` and the versions of
-requirements.lock; after that nothing uses the network. Table and figures are written to --out, `<set>.md` and `<set>.json`.
+CLONE is a clone of github.com/eventdata/ConfliBERT. Every tool (`with_*.py`) does the job of
+`job.py` in a process of its own: it is fitted on the set's training part and scored on its
+development part; the test part is not touched. The others are installed once, each into its own
+virtual environment under --venvs, from `with_<tool>.txt` and the versions of requirements.lock;
+after that nothing uses the network. Table and figures are written to --out, `<set>.md` and
+`<set>.json`.
 """
 
 import argparse
@@ -44,7 +48,8 @@ NAMES = {
     "setfit": "SetFit",
 }
 HEADER = (
-    "tool", "example-based F1", "macro-F1", "macro-F1 at the best thresholds", "fit, s", "a thousand texts, s", "peak, MiB",
+    "tool", "example-based F1", "macro-F1", "macro-F1 at the best thresholds", "fit, s",
+    "a thousand texts, s", "peak, MiB",
     "fit, labelling and peak as multiples of",
 )  # fmt: skip
 
@@ -72,7 +77,9 @@ def environment(tool, folder):
 
 
 def settings(threads, scratch):
-    """Environment variables of every tool: as many threads for all, no network, caches that are empty at the start."""
+    """Environment variables of every tool: as many threads for all, no network, caches that are
+    empty at the start.
+    """
     limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
     offline = {
         "HF_HUB_OFFLINE": "1",
@@ -88,7 +95,9 @@ def settings(threads, scratch):
 
 
 def measure(tool, python, job, spec, y):
-    """One tool's row: its scores on the held texts, (n, n_labels) `y`, its seconds and its peak; None where it failed."""
+    """One tool's row: its scores on the held texts, (n, n_labels) `y`, its seconds and its peak;
+    None where it failed.
+    """
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         (scratch / "job.json").write_text(json.dumps(job), encoding="utf-8")
@@ -158,7 +167,8 @@ def epochs(by_tool):
     f1 = [100 * row["macro_f1_at_best_thresholds"] for row in (ours, theirs)]
     return [
         "",
-        f"An epoch of fine-tuning: {seconds[0]:.1f} s, of Trainer {seconds[1]:.1f} s, {seconds[1] / seconds[0]:.1f} times as long; "
+        f"An epoch of fine-tuning: {seconds[0]:.1f} s, of Trainer {seconds[1]:.1f} s, "
+        f"{seconds[1] / seconds[0]:.1f} times as long; "
         f"macro-F1 at the best thresholds after the last one {f1[0]:.1f} and {f1[1]:.1f}.",
     ]
 
@@ -168,7 +178,8 @@ def machine(threads):
     path = Path("/proc/cpuinfo")
     about = path.read_text() if path.exists() else ""
     units = "with" if "avx512_bf16" in about or "amx_bf16" in about else "without"
-    return f"{processor()}, {os.cpu_count()} cores, {units} bfloat16 units, {threads} threads; load at the start {os.getloadavg()[0]:.1f}"
+    machine = f"{processor()}, {os.cpu_count()} cores, {units} bfloat16 units, {threads} threads"
+    return f"{machine}; load at the start {os.getloadavg()[0]:.1f}"
 
 
 def as_job(found, rows, threads):
@@ -212,7 +223,9 @@ def main():
         if row is not None:
             rows.append(row)
             print(json.dumps(row), file=sys.stderr, flush=True)
-    title = f"{args.set}: fitted on {len(job['texts']):,} texts, scored on the {len(job['held']):,} of the development part. {about}."
+    texts, held = len(job["texts"]), len(job["held"])
+    scored = f"scored on the {held:,} of the development part"
+    title = f"{args.set}: fitted on {texts:,} texts, {scored}. {about}."
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / f"{args.set}.json").write_text(
         json.dumps({"what": title, "tools": rows}, indent=1) + "\n"

@@ -1,4 +1,4 @@
-"""fastText, with the settings and the preparation of its own tutorial's section on several labels."""
+"""fastText, with the settings and the preparation of its tutorial for several labels."""
 
 import re
 from pathlib import Path

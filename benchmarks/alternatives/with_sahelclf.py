@@ -1,4 +1,6 @@
-"""sahelclf itself: one fit of a model with its shipped settings (`train` adds fits that settle its thresholds)."""
+"""sahelclf itself: one fit of a model with its shipped settings (`train` adds fits that settle its
+thresholds).
+"""
 
 import sys
 import time

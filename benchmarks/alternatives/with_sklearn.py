@@ -1,4 +1,6 @@
-"""scikit-learn alone, with the settings of its own example (Classification of text documents using sparse features)."""
+"""scikit-learn alone, with the settings of its own example (Classification of text documents using
+sparse features).
+"""
 
 from job import run
 from sklearn.feature_extraction.text import TfidfVectorizer

@@ -1,4 +1,6 @@
-"""Hugging Face: fine-tuning by `Trainer` and labelling by `pipeline`, all at their defaults but for the number of epochs."""
+"""Hugging Face: fine-tuning by `Trainer` and labelling by `pipeline`, all at their defaults but for
+the number of epochs.
+"""
 
 import time
 

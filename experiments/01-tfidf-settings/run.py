@@ -1,8 +1,10 @@
-"""Which features, C and class weights for `model=tfidf`? Cross-fitted scores on the development data, several seeds.
+"""Which features, C and class weights for `model=tfidf`? Cross-fitted scores on the development
+data, several seeds.
 
 python experiments/01-tfidf-settings/run.py [--corpus FOLDER] [--seeds 3]
 
-Every cell (setting, seed) is kept in cells.jsonl beside this file and not computed again; results.md is rebuilt.
+Every cell (setting, seed) is kept in cells.jsonl beside this file and not computed again;
+results.md is rebuilt.
 """
 
 import argparse
@@ -106,7 +108,8 @@ def table(rows, corpus):
         settings.setdefault((r["features"], r["C"], r["class_weight"]), []).append(r)
     names = [*HEADLINE, *(f"document/{n}" for n in HEADLINE[:2])]
     lines = [
-        f"Corpus {corpus.sha256[:16]}, cross-fitted on train and dev; mean ± sd over {len(next(iter(settings.values())))} seeds.",
+        f"Corpus {corpus.sha256[:16]}, cross-fitted on train and dev; mean ± sd over "
+        f"{len(next(iter(settings.values())))} seeds.",
         "",
     ]
     lines += [
@@ -117,7 +120,8 @@ def table(rows, corpus):
         settings.items(), key=lambda kv: -np.mean([r["joint/f1"] for r in kv[1]])
     ):
         numbers = [
-            f"{np.mean([r[n] for r in cells]):.3f} ± {np.std([r[n] for r in cells], ddof=len(cells) > 1):.3f}"
+            f"{np.mean([r[n] for r in cells]):.3f} ± "
+            f"{np.std([r[n] for r in cells], ddof=len(cells) > 1):.3f}"
             for n in names
         ]
         lines.append(

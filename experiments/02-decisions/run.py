@@ -1,10 +1,12 @@
-"""How do passages pool into a document, and how is a threshold chosen? Cross-fitted on the development data.
+"""How do passages pool into a document, and how is a threshold chosen? Cross-fitted on the
+development data.
 
 python experiments/02-decisions/run.py [--corpus FOLDER] [--seeds 3]
 
-Pooling starts from the cross-fitted, calibrated passage probabilities of `model=tfidf`; each pooled score gets Platt's
-calibration and a threshold of its own from the other folds. Thresholds: best F1 on the other folds, half of that best F1
-(the optimum where probabilities are true: Lipton, Elkan and Naryanaswamy 2014), or 0.5.
+Pooling starts from the cross-fitted, calibrated passage probabilities of `model=tfidf`; each pooled
+score gets Platt's calibration and a threshold of its own from the other folds. Thresholds: best F1
+on the other folds, half of that best F1 (the optimum where probabilities are true: Lipton, Elkan
+and Naryanaswamy 2014), or 0.5.
 """
 
 import argparse
@@ -139,7 +141,8 @@ def main():
             scores = report(again, passage_gold).scores
             ruled.setdefault(rule_name, []).append([scores["topic/macro_f1"], scores["joint/f1"]])
     lines = [
-        f"Corpus {corpus.sha256[:16]}, {len(development)} documents, cross-fitted; mean ± sd over {args.seeds} seeds.",
+        f"Corpus {corpus.sha256[:16]}, {len(development)} documents, cross-fitted; mean ± sd over "
+        f"{args.seeds} seeds.",
         "",
     ]
     lines += [

@@ -1,9 +1,11 @@
-"""How far do surface cues alone go: length, digits, outlet, genre, country, year? A check for artefacts.
+"""How far do surface cues alone go: length, digits, outlet, genre, country, year? A check for
+artefacts.
 
 python experiments/03-surface-cues/run.py [--corpus FOLDER]
 
-Cross-fitted on the development data by the same folds as `train`, beside `model=tfidf`, `model=keywords` and a model that
-knows only how often each topic holds. What the cues reach above that is what a labeller could learn without reading.
+Cross-fitted on the development data by the same folds as `train`, beside `model=tfidf`,
+`model=keywords` and a model that knows only how often each topic holds. What the cues reach above
+that is what a labeller could learn without reading.
 """
 
 import argparse
@@ -120,7 +122,8 @@ def main():
         *(f"topic/{t}/average_precision" for t in names.topics),
     ]
     lines = [
-        f"Corpus {corpus.sha256[:16]}, {len(development)} documents, cross-fitted; 95% intervals resampled by document.",
+        f"Corpus {corpus.sha256[:16]}, {len(development)} documents, cross-fitted; 95% intervals "
+        "resampled by document.",
         "",
     ]
     lines += ["| score | " + " | ".join(reports) + " |", "|---|" + "---|" * len(reports)]

@@ -1,9 +1,11 @@
-"""Would more documents help, and which label? `model=tfidf` fitted on growing shares of the development documents.
+"""Would more documents help, and which label? `model=tfidf` fitted on growing shares of the
+development documents.
 
 python experiments/04-learning-curve/run.py [--corpus FOLDER] [--seeds 3]
 
-For each of five grouped folds the labeller, thresholds and all, is fitted on a share of the other folds' documents and scored
-on the fold; predictions of the folds are pooled. Both strata are scored apart. Writes results.md, curve.png and curve.pdf.
+For each of five grouped folds the labeller, thresholds and all, is fitted on a share of the other
+folds' documents and scored on the fold; predictions of the folds are pooled. Both strata are scored
+apart. Writes results.md, curve.png and curve.pdf.
 """
 
 import argparse
@@ -28,7 +30,7 @@ SHARES = (0.15, 0.3, 0.5, 0.75, 1.0)
 
 
 def pooled(corpus, development, share, seed, names, config):
-    """Predictions of every development passage by labellers fitted on a share of the other folds."""
+    """Predictions of development passages by labellers fitted on a share of the other folds."""
     build = lambda: build_model(config.model, corpus.codebook, corpus.root)
     folds = make_folds(corpus, development, 5, derive_seed(seed, "folds"))
     ids = np.array(development)
@@ -105,7 +107,8 @@ def main():
 def write(out, corpus, n, curves, strata, seeds):
     documents = [round(s * n * 0.8) for s in SHARES]
     lines = [
-        f"Corpus {corpus.sha256[:16]}; mean ± sd over {seeds} seeds; columns are documents trained on.",
+        f"Corpus {corpus.sha256[:16]}; mean ± sd over {seeds} seeds; columns are documents "
+        "trained on.",
         "",
     ]
     lines += [

@@ -1,12 +1,16 @@
-"""Which interval covers, and which paired test keeps its error rate? Simulations with clustered data.
+"""Which interval covers, and which paired test keeps its error rate? Simulations with clustered
+data.
 
-python experiments/05-intervals/run.py [--sets 2000] [--resamples 1000] [--tables TFIDF.csv KEYWORDS.csv]
+python experiments/05-intervals/run.py [--sets 2000] [--resamples 1000] [--tables TFIDF.csv \
+    KEYWORDS.csv]
 
-Two populations. 'made': topics, stances and errors that go together within a document (logistic model with an effect of the
-document on what holds, on what is found, and on the stance); the truth is the score of 60,000 documents. 'corpus': the
-development predictions of `model=tfidf` and `model=keywords` (from `predictions/passages.csv` of their runs, --tables); samples
-are drawn from these documents, so that the truth is their score. Two systems, A and B, in pairs that are equal in the population:
-'alike' (one rule, other noise), 'spread' (A errs by whole documents, B by passages), 'tilt' (A favours precision, B recall).
+Two populations. 'made': topics, stances and errors that go together within a document (logistic
+model with an effect of the document on what holds, on what is found, and on the stance); the truth
+is the score of 60,000 documents. 'corpus': the development predictions of `model=tfidf` and
+`model=keywords` (from `predictions/passages.csv` of their runs, --tables); samples are drawn from
+these documents, so that the truth is their score. Two systems, A and B, in pairs that are equal in
+the population: 'alike' (one rule, other noise), 'spread' (A errs by whole documents, B by
+passages), 'tilt' (A favours precision, B recall).
 """
 
 import argparse
@@ -49,7 +53,8 @@ def annotated(rng, documents):
 
 
 def made(rng, documents, kind="alike", shift=0.0):
-    """(2, documents, 8 cells, 2): numerators and denominators of F1 by document, of two systems on the same units.
+    """(2, documents, 8 cells, 2): numerators and denominators of F1 by document, of two systems on
+    the same units.
 
     Cells are 4 topics, 3 stances, and the pairs of both. `shift` moves B's threshold ('tilt').
     """
@@ -106,12 +111,16 @@ def percentile(values):
 
 
 def expanded(values, n):
-    """Percentiles moved outwards for few documents, as Student's t is and as the bootstrap's variance is small by (n-1)/n."""
+    """Percentiles moved outwards for few documents, as Student's t is and as the bootstrap's
+    variance is small by (n-1)/n.
+    """
     return np.quantile(values, ndtr(np.sqrt(n / (n - 1)) * student.ppf(LEVELS, n - 1)))
 
 
 def corrected(values, value, psi):
-    """BCa (Efron 1987): the bias from the share below, the acceleration from the skewness of the influences."""
+    """BCa (Efron 1987): the bias from the share below, the acceleration from the skewness of the
+    influences.
+    """
     bias = ndtri(np.clip(((values < value) + 0.5 * (values == value)).mean(), 1e-4, 1 - 1e-4))
     a = (psi**3).sum() / (6 * (psi**2).sum() ** 1.5)
     z = bias + ndtri(LEVELS)
@@ -143,7 +152,9 @@ def sign_flips(x, signs):
 
 
 def simulate(draw, truth, sets, documents, resamples, seed=77, scores=tuple(SCORES)):
-    """Shares by (what, method, score): intervals that cover A's score and the difference, and p at or below 5%."""
+    """Shares by (what, method, score): intervals that cover A's score and the difference, and p at
+    or below 5%.
+    """
     draws, signs = (
         document_draws(documents, 0, resamples),
         np.random.default_rng(1).integers(0, 2, size=(resamples, documents)).astype(float),
@@ -198,7 +209,9 @@ def of_tables(paths):
 
 
 def cases(args):
-    """(title, sampler, truth by score, documents, scores, whether A and B are equal in the population)."""
+    """(title, sampler, truth by score, documents, scores, whether A and B are equal in the
+    population).
+    """
 
     def true(x):
         return {name: scores_of(x[:, :, cells].sum(axis=1)) for name, cells in SCORES.items()}
@@ -273,20 +286,28 @@ def write(args, per_score, per_difference, per_test):
         ]
     )
     answer = (
-        f"**Answer.** One score: studentized on log-odds covers {span(per_score, 'studentized on log-odds')}, percentiles "
-        f"{span(per_score, 'percentile')} and mostly miss on one side (they lie too low), BCa {span(per_score, 'BCa')}. A difference: studentized with |t| covers "
-        f"{span(per_difference, 'studentized, symmetric')}, percentiles {span(per_difference, 'percentile')}, BCa {span(per_difference, 'BCa')}. "
-        f"The paired test from the same |t| finds {span(per_test, 'studentized, symmetric')} where there is nothing, sign flips {span(per_test, 'sign flips')}; "
-        "flips cannot hold a mean over seeds against a single run, since the two cannot change sides. `evaluation/intervals.py` takes the "
-        "studentized bootstrap for all three: the log-odds keep a score's interval between 0 and 1, and p and the interval of a difference say the same."
+        "**Answer.** One score: studentized on log-odds covers "
+        f"{span(per_score, 'studentized on log-odds')}, percentiles "
+        f"{span(per_score, 'percentile')} and mostly miss on one side (they lie too low), BCa "
+        f"{span(per_score, 'BCa')}. A difference: studentized with |t| covers "
+        f"{span(per_difference, 'studentized, symmetric')}, percentiles "
+        f"{span(per_difference, 'percentile')}, BCa {span(per_difference, 'BCa')}. "
+        f"The paired test from the same |t| finds {span(per_test, 'studentized, symmetric')} "
+        f"where there is nothing, sign flips {span(per_test, 'sign flips')}; "
+        "flips cannot hold a mean over seeds against a single run, since the two cannot change "
+        "sides. `evaluation/intervals.py` takes the "
+        "studentized bootstrap for all three: the log-odds keep a score's interval between 0 and "
+        "1, and p and the interval of a difference say the same."
     )
     error = np.sqrt(0.05 * 0.95 / args.sets)
     tables = " --tables tfidf.csv keywords.csv" if args.tables else ""
     lines = [
         "# Which interval covers, and which paired test keeps its error rate?",
-        f"`python experiments/05-intervals/run.py --sets {args.sets} --resamples {args.resamples}{tables}`",
+        f"`python experiments/05-intervals/run.py --sets {args.sets} --resamples "
+        f"{args.resamples}{tables}`",
         answer,
-        f"Figures: {args.sets:,} sets of documents a population, {args.resamples:,} resamples each; a share of 95% has a standard error of {error:.1%}.",
+        f"Figures: {args.sets:,} sets of documents a population, {args.resamples:,} resamples "
+        f"each; a share of 95% has a standard error of {error:.1%}.",
         "## Coverage of one score's 95% interval (A's), and the truth below or above it",
         "Each cell: covers (truth below the interval / above it).",
         wide([[*r[:4], f"{r[4]} ({r[5]} / {r[6]})"] for r in per_score]),

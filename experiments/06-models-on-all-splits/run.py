@@ -1,11 +1,14 @@
 """How do the models fare on every split? Development documents alone, several seeds.
 
-python experiments/06-models-on-all-splits/run.py --models keywords tfidf [--seeds 2] [--corpus FOLDER]
+python experiments/06-models-on-all-splits/run.py --models keywords tfidf [--seeds 2] [--corpus \
+    FOLDER]
 
-grouped: cross-fitted over the folds of `train`; folds: the same over the five committed folds; country: one country held out at
-a time; temporal-…: decisions and all settled before the cut, scored after it. The documents of the test part of `grouped` are left
-out of every split. A cell is a model, a split and a seed; it is kept in cells.jsonl beside this file under the hash of its inputs
-(corpus, model settings, parts, seed) and not computed again. results.md is rebuilt from the cells of the present inputs.
+grouped: cross-fitted over the folds of `train`; folds: the same over the five committed folds;
+country: one country held out at a time; temporal-…: decisions and all settled before the cut,
+scored after it. The documents of the test part of `grouped` are left out of every split. A cell is
+a model, a split and a seed; it is kept in cells.jsonl beside this file under the hash of its inputs
+(corpus, model settings, parts, seed) and not computed again. results.md is rebuilt from the cells
+of the present inputs.
 """
 
 import argparse
@@ -142,7 +145,8 @@ def table(rows, corpus, seeds):
     """Per split: a line a score, a column a model."""
     models = list(dict.fromkeys(r["model"] for r in rows))
     lines = [
-        f"Corpus {corpus}, development documents alone; mean ± sd over {seeds} seeds, in brackets the 95% interval of seed 0, resampled by document.",
+        f"Corpus {corpus}, development documents alone; mean ± sd over {seeds} seeds, in brackets "
+        "the 95% interval of seed 0, resampled by document.",
         "",
     ]
     lines += [
@@ -159,7 +163,8 @@ def table(rows, corpus, seeds):
                 values = [r[score] for r in own]
                 first = next(r for r in own if r["seed"] == 0)
                 cells.append(
-                    f"{np.mean(values):.3f} ± {np.std(values, ddof=len(values) > 1):.3f} [{first[score + '/low']:.3f}, {first[score + '/high']:.3f}]"
+                    f"{np.mean(values):.3f} ± {np.std(values, ddof=len(values) > 1):.3f} "
+                    f"[{first[score + '/low']:.3f}, {first[score + '/high']:.3f}]"
                 )
             lines.append(f"| {about} | {score} | " + " | ".join(cells) + " |")
             about = " | | "

@@ -1,4 +1,5 @@
-"""The table of grid.py's cells: cross-fitted scores over seeds, each model against TF-IDF on the same passages, by stratum too.
+"""The table of grid.py's cells: cross-fitted scores over seeds, each model against TF-IDF on the
+same passages, by stratum too.
 
 python experiments/07-fine-tuning/results.py
 """
@@ -38,7 +39,10 @@ def held_out(name, seed, shape):
 
 
 def all_predictions(corpus, development, data, targets, names):
-    """By model and seed: predictions of passages and of documents. The blend is what `model=blend` would be: the same fits, added."""
+    """By model and seed: predictions of passages and of documents.
+
+    The blend is what `model=blend` would be: the same fits, added.
+    """
     found = {name: {} for name in (*MODELS, BLEND)}
     weight = compose_config(["model=blend"]).model.tfidf_weight
     for seed in range(10):
@@ -74,11 +78,10 @@ def section(title, systems):
         for score in HEADLINE:
             x = result.row(score, k)
             d = x.difference
-            against = (
-                ""
-                if d is None
-                else f"; {d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}], p {x.p_holm:.4f}, {x.verdict}"
-            )
+            against = ""
+            if d is not None:
+                bounds = f"[{d.low:+.3f}, {d.high:+.3f}]"
+                against = f"; {d.value:+.3f} {bounds}, p {x.p_holm:.4f}, {x.verdict}"
             cells.append(f"{x.value:.3f} [{x.low:.3f}, {x.high:.3f}]{against}")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return [*lines, ""]
@@ -100,7 +103,8 @@ def main():
     ]
     parts += [("documents", 1, labelled, Gold.from_heads(targets[0], names))]
     lines = [
-        f"Corpus {corpus.sha256[:16]}, {FOLDS} grouped folds, seeds {', '.join(map(str, seeds))}; differences from tfidf, paired, 95% intervals, Holm's p.",
+        f"Corpus {corpus.sha256[:16]}, {FOLDS} grouped folds, seeds {', '.join(map(str, seeds))}; "
+        "differences from tfidf, paired, 95% intervals, Holm's p.",
         "",
     ]
     for title, level, rows, gold in parts:

@@ -1,9 +1,11 @@
-"""Settings of `model=transformer` on satp_relevant: development rows of others' data, two seeds a variant.
+"""Settings of `model=transformer` on satp_relevant: development rows of others' data, two seeds a
+variant.
 
 python experiments/07-fine-tuning/satp.py --root CLONE [--only VARIANT …] [--seeds 0 1]
 
-Fitted on the training part, scored on the development part with thresholds chosen by the other four fifths of it, as `benchmark part=dev`
-does; no test row is read. Every cell is kept in satp.jsonl beside this file and not computed again; some five minutes each on one thread.
+Fitted on the training part, scored on the development part with thresholds chosen by the other four
+fifths of it, as `benchmark part=dev` does; no test row is read. Every cell is kept in satp.jsonl
+beside this file and not computed again; some five minutes each on one thread.
 """
 
 import argparse
@@ -34,7 +36,9 @@ VARIANTS = {
 
 @contextmanager
 def layers_of(variant):
-    """The shipped model's own layer takes the place of the encoder's last; `on top` adds one after it."""
+    """The shipped model's own layer takes the place of the encoder's last; `on top` adds one after
+    it.
+    """
     import transformers
 
     read = transformers.AutoConfig.from_pretrained

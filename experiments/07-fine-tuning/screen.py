@@ -1,4 +1,5 @@
-"""Which settings for `model=transformer`? One fold of the corpus, one seed a variant; grid.py judges the winner.
+"""Which settings for `model=transformer`? One fold of the corpus, one seed a variant; grid.py
+judges the winner.
 
 python experiments/07-fine-tuning/screen.py [--only VARIANT …] [--seed 0] [--threads 1]
 

@@ -1,12 +1,16 @@
-"""An encoder adapted to unlabelled news of conflict, which cameo_class was hoped to gain by, and loses by.
+"""An encoder adapted to unlabelled news of conflict, which cameo_class was hoped to gain by, and
+loses by.
 
-python experiments/08-public-sets/adapt.py --root CLONE --news AG_NEWS_TEST_CSV --out FOLDER [--epochs 2]
+python experiments/08-public-sets/adapt.py --root CLONE --news AG_NEWS_TEST_CSV --out FOLDER \
+    [--epochs 2]
 
-Masked-language modelling (Devlin et al. 2019; Gururangan et al. 2020 for the idea) on the sentences of the ConfliBERT clone's training parts
-(IndiaPoliceEvents, insightCrime, satp_relevant, MUC-4), of 20news's development part, of its samples of pre-training text, of our corpus,
-and the test file of AG News (World and Business): 71,678 texts, 2.4 million tokens. Sentences of cameo_class itself are left out. The encoder
-has no head for this task; a new one is trained alone for 600 steps, then all of it at a rate of 1e-4. Two epochs
-take 85 minutes on one thread, beside other work. FOLDER is then `--encoder` of cameo.py's variant `defaults adapted`.
+Masked-language modelling (Devlin et al. 2019; Gururangan et al. 2020 for the idea) on the sentences
+of the ConfliBERT clone's training parts (IndiaPoliceEvents, insightCrime, satp_relevant, MUC-4), of
+20news's development part, of its samples of pre-training text, of our corpus, and the test file of
+AG News (World and Business): 71,678 texts, 2.4 million tokens. Sentences of cameo_class itself are
+left out. The encoder has no head for this task; a new one is trained alone for 600 steps, then all
+of it at a rate of 1e-4. Two epochs take 85 minutes on one thread, beside other work. FOLDER is then
+`--encoder` of cameo.py's variant `defaults adapted`.
 """
 
 import argparse
@@ -98,7 +102,9 @@ def masked(batch, rng, vocabulary):
 
 
 def rates(step, total):
-    """Of the encoder and of the head: first the head alone, then up over a twentieth of the steps and down in a line."""
+    """Of the encoder and of the head: first the head alone, then up over a twentieth of the steps
+    and down in a line.
+    """
     if step < ALONE:
         return 0.0, 1e-3
     share = schedule(step - ALONE, total - ALONE, 0.05)

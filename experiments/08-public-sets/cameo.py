@@ -1,12 +1,16 @@
-"""cameo_class has no development part, and a test part unlike its training part: what is chosen by folds of the latter.
+"""cameo_class has no development part, and a test part unlike its training part: what is chosen by
+folds of the latter.
 
-python experiments/08-public-sets/cameo.py --root CLONE [--variants defaults epochs=8 …] [--seed 0] [--encoder FOLDER]
+python experiments/08-public-sets/cameo.py --root CLONE [--variants defaults epochs=8 …] [--seed \
+    0] [--encoder FOLDER]
 
-Four folds of the training part, whose clusters of like sentences (k-means on the encoder's vectors, 48 of them) are never parted,
-so that a fold is as unlike the others as the part allows. No test row is read. Macro-F1 of the held-out sentences together;
-one variant takes 3 to 12 minutes on one thread. Held-out logits are kept in cameo-logits/, lines in cameo.jsonl. `words-dropped` masks a tenth
-of the tokens of every training text, `weights-averaged` reads with the moving average of the weights. `on-the-labeller` and `adapted` begin
-with the encoder that `--encoder` names: a bundle that `train model=transformer` made from our own corpus, or what adapt.py wrote.
+Four folds of the training part, whose clusters of like sentences (k-means on the encoder's vectors,
+48 of them) are never parted, so that a fold is as unlike the others as the part allows. No test row
+is read. Macro-F1 of the held-out sentences together; one variant takes 3 to 12 minutes on one
+thread. Held-out logits are kept in cameo-logits/, lines in cameo.jsonl. `words-dropped` masks a
+tenth of the tokens of every training text, `weights-averaged` reads with the moving average of the
+weights. `on-the-labeller` and `adapted` begin with the encoder that `--encoder` names: a bundle
+that `train model=transformer` made from our own corpus, or what adapt.py wrote.
 """
 
 import argparse

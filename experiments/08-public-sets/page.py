@@ -46,8 +46,10 @@ def main():
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     suites = ("conflict", "stance")
     tables = "\n".join((HERE / f"{suite}-test.md").read_text(encoding="utf-8") for suite in suites)
-    found = f"{summary(suites)}\n\n<details><summary>All rows: both metrics, unseen rows, intervals, seeds averaged</summary>\n\n{tables}\n</details>\n"
-    PAGE.write_text(f"{before}{BEGIN}\n{found}{END}{rest.partition(END)[2]}", encoding="utf-8")
+    title = "All rows: both metrics, unseen rows, intervals, seeds averaged"
+    every = f"<details><summary>{title}</summary>\n\n{tables}\n</details>"
+    text = f"{summary(suites)}\n\n{every}\n"
+    PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 python experiments/08-public-sets/stacking.py --root CLONES
 
-Reads the cells that `benchmark` kept in cells/; no model is fitted and no test row is read. For every set with a development part,
-every seed of the transformer and every fifth of the development rows (by group): whatever is fitted (the stacker's weights, Platt's
-calibration, the thresholds) is fitted on the other four fifths. The stacker is a logistic regression a label on the standardised logits of
-the three models (Wolpert 1992). Published metric and macro-F1 in percent, mean over seeds, go to stacking.md.
+Reads the cells that `benchmark` kept in cells/; no model is fitted and no test row is read. For
+every set with a development part, every seed of the transformer and every fifth of the development
+rows (by group): whatever is fitted (the stacker's weights, Platt's calibration, the thresholds) is
+fitted on the other four fifths. The stacker is a logistic regression a label on the standardised
+logits of the three models (Wolpert 1992). Published metric and macro-F1 in percent, mean over
+seeds, go to stacking.md.
 """
 
 import argparse
@@ -34,7 +36,9 @@ STACKERS = {"stacked, C = 0.1": 0.1, "stacked, C = 1": 1.0}
 
 
 def joined(way, members, y, known):
-    """(n, n_heads) logits: of fixed weights, or of a stacker fitted on the `known` rows; `members` is (3, n, n_heads)."""
+    """(n, n_heads) logits: of fixed weights, or of a stacker fitted on the `known` rows; `members`
+    is (3, n, n_heads).
+    """
     if way in WEIGHTS:
         return np.tensordot(WEIGHTS[way], members, axes=1)
     out = members[0].copy()
@@ -58,7 +62,9 @@ def decisions(spec, metric, way, members, data):
 
 
 def members_of(name, found):
-    """(3, n, n_heads) logits of transformer, TF-IDF and embedding on development rows, one array a seed of the transformer."""
+    """(3, n, n_heads) logits of transformer, TF-IDF and embedding on development rows, one array a
+    seed of the transformer.
+    """
 
     def dev(model):
         return [

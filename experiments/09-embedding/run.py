@@ -1,4 +1,5 @@
-"""How much should the encoder's vectors weigh beside TF-IDF in `model=embedding`? Cross-fitted scores on the development data.
+"""How much should the encoder's vectors weigh beside TF-IDF in `model=embedding`? Cross-fitted
+scores on the development data.
 
 python experiments/09-embedding/run.py [--seeds 1]
 

@@ -1,4 +1,6 @@
-"""Rows are made up, in the formats of the public sets; the sets' texts are in no repository of ours."""
+"""Rows are made up, in the formats of the public sets; the sets' texts are in no repository of
+ours.
+"""
 
 import json
 
@@ -51,7 +53,9 @@ def working_folder(tmp_path, store, monkeypatch):
 
 @pytest.fixture
 def clones(tmp_path):
-    """A clone of ConfliBERT with satp_relevant (one test text stands in train) and cameo_class, and one of TweetEval."""
+    """A clone of ConfliBERT with satp_relevant (one test text stands in train) and cameo_class, and
+    one of TweetEval.
+    """
     conflict = tmp_path / "clones" / "ConfliBERT" / "data"
     lines = [f"{text}, item {i}\t{labels}\n" for i in range(6) for text, labels in ATTACKS.items()]
     for part, rows in {
@@ -80,8 +84,8 @@ def clones(tmp_path):
         place.mkdir(parents=True)
         for part in ("train", "val", "test"):
             (place / f"{part}_text.txt").write_text(
-                f"{part} says good on {folder}\n{part} says bad on {folder}\n{part} says {folder} so\n"
-                * 3
+                f"{part} says good on {folder}\n{part} says bad on {folder}\n{part} says {folder} "
+                "so\n" * 3
             )
             (place / f"{part}_labels.txt").write_text("2\n1\n0\n" * 3)
     return tmp_path / "clones"
@@ -97,7 +101,8 @@ def run(clones, tmp_path, *more):
     )
 
 
-# --- what is fitted on development rows --------------------------------------------------------------------------------
+# --- what is fitted on development rows
+# --------------------------------------------------------------------------------
 
 
 def test_without_development_rows_nothing_is_fitted():
@@ -109,7 +114,9 @@ def test_without_development_rows_nothing_is_fitted():
 
 
 def test_a_development_row_is_decided_by_the_other_folds_alone():
-    """Labels of one group are turned round: its own decisions cannot follow, whatever its labels say."""
+    """Labels of one group are turned round: its own decisions cannot follow, whatever its labels
+    say.
+    """
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, size=(60, 2))
     logits = (2.0 * y - 1) * 3 + rng.normal(size=y.shape)
@@ -147,7 +154,8 @@ def test_a_score_is_the_mean_over_seeds_with_the_spread_and_the_interval_of_grou
     assert score(MULTILABEL, "example_f1", [right], data).sd is None
 
 
-# --- systems -----------------------------------------------------------------------------------------------------------
+# --- systems --------------------------------------------------------------------------------------
+# ---------------------
 
 
 def test_a_blend_adds_logits_seed_by_seed_and_seeds_are_averaged(clones):
@@ -189,7 +197,8 @@ def test_test_rows_whose_text_training_has_seen_are_also_left_out(clones):
     ]
 
 
-# --- the command -------------------------------------------------------------------------------------------------------
+# --- the command ----------------------------------------------------------------------------------
+# ---------------------
 
 
 def test_development_is_scored_by_default_and_the_test_part_leaves_a_line_a_system(
@@ -329,7 +338,8 @@ def test_changed_labels_are_other_data(clones):
     assert data_sha256(read_set("cameo_class", clones / "ConfliBERT")) != before
 
 
-# --- the suites --------------------------------------------------------------------------------------------------------
+# --- the suites -----------------------------------------------------------------------------------
+# ---------------------
 
 
 @pytest.mark.parametrize("suite", ["conflict", "stance"])

@@ -1,4 +1,6 @@
-"""The benchmark beside other tools: how its table comes from the tools' rows, and that peak memory is the command's own."""
+"""The benchmark beside other tools: how its table comes from the tools' rows, and that peak memory
+is the command's own.
+"""
 
 import importlib.util
 import subprocess

@@ -46,7 +46,11 @@ def problems(name, root):
 
 
 def test_a_multilabel_set_with_quotes_line_ends_and_empty_texts(tmp_path):
-    train = 'The crew said ""no"".\t1\t0\t0\t0\r\n"A ""quoted""\ttab,\r\nand a line end"\t0\t1\t0\t1\r\nLast\t0\t0\t1\t0\r\n'
+    train = (
+        'The crew said ""no"".\t1\t0\t0\t0\r\n'
+        '"A ""quoted""\ttab,\r\nand a line end"\t0\t1\t0\t1\r\n'
+        "Last\t0\t0\t1\t0\r\n"
+    )
     one = "Café\t0\t0\t0\t1\n"
     found = read_set(
         "satp_relevant", write_tsv(tmp_path, "satp_relevant", train=train, dev=one, test=one)
@@ -128,7 +132,8 @@ def test_malformed_rows_are_told_with_file_and_line(tmp_path):
         f"{path / 'train.tsv'}:2: found 3 columns, expected 5: the text, then 4 of labels",
         f"{path / 'train.tsv'}:4: found 0 columns, expected 5: the text, then 4 of labels",
         f"{path / 'train.tsv'}:5: found '2' in a column of labels, expected 0 or 1",
-        f"{path / 'train.tsv'}:6: no label is 1; expected at least one of ['Armed Assault', 'Bombing/Explosion', 'Kidnapping', 'Other']",
+        f"{path / 'train.tsv'}:6: no label is 1; expected at least one of ['Armed Assault', "
+        "'Bombing/Explosion', 'Kidnapping', 'Other']",
         f"{path / 'test.tsv'}:1: found 6 columns, expected 5: the text, then 4 of labels",
     )
 
@@ -167,7 +172,8 @@ def test_malformed_tweets_are_refused(tmp_path):
     stance = root / "datasets" / "stance"
     assert problems("tweeteval_stance", root) == (
         f"{stance / 'abortion' / 'val_labels.txt'}:2: found label '3', expected one of 0, 1, 2",
-        f"{stance / 'climate' / 'test_labels.txt'}: 1 lines, but 2 in test_text.txt; expected the same number",
+        f"{stance / 'climate' / 'test_labels.txt'}: 1 lines, but 2 in test_text.txt; expected the "
+        "same number",
     )
 
 
@@ -181,13 +187,14 @@ def test_many_bad_rows_are_counted(tmp_path):
 
 def test_what_is_missing_is_explained_with_the_repository(tmp_path):
     assert problems("cameo_class", tmp_path / "none") == (
-        f"{tmp_path / 'none'}: no such folder; for cameo_class expected a clone of https://github.com/eventdata/ConfliBERT: "
+        f"{tmp_path / 'none'}: no such folder; for cameo_class expected a clone of "
+        "https://github.com/eventdata/ConfliBERT: "
         "`git clone https://github.com/eventdata/ConfliBERT`, then root= that folder",
     )
     (problem,) = problems("tweeteval_stance", tmp_path)
     assert (
-        "train_text.txt: No such file or directory; for tweeteval_stance expected a clone of https://github.com/cardiffnlp/tweeteval"
-        in problem
+        "train_text.txt: No such file or directory; for tweeteval_stance expected a clone of "
+        "https://github.com/cardiffnlp/tweeteval" in problem
     )
     (problem,) = problems("BBC", tmp_path)
     assert "set 'BBC': not known; expected one of ['BBC_News'" in problem

@@ -66,12 +66,13 @@ def quays(tmp_path_factory):
     return root
 
 
-# --- swaps ---------------------------------------------------------------------------------------------------------------
+# --- swaps ----------------------------------------------------------------------------------------
+# -----------------------
 
 
 @pytest.fixture(autouse=True)
 def store_of_the_working_folder(monkeypatch):
-    """MLflow puts the last store's address into the environment, where the next test would find it."""
+    """MLflow leaves the address of the last store in the environment, for the next test too."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
 
 
@@ -190,7 +191,8 @@ def test_the_swaps_of_the_corpus_touch_its_texts():
     )
 
 
-# --- shifts of scores and decisions ----------------------------------------------------------------------------------------
+# --- shifts of scores and decisions
+# ----------------------------------------------------------------------------------------
 
 NAMES = Names(("a", "b"), ("pro", "con"))
 
@@ -212,11 +214,13 @@ def test_changed_decisions_by_hand():
         [[1, 1], [1, 1], [0, 0], [0, 0]], [[1, 0], [0, 1], [1, 1], [0, 0]], ["x", "x", "y", "y"]
     )
     found = {c.what: c for c in changed_decisions(before, after, seed=0)}
-    # passages 0 (b gained) and 3 (a lost) of 4; 2 decisions of 8; topics that hold both times: a0, a1, b1; a0 changed its stance
+    # passages 0 (b gained) and 3 (a lost) of 4; 2 decisions of 8; topics that hold both times: a0,
+    # a1, b1; a0 changed its stance
     assert (found[PASSAGES].changed, found[PASSAGES].of, found[PASSAGES].share) == (2, 4, 0.5)
     assert (found[TOPICS].changed, found[TOPICS].of, found[TOPICS].share) == (2, 8, 0.25)
     assert (found[STANCES].changed, found[STANCES].of, found[STANCES].share) == (1, 3, 1 / 3)
-    # both documents changed one passage of two, so every resample has that share; only x has stance decisions
+    # both documents changed one passage of two, so every resample has that share; only x has stance
+    # decisions
     assert found[PASSAGES].interval == (0.5, 0.5)
     assert found[STANCES].n_documents == 1
     assert found[STANCES].interval == pytest.approx((1 / 3, 1 / 3))
@@ -253,7 +257,8 @@ def test_scores_beside_a_reference_by_hand():
         differences(half, right.take([1, 0, 2, 3]), gold, ("topic/macro_f1",), seed=0)
 
 
-# --- what is held out ------------------------------------------------------------------------------------------------------
+# --- what is held out -----------------------------------------------------------------------------
+# -------------------------
 
 
 def test_no_trial_touches_the_test_part_and_nothing_held_out_is_trained_on(quays):
@@ -352,7 +357,8 @@ def test_another_split_or_cv_is_refused(quays):
     assert len(error.value.problems) == 2
 
 
-# --- the whole ---------------------------------------------------------------------------------------------------------------
+# --- the whole ------------------------------------------------------------------------------------
+# ---------------------------
 
 
 def test_the_reference_is_the_cross_fitting_of_train_to_the_bit(quays):
@@ -431,7 +437,8 @@ def test_swaps_change_what_the_model_reads_and_nothing_else(counted, quays):
     touched = [p for p in corpus.passages if p.document_id in development and swap(p.text)[1]]
     assert vessel.n_passages == len(touched)
     assert vessel.n_names == sum(swap(p.text)[1] for p in touched)
-    # 'boat' is a term of fishing and 'dredger' of dredging: a passage with the one word alone loses a topic or gains one
+    # 'boat' is a term of fishing and 'dredger' of dredging: a passage with the one word alone loses
+    # a topic or gains one
     assert vessel.changed[0].share > 0.1
     assert sum(vessel.topics["fishing"].values()) != 0
     assert sky.n_passages > 0

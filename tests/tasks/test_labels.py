@@ -84,15 +84,18 @@ def test_every_problem_is_told_at_once_with_its_row():
         "task 'news': id 'r1': unknown label 'rain'; expected some of ['fish', 'mud', 'song']",
         "task 'news': id 'r1': unknown label 'hail'; expected some of ['fish', 'mud', 'song']",
         "task 'news': id 'r2': no label; expected at least one of ['fish', 'mud', 'song']",
-        "task 'news': id 'r3': found 'fish'; expected a collection of labels of ['fish', 'mud', 'song']",
-        "task 'news': id 'r4': found None; expected a collection of labels of ['fish', 'mud', 'song']",
+        "task 'news': id 'r3': found 'fish'; expected a collection of labels of ['fish', 'mud', "
+        "'song']",
+        "task 'news': id 'r4': found None; expected a collection of labels of ['fish', 'mud', "
+        "'song']",
     )
 
 
 def test_several_labels_where_one_is_expected_are_refused():
     found = problems(ONE_OF, ["fog", ["fog", "cloud"], "hail", ()])
     assert found == (
-        "task 'sky': id 'r1': found ['fog', 'cloud']; expected one label of ['clear', 'cloud', 'fog']",
+        "task 'sky': id 'r1': found ['fog', 'cloud']; expected one label of ['clear', 'cloud', "
+        "'fog']",
         "task 'sky': id 'r2': unknown label 'hail'; expected one of ['clear', 'cloud', 'fog']",
         "task 'sky': id 'r3': found (); expected one label of ['clear', 'cloud', 'fog']",
     )
