@@ -189,3 +189,25 @@ def test_settings_of_a_blends_members_stand_under_their_names():
         "model": "tfidf", "seed": "0", "split": "grouped", "crossfit": "3", "cv": "5",
         "features.char": "char_wb 3-5, min_df 3", "C": "4.0", "class_weight": "balanced",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("languages", "message"),
+    [
+        ("[EN]", "languages.0: found 'EN'; expected a code of ISO 639-1 in lower case, 'en'"),
+        ("[English]", "found 'English'; expected a code of ISO 639-1 in lower case, such as 'en'"),
+        ("[no]", "languages.0: YAML reads yes, no, on and off as true and false; put the name in"),
+        ("[fr-FR]", "found 'fr-FR'; expected a code"),
+    ],
+)
+def test_languages_of_another_form_are_refused_with_the_right_one(tmp_path, languages, message):
+    with pytest.raises(CorpusError) as caught:
+        read_codebook(
+            write(tmp_path, CODEBOOK.replace("languages: [en]", f"languages: {languages}"))
+        )
+    assert message in str(caught.value)
+
+
+def test_norwegian_in_quotes_is_a_language(tmp_path):
+    text = CODEBOOK.replace("languages: [en]", "languages: ['no']")
+    assert read_codebook(write(tmp_path, text)).languages == ["no"]

@@ -1,10 +1,11 @@
 """The codebook as data: topics, stances, bases and parties, read from `codebook.yaml` of a corpus."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
 
 from sahelclf.errors import CorpusError
 from sahelclf.records import Frozen
@@ -12,6 +13,15 @@ from sahelclf.records import Frozen
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
 
+def _language_code(code: str) -> str:
+    if not re.fullmatch("[a-z]{2,3}", code):
+        lower = code.lower()
+        right = repr(lower) if re.fullmatch("[a-z]{2,3}", lower) else "such as 'en' or 'fr'"
+        raise ValueError(f"found {code!r}; expected a code of ISO 639-1 in lower case, {right}")
+    return code
+
+
+Language = Annotated[str, AfterValidator(_language_code)]
 TABLE_ENDINGS = ("probability", "holds", "stance")
 RESERVED = {*TABLE_ENDINGS, "gold", "gold_stance", "no"}
 
@@ -38,7 +48,7 @@ class Codebook(Frozen):
 
     version: str
     title: str
-    languages: list[str] = Field(min_length=1)
+    languages: list[Language] = Field(min_length=1)
     units: list[Name] = Field(["passage", "document"])
     stances: dict[Name, str] = Field(min_length=2)
     bases: dict[Name, Basis] = Field({})
@@ -115,10 +125,9 @@ def validation_problems(error: ValidationError, where: str) -> list[str]:
     lines = []
     for e in error.errors():
         field = ".".join(str(part) for part in e["loc"]) or "(whole)"
-        if e["loc"][-1:] == ("[key]",) and isinstance(e["input"], bool):
-            lines.append(
-                f"{where}: {field}: YAML reads yes, no, on and off as true and false; put the name in quotes"
-            )
+        if isinstance(e["input"], bool) and (e["loc"][-1:] == ("[key]",) or "string" in e["type"]):
+            hint = "YAML reads yes, no, on and off as true and false; put the name in quotes"
+            lines.append(f"{where}: {field}: {hint}")
             continue
         found = "" if e["type"] in {"missing", "value_error"} else f", found {_short(e['input'])}"
         lines.append(f"{where}: {field}: {e['msg'].removeprefix('Value error, ')}{found}")

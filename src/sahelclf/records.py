@@ -1,10 +1,23 @@
 """The records of an annotated corpus: one class a JSON line. Frozen and strict; vocabularies are the codebook's."""
 
+from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Id = Annotated[str, Field(pattern=r"^[^\s|]+$", max_length=200)]
+
+
+def _possible_date(text: str) -> str:
+    try:
+        date.fromisoformat(f"{text}-01-01"[:10])
+    except ValueError:
+        message = f"found {text!r}, which no calendar has; expected YYYY, YYYY-MM or YYYY-MM-DD"
+        raise ValueError(message) from None
+    return text
+
+
+Date = Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$"), AfterValidator(_possible_date)]
 
 
 class Frozen(BaseModel):
@@ -32,7 +45,7 @@ class Document(Frozen):
     url: str | None = None
     sources: list[str] = []
     outlet: str | None = None
-    date: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")] | None = None
+    date: Date | None = None
     countries: list[str] = []
     genre: str | None = None
     stratum: str | None = None

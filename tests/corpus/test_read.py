@@ -167,3 +167,18 @@ def test_the_length_limit_counts_the_line_end():
     raw = b'{"a": "' + b"x" * (MAX_LINE_BYTES - 9) + b'"}'
     assert len(raw) == MAX_LINE_BYTES
     assert next(iter(read_lines(io.BytesIO(raw + b"\n")))).problem is None
+
+
+@pytest.mark.parametrize("date", ["2023-02-30", "2023-13", "0000"])
+def test_a_date_that_no_calendar_has_is_refused(corpus, date):
+    edit(corpus / "documents.jsonl", 2, date=date)
+    refused(
+        corpus,
+        f"documents.jsonl:2: date: found '{date}', which no calendar has; expected YYYY, YYYY-MM or",
+    )
+
+
+@pytest.mark.parametrize("date", ["2023", "2023-02", "2024-02-29"])
+def test_dates_of_a_year_a_month_or_a_day_are_read(corpus, date):
+    edit(corpus / "documents.jsonl", 2, date=date)
+    assert read_corpus(corpus).documents[1].date == date
