@@ -34,12 +34,11 @@ from elsewhere import (  # noqa: E402
     PYFUNC,
     READER,
     TEXT,
-    cut_reader,
     expected_rows,
     flat,
     manifest_of,
+    outputs_of,
     python_blocks,
-    said_by,
     section,
     short_ones,
 )
@@ -143,20 +142,20 @@ def megabytes(folder):
 
 def measured(tool, python, work, texts):
     """A row of the table."""
-    if any("import reader" in b or "from reader" in b for b in tool.blocks):
-        cut_reader(work, tool.title)
     once, each = ([], tool.blocks) if tool.each else (tool.blocks, [])
     cold = []
     for _ in range(3):
         started = time.perf_counter()
-        said_by(python, work, tool.one, [TEXT], CLEAN, once=once, each=each)
+        outputs_of(python, work, tool.one, [TEXT], CLEAN, once=once, each=each)
         cold.append(time.perf_counter() - started)
     clock = "__import__('time').perf_counter()"
     timed = f"[(start := {clock}), len({tool.many}), {clock} - start][2]"
-    _, seconds = said_by(python, work, timed, [texts[:20], texts], CLEAN, once=tool.blocks)
+    _, seconds = outputs_of(python, work, timed, [texts[:20], texts], CLEAN, once=tool.blocks)
     manifest = manifest_of(work / "bundles" / tool.bundle)
     golden = short_ones(work / "bundles" / tool.bundle) if tool.short else manifest["golden"]
-    rows = said_by(python, work, tool.one, [g["text"] for g in golden], CLEAN, once=once, each=each)
+    rows = outputs_of(
+        python, work, tool.one, [g["text"] for g in golden], CLEAN, once=once, each=each
+    )
     agreement = agreed([flat(r) for r in rows] if tool.each else rows, manifest, golden)
     return [
         tool.name,

@@ -1,4 +1,4 @@
-"""The blocks of docs/elsewhere.md, and a program that runs a section's blocks for any text and gives what they found."""
+"""The blocks of docs/elsewhere.md, and a program that runs the blocks of a section for any text."""
 
 import json
 import re
@@ -16,15 +16,15 @@ PROGRAM = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
 task = json.load(open(sys.argv[1], encoding="utf-8"))
-found, names = [], {"json": json}
+outputs, names = [], {"json": json}
 for block in task["once"]:
     exec(block, names)
 for text in task["texts"]:
     names["text"] = text
     for block in task["each"]:
         exec(block.replace(json.dumps(task["text"]), repr(text)), names)
-    found.append(eval(task["gives"], names))
-print(json.dumps({"found": found, "strangers": [m for m in task["absent"] if m in sys.modules]}, default=float))
+    outputs.append(eval(task["gives"], names))
+print(json.dumps({"outputs": outputs, "unwanted": [m for m in task["absent"] if m in sys.modules]}, default=float))
 """
 
 
@@ -40,7 +40,7 @@ def python_blocks(title: str) -> list[str]:
     return [block for language, block in section(title) if language == "python"]
 
 
-def said_by(
+def outputs_of(
     python: Path,
     work: Path,
     gives: str,
@@ -50,7 +50,10 @@ def said_by(
     once: list[str] = (),
     each: list[str] = (),
 ) -> list:
-    """What the expression `gives` is for each `text`, in another Python, in `work`: after these blocks, run once or for each text."""
+    """Values of the expression `gives`, one a text, by another Python in `work`.
+
+    The blocks in `once` run first, those in `each` run for each `text`.
+    """
     absent = ["sahelclf"] + ["torch"] * (
         not any("transformers" in block for block in [*once, *each])
     )
@@ -70,19 +73,13 @@ def said_by(
     )
     assert done.returncode == 0, done.stderr[-3000:]
     answer = json.loads(done.stdout.splitlines()[-1])
-    assert answer["strangers"] == []
-    return answer["found"]
+    assert answer["unwanted"] == []
+    return answer["outputs"]
 
 
 def manifest_of(folder: Path) -> dict:
     """The manifest of a bundle, unchecked."""
     return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-
-
-def cut_reader(work: Path, title: str) -> None:
-    """Write `reader.py` by the line of the docs."""
-    (command,) = [block for language, block in section(title) if language == "bash"]
-    subprocess.run(command, shell=True, cwd=work, check=True)
 
 
 def short_ones(folder: Path) -> list:
@@ -98,7 +95,7 @@ def short_ones(folder: Path) -> list:
 
 
 def expected_rows(manifest: dict, logits: list) -> list[dict]:
-    """Rows of the flat table, worked out from logits by the rules of docs/bundle.md."""
+    """Rows of the flat table, computed from logits by the rules of docs/bundle.md."""
     rows = []
     for values in logits:
         p = dict(zip(manifest["heads"], 1 / (1 + np.exp(-np.array(values))), strict=True))
@@ -113,9 +110,9 @@ def expected_rows(manifest: dict, logits: list) -> list[dict]:
 
 
 def flat(labels: dict) -> dict:
-    """What 'From heads to labels' gives, as a row of the flat table."""
+    """The output of 'From heads to labels', as a row of the flat table."""
     row = {}
-    for topic, found in labels.items():
-        row |= {f"{topic}_probability": found["probability"], f"{topic}_holds": found["holds"]}
-        row |= {f"{topic}_{s}": value for s, value in found["stance_probability"].items()}
+    for topic, values in labels.items():
+        row |= {f"{topic}_probability": values["probability"], f"{topic}_holds": values["holds"]}
+        row |= {f"{topic}_{s}": p for s, p in values["stance_probability"].items()}
     return row

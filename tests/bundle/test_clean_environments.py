@@ -16,12 +16,11 @@ from elsewhere import (
     DECIDE,
     PYFUNC,
     READER,
-    cut_reader,
     expected_rows,
     flat,
     manifest_of,
+    outputs_of,
     python_blocks,
-    said_by,
     section,
     short_ones,
 )
@@ -74,7 +73,7 @@ def texts_of(manifest: dict) -> list[str]:
 def test_mlflow(environment, clean, work):
     python, manifest = environment("MLflow"), manifest_of(work / "bundles" / "tfidf")
     assert not installed(python) & {"sahelclf", "torch", "onnxruntime", "tokenizers"}
-    rows = said_by(
+    rows = outputs_of(
         python, work, PYFUNC, texts_of(manifest), clean, once=python_blocks("MLflow")[:1]
     )
     assert_golden(rows, manifest, 1e-6)
@@ -85,7 +84,7 @@ def test_mlflow_shows_an_example_and_takes_a_threshold(environment, clean, work)
     manifest = manifest_of(work / "bundles" / "tfidf")
     once = [*python_blocks("MLflow"), "example = model.input_example"]
     gives = '[example.to_dict("records"), model.predict(example, {"threshold": float(text)}).filter(like="_holds").values.tolist(), model.predict(example).shape[0]]'
-    none, all_ = said_by(environment("MLflow"), work, gives, ["1", "0"], clean, once=once)
+    none, all_ = outputs_of(environment("MLflow"), work, gives, ["1", "0"], clean, once=once)
     assert none[0][0] == {"id": "a1", "text": manifest["golden"][0]["text"]}
     assert none[1] == [[False] * len(manifest["topics"])] * 2
     assert all_[1] == [[True] * len(manifest["topics"])] * 2
@@ -100,7 +99,7 @@ def test_mlflow_with_an_encoder_and_without_torch(environment, clean, encoder_wo
     assert not installed(python) & {"sahelclf", "torch", "transformers"}
     lines = python_blocks("MLflow")[0].replace("bundles/tfidf", "bundles/transformer")
     assert_golden(
-        said_by(python, encoder_work, PYFUNC, texts_of(manifest), clean, once=[lines]),
+        outputs_of(python, encoder_work, PYFUNC, texts_of(manifest), clean, once=[lines]),
         manifest,
         1e-4,
     )
@@ -188,7 +187,7 @@ def test_transformers(environment, clean, encoder_work):
     )
     assert not installed(python) & {"sahelclf", "mlflow", "onnxruntime"}
     short = short_ones(encoder_work / "bundles" / "transformer")
-    labels = said_by(
+    labels = outputs_of(
         python,
         encoder_work,
         "labels",
@@ -205,7 +204,7 @@ def test_onnxruntime(environment, clean, encoder_work):
     manifest = manifest_of(folder)
     short = short_ones(folder)
     alone, reader = python_blocks("Onnxruntime")
-    labels = said_by(
+    labels = outputs_of(
         python,
         encoder_work,
         "labels",
@@ -214,9 +213,8 @@ def test_onnxruntime(environment, clean, encoder_work):
         each=[alone, *python_blocks(DECIDE)],
     )
     assert_golden([flat(x) for x in labels], manifest, 1e-4, short)
-    cut_reader(encoder_work, "Onnxruntime")
     assert_golden(
-        said_by(python, encoder_work, READER, texts_of(manifest), clean, once=[reader]),
+        outputs_of(python, encoder_work, READER, texts_of(manifest), clean, once=[reader]),
         manifest,
         1e-4,
     )
@@ -230,12 +228,11 @@ def test_onnxruntime_in_eight_bits(environment, clean, encoder_work):
     write_int8_graph(
         folder / "model.onnx", folder / SMALL_GRAPH, shown
     )  # which the bundle of a tiny encoder may leave out
-    cut_reader(encoder_work, "Onnxruntime")
     lines = python_blocks("Onnxruntime")[1].replace(
         'load("bundles/transformer")', 'load("bundles/transformer", fast=True)'
     )
     assert "fast=True" in lines
-    rows = said_by(
+    rows = outputs_of(
         environment("Onnxruntime"), encoder_work, READER, texts_of(manifest), clean, once=[lines]
     )
     ours = OnnxLabeller.load(
@@ -250,7 +247,7 @@ def test_scikit_learn(environment, clean, work):
     assert not installed(python) & {"sahelclf", "mlflow", "torch"}
     command = section("Scikit-learn")[0][1].split()[1:]
     subprocess.run([sys.executable, *command], cwd=work, check=True, capture_output=True)
-    labels = said_by(
+    labels = outputs_of(
         python,
         work,
         "labels",
@@ -264,9 +261,10 @@ def test_scikit_learn(environment, clean, work):
 def test_numpy_alone(environment, clean, work):
     python, manifest = environment("Numpy alone"), manifest_of(work / "bundles" / "tfidf")
     assert installed(python) == {"numpy"}
-    cut_reader(work, "Numpy alone")
     assert_golden(
-        said_by(python, work, READER, texts_of(manifest), clean, once=python_blocks("Numpy alone")),
+        outputs_of(
+            python, work, READER, texts_of(manifest), clean, once=python_blocks("Numpy alone")
+        ),
         manifest,
         1e-6,
     )
@@ -288,7 +286,7 @@ def test_a_folder_for_the_hub(environment, clean, transformer_bundle, bundle, tm
     )
     blocks = python_blocks(DECIDE)
     short = short_ones(tmp_path / "bundles" / "transformer")
-    labels = said_by(
+    labels = outputs_of(
         environment("Transformers"),
         tmp_path,
         "labels",
@@ -298,7 +296,7 @@ def test_a_folder_for_the_hub(environment, clean, transformer_bundle, bundle, tm
     )
     assert_golden([flat(x) for x in labels], manifest_of(transformer_bundle), 1e-4, short)
     golden = manifest_of(bundle)
-    labels = said_by(
+    labels = outputs_of(
         environment("Scikit-learn"),
         tmp_path,
         "labels",

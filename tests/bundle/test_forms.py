@@ -1,6 +1,9 @@
+import ast
 import json
 import os
 import shutil
+import sys
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from sahelclf.bundle.sklearn import build_pipeline, write_sklearn
 from sahelclf.bundle.write import write_bundle
 from sahelclf.errors import BundleError, RequestError, SahelclfError
 from sahelclf.files import aside_of, file_aside, written_aside
+from sahelclf.models import runtime
 from sahelclf.models.runtime.linear import normalise
 
 
@@ -40,6 +44,7 @@ def test_a_bundle_has_plain_files_only(bundle):
         "README.md",
         "MLmodel",
         "pyfunc_model.py",
+        "sahelclf_readers",
         "requirements.txt",
         "python_env.yaml",
         "input_example.json",
@@ -77,7 +82,9 @@ def test_the_bundle_says_what_the_fitted_model_says(bundle, trained):
 
 
 def test_every_byte_counts(bundle, tmp_path):
-    for name in sorted(p.name for p in bundle.iterdir()):
+    for name in sorted(p.relative_to(bundle).as_posix() for p in bundle.rglob("*") if p.is_file()):
+        if "__pycache__" in name:
+            continue
         folder = copy(bundle, tmp_path / name)
         data = bytearray((folder / name).read_bytes())
         data[len(data) // 3] ^= 1
@@ -110,9 +117,9 @@ def test_a_missing_truncated_or_added_file_is_refused(bundle, tmp_path):
 
 def test_a_newer_format_says_what_to_do(bundle, tmp_path):
     folder = copy(bundle, tmp_path)
-    resign(folder, format=2)
+    resign(folder, format=3)
     with pytest.raises(
-        BundleError, match="bundle format 2; this sahelclf reads format 1. Install the version"
+        BundleError, match="bundle format 3; this sahelclf reads formats 1, 2. Install the version"
     ):
         open_bundle(folder)
 
@@ -215,7 +222,7 @@ def test_the_scikit_learn_form_says_the_same_and_needs_no_trust(bundle, tmp_path
 def test_a_form_that_differs_is_not_written(bundle, tmp_path):
     manifest = open_bundle(bundle)
     manifest["golden"][0]["logits"][0] += 0.01
-    with pytest.raises(SahelclfError, match="differs from the bundle by .* not exported"):
+    with pytest.raises(SahelclfError, match="differ from the fitted model by .* not exported"):
         write_sklearn(bundle, manifest, tmp_path / "form")
     assert list(tmp_path.iterdir()) == []
 
@@ -224,29 +231,26 @@ def test_the_pipeline_takes_texts_as_they_are(bundle):
     assert build_pipeline(bundle).predict_proba(["Any TEXT"]).shape == (1, 6)
 
 
-def test_the_pyfunc_file_imports_nothing_of_ours(bundle):
-    import ast
+def test_the_bundle_holds_our_readers_byte_for_byte(bundle):
+    source = Path(runtime.__file__).parent
+    names = sorted(p.name for p in source.glob("*.py"))
+    assert {"text.py", "linear.py", "encoder.py"} <= set(names)
+    for name in names:
+        assert (bundle / "sahelclf_readers" / name).read_bytes() == (source / name).read_bytes()
+    code = files("sahelclf.bundle") / "data" / "pyfunc_model.py"
+    assert (bundle / "pyfunc_model.py").read_bytes() == code.read_bytes()
 
-    tree = ast.parse((bundle / "pyfunc_model.py").read_text(encoding="utf-8"))
-    names = {
-        a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names
-    }
-    names |= {
-        n.module.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module
-    }
-    assert names == {
-        "copy",
-        "json",
-        "re",
-        "unicodedata",
-        "collections",
-        "itertools",
-        "pathlib",
-        "typing",
-        "numpy",
-        "pandas",
-        "mlflow",
-    }
+
+def test_the_code_of_a_bundle_imports_nothing_of_ours(bundle):
+    names = set()
+    for path in (bundle / "pyfunc_model.py", *(bundle / "sahelclf_readers").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module.split(".")[0])
+    other = {"numpy", "pandas", "mlflow", "onnxruntime", "tokenizers"}
+    assert names - sys.stdlib_module_names == other
 
 
 def test_the_card_names_scores_limits_and_how_to_load(bundle):
@@ -324,10 +328,8 @@ def test_the_form_for_r_holds_every_character_that_is_changed(bundle, tmp_path):
     assert by_table == normalise(text)
 
 
-def test_the_form_for_r_is_for_linear_models(bundle, tmp_path):
-    with pytest.raises(RequestError, match="only tfidf and keywords have this form"):
-        write_r(
-            bundle,
-            open_bundle(bundle) | {"kind": "transformer", "model": "transformer"},
-            tmp_path / "r",
-        )
+def test_forms_say_which_models_have_them(transformer_bundle, tmp_path):
+    manifest = open_bundle(transformer_bundle)
+    for write in (write_r, write_sklearn):
+        with pytest.raises(RequestError, match="only keywords and tfidf have this form"):
+            write(transformer_bundle, manifest, tmp_path / "form")

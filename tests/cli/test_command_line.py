@@ -140,7 +140,9 @@ assert "torch" not in sys.modules and "sklearn" not in sys.modules, "heavy impor
     texts = ["The boat landed a catch", "Ne\u0301gociations", ""]
     import sahelclf as package
 
-    ours = package.load(folder / bundle_of(done)).frame(texts, ids=["a", "b", "c"])
+    ours = package.load(folder / bundle_of(done)).frame(
+        pd.DataFrame({"id": ["a", "b", "c"], "text": texts}), any_language=True
+    )
     assert frame["id"].tolist() == ["a", "b", "c"]
     assert frame.columns.tolist() == ours.columns.tolist()
     assert frame["fishing_probability"].to_numpy() == pytest.approx(

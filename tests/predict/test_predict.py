@@ -557,6 +557,6 @@ def test_pages_read_together_are_labelled_as_each_alone(labeller):
     texts = [f"{BOAT}.", f"{RAIN}.\n\n{BOAT}.\n\n{RAIN}.", f"{RAIN}."]
     pages = [page_of(t, None) for t in texts]
     assert labeller.predict_pages(pages, list("abc")) == [
-        labeller.predict_page(p, i) for p, i in zip(pages, "abc", strict=True)
+        labeller.predict_pages([p], [i])[0] for p, i in zip(pages, "abc", strict=True)
     ]
     assert labeller.predict_pages([], []) == []

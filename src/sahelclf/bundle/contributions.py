@@ -1,17 +1,20 @@
-"""What each term of a text adds to each head's logit of a linear labeller: its value in the text times its weight."""
+"""What each term of a text adds to each logit of a linear labeller: its value times its weight."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from sahelclf.models.runtime.linear import PlainLabeller, _weights, normalise
+from sahelclf.models.runtime.linear import PlainLabeller
 
 TOP = 8
 
 
 @dataclass(frozen=True)
 class Contributions:
-    """What each term of one text adds to each head: `terms` as (block, term), `values` (n_terms, n_heads), `intercept` (n_heads,)."""
+    """What each term of one text adds to each head.
+
+    `terms` are (block, term) pairs, `values` is (n_terms, n_heads), `intercept` (n_heads,).
+    """
 
     terms: tuple[tuple[str, str], ...]
     values: np.ndarray
@@ -23,28 +26,21 @@ class Contributions:
         return np.asarray(self.values.sum(axis=0) + self.intercept)
 
     def top(self, head: int, n: int = TOP) -> list[int]:
-        """The terms that add most, then those that take away most, up to `n` of each."""
-        of_head = self.values[:, head]
-        ends = np.arange(len(of_head))
-        if len(of_head) > 2 * n:
-            found = np.argpartition(of_head, [n - 1, -n])
-            ends = np.concatenate([found[:n], found[-n:]])
-        order = ends[np.lexsort((ends, -of_head[ends]))]
-        return [
-            int(i)
-            for i in (*order[of_head[order] > 0][:n], *order[::-1][of_head[order[::-1]] < 0][:n])
-        ]
+        """The terms that add most, then those that subtract most, up to `n` of each."""
+        values = self.values[:, head]
+        order = np.argsort(-values, kind="stable")
+        added, subtracted = order[values[order] > 0], order[::-1][values[order[::-1]] < 0]
+        return [int(i) for i in (*added[:n], *subtracted[:n])]
 
 
 def contributions(labeller: PlainLabeller, text: str) -> Contributions:
-    """Every term of `text` that the labeller knows; the sum over terms plus the intercept is the calibrated logit."""
-    clean = normalise(str(text))
+    """Every term of `text` that the labeller knows.
+
+    The sum over the terms plus the intercept is the calibrated logit.
+    """
     terms: list[tuple[str, str]] = []
     values = [np.zeros((0, len(labeller.heads)))]
-    start = 0
-    for find, block, idf in labeller.blocks:
-        _, ids, value = _weights([find(clean)], block, idf)
+    for block, ids, of_terms, coef in labeller.terms_of(str(text)):
         terms += [(block["name"], block["terms"][i]) for i in ids]
-        values.append(value[:, None] * labeller.coef[start + ids])
-        start += len(idf)
+        values.append(of_terms[:, None] * coef)
     return Contributions(tuple(terms), np.concatenate(values), labeller.intercept)

@@ -1,20 +1,22 @@
-"""Opening a bundle as untrusted input: format, sizes, hashes and paths are checked before a number is read."""
+"""Open a bundle as untrusted input: format, sizes, hashes and paths are checked before anything else is read."""
 
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from sahelclf.errors import BundleError
+from sahelclf.errors import BundleError, RequestError
+from sahelclf.evaluation import decide
+from sahelclf.models.kinds import NAMES, kind_named, kind_of
+from sahelclf.models.runtime.encoder import SMALL_GRAPH
 
-FORMAT = 1
+FORMAT = 2
+FORMATS = {1: "as_given", 2: "clean"}  # formats that can be read, and the text rule of each
+LARGEST_NUMBER = 1e9
 MAX_MANIFEST = 50_000_000
 MAX_FILE = 4_000_000_000
-FOREIGN = {
-    "registered_model_meta",
-    "README.md",
-    ".gitattributes",
-}  # what MLflow's registry and the Hugging Face hub add; never read
+# What MLflow's registry and the Hugging Face hub add; never read.
+FOREIGN = {"registered_model_meta", "README.md", ".gitattributes"}
 FOREIGN_FOLDERS = {".git", ".cache", "__pycache__"}
 
 
@@ -37,14 +39,15 @@ def open_bundle(folder: Path) -> dict[str, Any]:
         )
     try:
         manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
-        found_format = manifest["format"]
+        version = manifest["format"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise BundleError(
             f"{manifest_path}: damaged: not a manifest in JSON; copy the bundle again or retrain"
         ) from None
-    if found_format != FORMAT:
+    if version not in [*FORMATS]:
         raise BundleError(
-            f"{manifest_path}: bundle format {found_format!r}; this sahelclf reads format {FORMAT}. "
+            f"{manifest_path}: bundle format {version!r}; this sahelclf reads formats "
+            f"{', '.join(map(str, FORMATS))}. "
             "Install the version of sahelclf that wrote it (manifest: versions), or retrain."
         )
     if sum_path.read_bytes()[:64].decode("ascii", "replace") != sha256(manifest_path):
@@ -80,15 +83,67 @@ def _check_files(folder: Path, listed: Any) -> None:
                 f"{path}: changed since the bundle was written (SHA-256 differs); copy the bundle again or retrain"
             )
     allowed = {*listed, "manifest.json", "manifest.sha256"} | FOREIGN
-    found = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-    strangers = sorted(
+    names = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+    unknown = sorted(
         p.as_posix()
-        for p in found
+        for p in names
         if p.as_posix() not in allowed and not FOREIGN_FOLDERS & {*p.parts[:-1]}
     )
-    if strangers:
+    if unknown:
         problems.append(
-            f"{folder}: files that the manifest does not list: {strangers[:5]}; move them out of the bundle"
+            f"{folder}: files that the manifest does not list: {unknown[:5]}; "
+            "move them out of the bundle"
         )
     if problems:
         raise BundleError(problems)
+
+
+def check_manifest(manifest: dict[str, Any]) -> None:
+    """Raise `ValueError` or `TypeError` where a value that labelling needs is not what it must be."""
+    pooling, rule = manifest["documents"]["pooling"], FORMATS[manifest["format"]]
+    if pooling != decide.POOLING:
+        raise ValueError(f"pooling {pooling!r}; this sahelclf knows {decide.POOLING!r}")
+    named = manifest["text"]["rule"] if "text" in manifest else "as_given"
+    if named != rule:
+        raise ValueError(f"text.rule {named!r}; expected {rule!r} in format {manifest['format']}")
+    names = [*manifest["codebook"]["languages"], *manifest["topics"], *manifest["stances"]]
+    if not all(isinstance(name, str) for name in [*names, *manifest["training_texts"]]):
+        raise TypeError("languages, topics, stances or training_texts that are no text")
+    for name in ("scale", "offset", "thresholds"):
+        for topic in manifest["topics"]:
+            value = manifest["documents"][name][topic]
+            if not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
+                raise ValueError(f"documents.{name}.{topic}: {value!r}; expected a number")
+
+
+def need_form(form: str, bundle: Path, manifest: dict[str, Any]) -> None:
+    """Raise `RequestError` where a bundle of this kind of model has no such form of `export --to`."""
+    exports = kind_of(manifest).exports
+    if form not in exports:
+        others = [name for name in NAMES if form in kind_named(name).exports]
+        raise RequestError(
+            f"export --to {form}: {bundle} is a bundle of model={manifest['model']}; only "
+            f"{' and '.join(others)} have this form. It has --to {', '.join(sorted(exports))}; or "
+            "read it with MLflow or onnxruntime, or ask a server that has it: see docs/elsewhere.md"
+        )
+
+
+def need_small_graph(folder: str | Path, manifest: dict[str, Any]) -> None:
+    """Raise `RequestError` where a bundle has no eight-bit graph, or none that was measured."""
+    forms = manifest.get("forms")
+    if not kind_of(manifest).transformers_layout or not isinstance(forms, dict):
+        raise RequestError(
+            f"{folder}: --fast is for transformers, and this labeller is "
+            f"{manifest.get('model')!r}; run without --fast"
+        )
+    form, left = forms.get(SMALL_GRAPH), forms.get("left_out")
+    measured = isinstance(form, dict) and all(
+        isinstance(form.get(k), int | float) for k in ("topics_flipped", "stances_flipped", "texts")
+    )
+    if SMALL_GRAPH not in manifest["files"] or not measured:
+        reason = left.get(SMALL_GRAPH) if isinstance(left, dict) else None
+        changed = f"it changed too many decisions ({reason})" if reason else ""
+        why = reason if isinstance(reason, str) else changed
+        raise RequestError(
+            f"{folder}: this bundle has no {SMALL_GRAPH}{': ' * bool(why)}{why}; run without --fast"
+        )

@@ -1,4 +1,4 @@
-"""What is written beside a transformer's weights, each checked against the golden outputs and left out where it differs."""
+"""What is written beside a transformer's weights; each form is checked with the golden outputs first."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from sahelclf.bundle.golden import GOLDEN_TEXTS, check_same
 from sahelclf.models.quantization import write_int8_graph
 from sahelclf.models.runtime.encoder import SMALL_GRAPH, OnnxLabeller
 from sahelclf.models.runtime.linear import Reader, sigmoid, split_heads
+from sahelclf.models.runtime.text import text_rule
 
 FLIPS_ALLOWED = 0.02
 SAMPLE = 200
@@ -21,9 +22,8 @@ LOGITS_TOLERANCE = 1e-4
 def transformer_forms(
     folder: Path, manifest: dict[str, Any], texts: Sequence[str]
 ) -> dict[str, Any]:
-    """Check Transformers' own layout, write the eight-bit graph; returns what the manifest says of each form."""
+    """Check Transformers' own layout, write the eight-bit graph; what the manifest says of each form."""
     short = check_transformers(folder, manifest)
-    plain, small = OnnxLabeller.load(folder), folder / SMALL_GRAPH
     forms: dict[str, Any] = {
         "model.safetensors": {
             "loads_with": "transformers, AutoModelForSequenceClassification",
@@ -35,31 +35,34 @@ def transformer_forms(
         },
     }
     if (folder / "model.safetensors").stat().st_size > MOST_BYTES:
-        return forms | {
-            "left_out": {
-                small.name: f"weights of more than {MOST_BYTES / 1e9:.1f} GB, which a graph does not hold"
-            }
-        }
+        why = f"weights of more than {MOST_BYTES / 1e9:.1f} GB, which a graph does not hold"
+        return forms | {"left_out": {SMALL_GRAPH: why}}
     sample = [*GOLDEN_TEXTS, *list(texts)[:: max(len(texts) // SAMPLE, 1)]]
-    shown = plain.encoder.windows(sample[:SHOWN])
-    write_int8_graph(
-        folder / "model.onnx", small, (batch for _, batch in plain.encoder.batches(shown))
-    )
+    flipped = _write_small_graph(folder, [text_rule(manifest)(t) for t in sample])
+    if max(flipped["topics_flipped"], flipped["stances_flipped"]) > FLIPS_ALLOWED:
+        (folder / SMALL_GRAPH).unlink()
+        return forms | {"left_out": {SMALL_GRAPH: flipped}}
+    return forms | {SMALL_GRAPH: {"loads_with": "onnxruntime", "texts": len(sample)} | flipped}
+
+
+def _write_small_graph(folder: Path, texts: Sequence[str]) -> dict[str, float]:
+    """Write `model.int8.onnx`; the shares of decisions that it changes, and of texts read again."""
+    plain, small = OnnxLabeller.load(folder).encoder, folder / SMALL_GRAPH
+    batches = (batch for _, batch in plain.batches(plain.windows(texts[:SHOWN])))
+    write_int8_graph(folder / "model.onnx", small, batches)
     fast = OnnxLabeller.load(folder, fast=True)
     assert fast.quick is not None
-    full, quick = plain.encoder.outputs(sample), fast.quick.outputs(sample)
+    full, quick = plain.outputs(texts), fast.quick.outputs(texts)
     again = fast.near_a_decision(quick)
-    flipped = decisions_flipped(fast, full, np.where(again[:, None], full, quick)) | {
-        "read_again": round(float(again.mean()), 5)
-    }
-    if max(flipped["topics_flipped"], flipped["stances_flipped"]) > FLIPS_ALLOWED:
-        small.unlink()
-        return forms | {"left_out": {small.name: flipped}}
-    return forms | {small.name: {"loads_with": "onnxruntime", "texts": len(sample)} | flipped}
+    flipped = decisions_flipped(fast, full, np.where(again[:, None], full, quick))
+    return flipped | {"read_again": round(float(again.mean()), 5)}
 
 
 def decisions_flipped(reader: Reader, one: np.ndarray, other: np.ndarray) -> dict[str, float]:
-    """Share of topic decisions in which logits differ from others, and of stances where the first say that the topic holds."""
+    """Share of topic decisions in which two arrays of logits differ.
+
+    And the share of stances, where the first array says that the topic holds.
+    """
     (holds, stance), (still, other_stance) = decisions(reader, one), decisions(reader, other)
     changed = (stance != other_stance)[holds]
     return {
@@ -69,13 +72,17 @@ def decisions_flipped(reader: Reader, one: np.ndarray, other: np.ndarray) -> dic
 
 
 def decisions(reader: Reader, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n, n_topics): does a topic hold; and (n, n_topics): which stance is the likeliest."""
+    """(n, n_topics): whether a topic holds, and its likeliest stance as a number."""
     p, stance = split_heads(sigmoid(logits), len(reader.topics), len(reader.stances))
-    return p >= reader.thresholds, stance.argmax(axis=2)
+    likeliest = stance.argmax(axis=2) if reader.stances else np.zeros(p.shape, dtype=int)
+    return p >= reader.thresholds, likeliest
 
 
 def check_transformers(folder: Path, manifest: dict[str, Any]) -> int:
-    """The classifier as Transformers loads it says the golden logits, on the texts that fit one window; returns how many."""
+    """Check the logits of the classifier as Transformers loads it, on golden texts within one window.
+
+    The text rule is applied to the texts first. Returns how many there are.
+    """
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -83,36 +90,29 @@ def check_transformers(folder: Path, manifest: dict[str, Any]) -> int:
         folder, local_files_only=True, use_safetensors=True
     ).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    expected, found = [], []
-    for golden in manifest["golden"]:
-        given = tokenizer(golden["text"], return_tensors="pt")
-        if given["input_ids"].shape[1] <= manifest["features"]["window"]:
-            with torch.inference_mode():
-                found.append(net(**given).logits[0].numpy())
-            expected.append(golden["logits"])
-    check_same(
-        np.array(expected), np.array(found), LOGITS_TOLERANCE, "Transformers' own layout's logits"
-    )
+    expected, actual = [], []
+    for text, logits in _within_one_window(manifest, tokenizer):
+        with torch.inference_mode():
+            actual.append(net(**tokenizer(text, return_tensors="pt")).logits[0].numpy())
+        expected.append(logits)
+    what = "logits of Transformers' own layout"
+    check_same(np.array(expected), np.array(actual), LOGITS_TOLERANCE, what)
     return len(expected)
 
 
 def check_pipeline(folder: Path, manifest: dict[str, Any]) -> None:
-    """`pipeline("text-classification", folder, top_k=None)` gives the golden sigmoids, on the texts that fit one window."""
+    """Check that `pipeline("text-classification", folder, top_k=None)` gives the golden sigmoids."""
     from transformers import pipeline
 
     classify = pipeline("text-classification", str(folder), top_k=None)
-    window = manifest["features"]["window"]
-    short = [
-        g for g in manifest["golden"] if len(classify.tokenizer(g["text"])["input_ids"]) <= window
-    ]
-    found = [
-        {one["label"]: one["score"] for one in scores}
-        for scores in classify([g["text"] for g in short])
-    ]
-    expected = 1 / (1 + np.exp(-np.array([g["logits"] for g in short])))
-    check_same(
-        expected,
-        np.array([[f[head] for head in manifest["heads"]] for f in found]),
-        LOGITS_TOLERANCE,
-        "the pipeline's sigmoids",
-    )
+    texts, logits = zip(*_within_one_window(manifest, classify.tokenizer), strict=True)
+    outputs = [{one["label"]: one["score"] for one in heads} for heads in classify([*texts])]
+    actual = np.array([[scores[head] for head in manifest["heads"]] for scores in outputs])
+    check_same(sigmoid(np.array(logits)), actual, LOGITS_TOLERANCE, "sigmoids of the pipeline")
+
+
+def _within_one_window(manifest: dict[str, Any], tokenizer: Any) -> list[tuple[str, list[float]]]:
+    """Golden texts as the text rule leaves them, and their logits."""
+    clean, window = text_rule(manifest), manifest["features"]["window"]
+    golden = [(clean(g["text"]), g["logits"]) for g in manifest["golden"]]
+    return [(t, logits) for t, logits in golden if len(tokenizer(t)["input_ids"]) <= window]

@@ -1,70 +1,92 @@
-"""`export BUNDLE --to r`: the linear labeller as plain numbers and a script that base R and jsonlite read.
+"""`export BUNDLE --to r`: the linear labeller as plain numbers and a script for base R with jsonlite.
 
-R has no Unicode decomposition of its own, so the form brings the table of characters that rule 1 of the reader changes.
+R knows neither Unicode decomposition nor HTML's names of characters, so the form brings both as tables.
 """
 
+import html
 import json
 import os
 import shutil
 import subprocess
 import sys
 import unicodedata
+from html.entities import html5
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.bundle.load import need_form
+from sahelclf.errors import SahelclfError
 from sahelclf.files import written_aside
-from sahelclf.models.kinds import kind_of
 from sahelclf.models.runtime.linear import normalise
+from sahelclf.models.runtime.text import clean_text
 
 SCRIPT = "labeller.R"
+ABOUT = ("heads", "topics", "stances", "thresholds", "golden")
+CHECK = f'source("{SCRIPT}"); check_labeller(read_labeller("."))'
 
 
 def write_r(bundle: Path, manifest: dict[str, Any], target: Path) -> bool:
-    """Write `labeller.R`, `labeller.json` and `weights.npz`; returns whether R was here to hold them against the golden outputs."""
-    if "r" not in kind_of(manifest).exports:
-        raise RequestError(
-            f"export --to r: {bundle} is a bundle of model={manifest['model']}, whose encoder R has no reader for; only tfidf and keywords "
-            "have this form. Ask a server that has the bundle: docs/elsewhere.md has the lines"
-        )
+    """Write `labeller.R`, `labeller.json` and `weights.npz`.
+
+    Returns
+    -------
+    bool
+        Whether R with jsonlite is installed here and gave the golden outputs.
+
+    Raises
+    ------
+    SahelclfError
+        If R gave other outputs; nothing is written then.
+    """
+    need_form("r", bundle, manifest)
     with written_aside(target) as folder:
         shutil.copyfile(bundle / "weights.npz", folder / "weights.npz")
         blocks = json.loads((bundle / "features.json").read_text(encoding="utf-8"))["blocks"]
-        about = {k: manifest[k] for k in ("heads", "topics", "stances", "thresholds", "golden")}
-        about |= {"blocks": blocks, "characters": changed_characters()}
-        (folder / "labeller.json").write_text(
-            json.dumps(about, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        (folder / SCRIPT).write_text(
-            resources("sahelclf.bundle").joinpath(SCRIPT).read_text(encoding="utf-8"),
-            encoding="utf-8",
-        )
+        about = {k: manifest[k] for k in ABOUT} | {"blocks": blocks}
+        about |= {"text": manifest.get("text", {"rule": "as_given"})}
+        about |= {"characters": changed_characters(), "references": references()}
+        about["invisible"] = [p for p in _characters() if clean_text(chr(p)) == ""]
+        text = json.dumps(about, ensure_ascii=False) + "\n"
+        (folder / "labeller.json").write_text(text, encoding="utf-8")
+        script = resources("sahelclf.bundle").joinpath("data", SCRIPT).read_bytes()
+        (folder / SCRIPT).write_bytes(script)
         return _checked_by_r(folder)
 
 
+def _characters() -> list[int]:
+    """Code points of all characters but surrogates and private ones."""
+    points = range(0x80, sys.maxunicode + 1)
+    return [p for p in points if unicodedata.category(chr(p)) not in {"Cs", "Cn", "Co"}]
+
+
 def changed_characters() -> dict[str, list[Any]]:
-    """Code points that rule 1 changes, and what each becomes."""
-    points = [
-        p
-        for p in range(0x80, sys.maxunicode + 1)
-        if unicodedata.category(chr(p)) not in {"Cs", "Cn", "Co"}
-    ]
-    changed = {p: new for p in points if (new := normalise(chr(p))) != chr(p)}
+    """Code points that lower case and NFKD change, and what each becomes."""
+    changed = {p: new for p in _characters() if (new := normalise(chr(p))) != chr(p)}
     return {"from": [*changed], "to": [*changed.values()]}
 
 
+def references() -> dict[str, list[Any]]:
+    """HTML's names of characters, and the numbers that do not stand for their own code point."""
+    names = {name[:-1]: new for name, new in html5.items() if name.endswith(";")}
+    planes = [plane << 16 | low for plane in range(17) for low in (0xFFFE, 0xFFFF)]
+    numbers = {n: html.unescape(f"&#{n};") for n in (*range(0xA0), *range(0xFDD0, 0xFDF0), *planes)}
+    changed = {str(n): new for n, new in numbers.items() if new != chr(n)}
+    return {
+        "from": [*names, *(f"#{n}" for n in changed)],
+        "to": [*names.values(), *changed.values()],
+    }
+
+
 def _checked_by_r(folder: Path) -> bool:
-    """Whether R is here; refuse the form where R finds that it differs."""
-    found = shutil.which("Rscript")
-    if found is None:
+    """Whether R is installed; an error where it gives other outputs."""
+    program = shutil.which("Rscript")
+    if program is None:
         return False
-    code = f'source("{SCRIPT}"); check_labeller(read_labeller("."))'
-    environment = os.environ | {"LC_ALL": "C.UTF-8"}
     done = subprocess.run(
-        [found, "-e", code],
+        [program, "-e", CHECK],
         cwd=folder,
-        env=environment,
+        env=os.environ | {"LC_ALL": "C.UTF-8"},
         capture_output=True,
         text=True,
         timeout=300,
@@ -73,7 +95,6 @@ def _checked_by_r(folder: Path) -> bool:
     if "there is no package called" in done.stderr:
         return False
     if done.returncode:
-        raise SahelclfError(
-            f"R does not give the golden outputs: {' '.join(done.stderr.split())[-300:]}; not exported"
-        )
+        reason = " ".join(done.stderr.split())[-300:]
+        raise SahelclfError(f"R does not give the golden outputs: {reason}; not exported")
     return True

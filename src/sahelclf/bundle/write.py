@@ -1,7 +1,8 @@
-"""Writing a bundle: one folder, written aside and renamed into place, each weight once, no pickle in any file.
+"""Writing a bundle: one folder, written aside and renamed into place, each weight once, no pickle.
 
-The folder is itself an MLflow model: `MLmodel` at its root names a models-from-code pyfunc that needs numpy and pandas
-alone. Every form is checked against the golden outputs before the folder gets its name.
+The folder is itself an MLflow model: `MLmodel` at its root names a pyfunc, a model from code that
+does not need sahelclf. Every form is checked with the golden outputs, and the folder is loaded as
+`predict` loads it, before it gets its name: a bundle that fails is not left behind.
 """
 
 import json
@@ -14,41 +15,67 @@ import numpy as np
 import psutil
 
 from sahelclf.bundle.card import model_card
-from sahelclf.bundle.golden import GOLDEN_TEXTS, check_same
-from sahelclf.bundle.load import FORMAT, sha256
+from sahelclf.bundle.golden import GOLDEN_TEXTS, check_golden
+from sahelclf.bundle.labeller import Labeller
+from sahelclf.bundle.load import FORMAT, FORMATS, sha256
 from sahelclf.bundle.onnx import transformer_forms
 from sahelclf.bundle.pyfunc import write_pyfunc
+from sahelclf.errors import BundleError, SahelclfError
 from sahelclf.evaluation import decide
 from sahelclf.files import written_aside
+from sahelclf.models.base import ModelKind
 from sahelclf.models.encoder_files import training_texts_of
-from sahelclf.models.kinds import kind_named, read_labeller
+from sahelclf.models.kinds import kind_named
 from sahelclf.models.onnx_graph import write_head_graph
+from sahelclf.models.runtime.text import STEPS, clean_text
 from sahelclf.tasks.labeller import labeller_layout, passage_data, task_specs
 from sahelclf.training.run import Result
 from sahelclf.versions import installed_versions
 
 
 def write_bundle(result: Result, target: Path, run_id: str) -> dict[str, Any]:
-    """Write the bundle of a training; returns its manifest."""
+    """Write the bundle of a training; returns its manifest.
+
+    Raises
+    ------
+    SahelclfError
+        If the written files do not give the outputs of the fitted model, or cannot be loaded.
+    """
     with written_aside(target) as folder:
-        result.fitted.model.save(folder)
-        manifest = _manifest(result, run_id)
-        _write_json(folder / "manifest.json", manifest)
+        model = result.fitted.model
+        kind = kind_named(model.name)
+        model.save(folder)
         for weights in folder.rglob("model.safetensors"):
             write_head_graph(weights.parent, weights.with_name("model.onnx"))
-        manifest["golden"] = _golden(folder, result)
-        if kind_named(result.fitted.model.name).transformers_layout:
-            manifest["forms"] = transformer_forms(
-                folder, manifest, passage_data(result.corpus, result.parts["train"]).texts
-            )
+        manifest = _manifest(result, run_id, kind)
+        logits = model.logits([clean_text(t) for t in GOLDEN_TEXTS])
+        manifest["golden"] = [
+            {"text": text, "logits": [float(x) for x in row]}
+            for text, row in zip(GOLDEN_TEXTS, logits, strict=True)
+        ]
+        _write_json(folder / "manifest.json", manifest)
+        if kind.transformers_layout:
+            texts = passage_data(result.corpus, result.parts["train"]).texts
+            manifest["forms"] = transformer_forms(folder, manifest, texts)
         (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
-        write_pyfunc(folder, manifest)
+        write_pyfunc(folder, manifest, kind.reader.packages)
         sign(folder, manifest)
+        _check(folder, target, kind.reader.tolerance)
     return manifest
 
 
+def _check(folder: Path, target: Path, tolerance: float) -> None:
+    """Load the folder as a user would, and compare its outputs with those of the fitted model."""
+    try:
+        labeller = Labeller.load(folder)
+    except BundleError as error:
+        reason = str(error).replace(str(folder), str(target))
+        raise SahelclfError(f"{reason}; the bundle was not written") from error
+    check_golden(labeller.manifest, labeller.runtime.logits, tolerance, "the written weights")
+
+
 def sign(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest with the hash of every file that stands there, and its own beside it."""
+    """Write the manifest with the hash of every file in the folder, and its own hash beside it."""
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     manifest["files"] = {
         n: sha256(folder / n) for n in names if n not in {"manifest.json", "manifest.sha256"}
@@ -58,7 +85,7 @@ def sign(folder: Path, manifest: dict[str, Any]) -> None:
     (folder / "manifest.sha256").write_text(line, encoding="utf-8")
 
 
-def _manifest(result: Result, run_id: str) -> dict[str, Any]:
+def _manifest(result: Result, run_id: str, kind: ModelKind) -> dict[str, Any]:
     book, decision = result.corpus.codebook, result.fitted.decision
     topics = book.topic_names
 
@@ -67,8 +94,9 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
 
     return {
         "format": FORMAT,
-        "kind": result.fitted.model.kind,
-        "model": result.fitted.model.name,
+        "kind": kind.reader.kind,
+        "model": kind.name,
+        "reader": {"module": kind.reader.modules[-1], "class": kind.reader.class_name},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "run_id": run_id,
         "codebook": book.as_dict(),
@@ -92,8 +120,9 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
             "offset": by_topic(decision.document_calibration.offset),
             "thresholds": by_topic(decision.document_thresholds),
         },
+        "text": {"rule": FORMATS[FORMAT], "steps": [*STEPS]},
         "features": result.fitted.model.describe(),
-        "dtype": kind_named(result.fitted.model.name).reader.arithmetic,
+        "dtype": kind.reader.arithmetic,
         "computed_with": result.fitted.model.computed_with,
         "threads": psutil.cpu_count(logical=True),
         "versions": installed_versions() | {"python": platform.python_version()},
@@ -116,18 +145,6 @@ def _manifest(result: Result, run_id: str) -> dict[str, Any]:
         "cv": result.cv,
         "notes": result.notes,
     }
-
-
-def _golden(folder: Path, result: Result) -> list[dict[str, Any]]:
-    """Golden outputs: what the fitted model says; what reads the written files must say the same."""
-    kind = kind_named(result.fitted.model.name)
-    said = result.fitted.model.logits(GOLDEN_TEXTS)
-    read = read_labeller(kind, folder).logits(GOLDEN_TEXTS)
-    check_same(said, read, kind.reader.tolerance, "the written weights")
-    return [
-        {"text": t, "logits": [float(x) for x in row]}
-        for t, row in zip(GOLDEN_TEXTS, said, strict=True)
-    ]
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from sahelclf.bundle.labeller import Labeller, Row
+from sahelclf.bundle.labeller import Labeller
+from sahelclf.bundle.rows import Row
 from sahelclf.corpus.language import READ, READ_OF_DOCUMENT, recognise, surely_foreign
 from sahelclf.corpus.pages import page_of
 from sahelclf.predict.inputs import Source

@@ -10,7 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from sahelclf.bundle.labeller import Labeller, Row
+from sahelclf.bundle.labeller import Labeller
+from sahelclf.bundle.rows import Row
 from sahelclf.predict.batches import LabelledBatch
 from sahelclf.predict.inputs import Source
 

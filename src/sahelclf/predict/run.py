@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from sahelclf import __version__
-from sahelclf.bundle.labeller import Labeller, Row
+from sahelclf.bundle.labeller import Labeller
+from sahelclf.bundle.rows import Row
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.predict import messages as advice
 from sahelclf.predict.batches import LabelledBatch

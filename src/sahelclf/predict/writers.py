@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sahelclf.bundle.labeller import Row, flat_rows
+from sahelclf.bundle.rows import Row, flat_rows
 from sahelclf.errors import RequestError
 from sahelclf.files import suffix_of
 from sahelclf.predict.checkpoint import Job

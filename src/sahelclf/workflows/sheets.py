@@ -46,7 +46,7 @@ def on_sheet(
 
 
 def _labelled(labeller: "Labeller", sheet: "Sheet", gold: str, names: "Names") -> "Predictions":
-    from sahelclf.bundle.labeller import flat_rows
+    from sahelclf.bundle.rows import flat_rows
     from sahelclf.evaluation.predictions import from_flat_rows
 
     bare = [r for r, t in zip(sheet.rows, sheet.texts, strict=True) if not t]

@@ -1,11 +1,11 @@
 """Reader of labellers with an encoder: onnxruntime and tokenizers in, labels out, without torch.
 
-The package's own runtime for `embedding`, `transformer` and `blend`; it travels, behind the plain reader, inside every bundle.
-A transformer's graph gives calibrated logits. An embedding's gives the mean vector of a window: a text's vector is the
-mean over its windows, weighted by tokens, brought to length 1, and stands beside the TF-IDF terms under one linear head.
+The package reads `embedding`, `transformer` and `blend` with this file; every bundle has a copy.
+The graph of a transformer gives calibrated logits. That of an embedding gives the mean vector of
+a window: the vector of a text is the mean of its windows, weighted by tokens and scaled to length
+1. One linear head reads it together with the TF-IDF terms.
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from sahelclf.models.runtime.linear import PlainLabeller, Reader
-from sahelclf.models.runtime.windows import Cut, Windows, length_sorted_batches
+from .linear import PlainLabeller, Reader, read_json
+from .windows import Cut, Windows, length_sorted_batches
 
 SMALL_GRAPH = "model.int8.onnx"
-NEAR = 0.1  # in logits, twice what eight bits change on the average (experiments/10-eight-bits)
+NEAR = 0.1  # in logits; twice the mean change by eight bits (experiments/10-eight-bits)
+Batch = tuple[np.ndarray, dict[str, np.ndarray]]
 
 
 class OnnxEncoder:
@@ -35,48 +36,46 @@ class OnnxEncoder:
         from tokenizers import Tokenizer
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = (
-            1  # a batch a core scales better than all cores on each batch
-        )
-        self.threads = threads or cores()
+        options.intra_op_num_threads = 1  # one batch a core is faster than all cores on one batch
         options.log_severity_level = 3
+        self.threads = threads or cores()
         self.session = onnxruntime.InferenceSession(
             str(graph), options, providers=["CPUExecutionProvider"]
         )
-        self.takes = [i.name for i in self.session.get_inputs()]
+        self.inputs = [i.name for i in self.session.get_inputs()]
         self.windows = Windows(
             Tokenizer.from_file(str(tokenizer)), int(about["window"]), int(about["overlap"])
         )
         self.pad = int(about["pad_token_id"])
 
     def outputs(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> np.ndarray:
-        """(n, k) of float64; windows of like length are read together, whatever the order of the texts."""
+        """(n, k) of float64, in the order of the texts; windows of similar length are read together."""
         cut = self.windows(list(texts), targets)
         if not len(cut):
             return np.zeros((0, self.session.get_outputs()[0].shape[1]))
         out: list[np.ndarray] = [np.zeros(0)] * len(cut)
         with ThreadPoolExecutor(self.threads) as pool:
-            for rows, found in pool.map(self._read, self.batches(cut)):
-                for row, values in zip(rows, found, strict=True):
+            for rows, outputs in pool.map(self._read, self.batches(cut)):
+                for row, values in zip(rows, outputs, strict=True):
                     out[row] = values
         return cut.pooled(np.array(out, dtype=np.float64), len(texts))
 
-    def _read(
-        self, given: tuple[np.ndarray, dict[str, np.ndarray]]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        rows, batch = given
-        return rows, self.session.run(None, batch)[0]
+    def _read(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        rows, inputs = batch
+        return rows, self.session.run(None, inputs)[0]
 
-    def batches(self, cut: Cut) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        """Rows of windows, of like length together, and the graph's inputs."""
+    def batches(self, cut: Cut) -> Iterator[Batch]:
+        """Rows of windows of similar length, and the graph's inputs."""
         for rows in length_sorted_batches(cut.lengths):
             batch = cut.batch(rows, self.pad)
-            yield rows, {name: batch[name] for name in self.takes}
+            yield rows, {name: batch[name] for name in self.inputs}
 
 
 class OnnxLabeller(Reader):
-    """A fine-tuned transformer: the graph ends in the heads. With a quick encoder that reads in eight bits, the other reads
-    again what that finds near a decision, so that hardly any decision differs.
+    """A fine-tuned transformer: the graph ends in the heads.
+
+    With `quick`, an encoder in eight bits, that one reads first, and the float32 encoder reads
+    again the texts whose logits are near a decision, so that hardly any decision differs.
     """
 
     def __init__(
@@ -87,31 +86,32 @@ class OnnxLabeller(Reader):
 
     @classmethod
     def load(cls, folder: str | Path, *, fast: bool = False) -> "OnnxLabeller":
-        """Read `manifest.json`, the graph with its weights, and `tokenizer.json`; no code is run. `fast` reads `model.int8.onnx` too."""
-        folder = Path(folder)
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        """Read `manifest.json`, the graph with its weights, and `tokenizer.json`; no code is run.
+
+        `fast` reads `model.int8.onnx` too.
+        """
+        folder, manifest = Path(folder), read_json(folder)
         graphs = ["model.onnx", SMALL_GRAPH] if fast else ["model.onnx"]
+        tokenizer = folder / "tokenizer.json"
         return cls(
-            manifest,
-            *(
-                OnnxEncoder(folder / graph, folder / "tokenizer.json", manifest["features"])
-                for graph in graphs
-            ),
+            manifest, *(OnnxEncoder(folder / g, tokenizer, manifest["features"]) for g in graphs)
         )
 
-    def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, n_heads) calibrated logits."""
-        texts = [str(t) for t in texts]
+    def clean_logits(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, n_heads) calibrated logits of texts that `clean` was applied to."""
         if self.quick is None:
             return self.encoder.outputs(texts)
         logits = self.quick.outputs(texts)
         again = np.flatnonzero(self.near_a_decision(logits))
         if len(again):
-            logits[again] = self.encoder.outputs([texts[i] for i in again])
+            logits[again] = self.encoder.outputs([texts[i] for i in again.tolist()])
         return logits
 
     def near_a_decision(self, logits: np.ndarray) -> np.ndarray:
-        """(n,): a topic is near its threshold, or the two likeliest stances of a topic that holds are near each other."""
+        """(n,) of bool: whether another arithmetic might decide otherwise.
+
+        A topic is near its threshold, or a topic holds and its two likeliest stances are close.
+        """
         n = len(self.topics)
         beyond = logits[:, :n] - np.log(self.thresholds / (1 - self.thresholds))
         near = (np.abs(beyond) < NEAR).any(axis=1)
@@ -137,30 +137,25 @@ class EmbeddingLabeller(Reader):
     @classmethod
     def load(cls, folder: str | Path) -> "EmbeddingLabeller":
         """Read the plain files, the encoder's graph and its tokenizer; no code is run."""
-        folder = Path(folder)
-        terms = PlainLabeller.load(folder)
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        folder, manifest = Path(folder), read_json(folder)
         with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
             vectors = arrays["vectors"]
-        return cls(
-            manifest,
-            terms,
-            vectors,
-            OnnxEncoder(
-                folder / "encoder.onnx", folder / "tokenizer.json", manifest["features"]["vectors"]
-            ),
+        encoder = OnnxEncoder(
+            folder / "encoder.onnx", folder / "tokenizer.json", manifest["features"]["vectors"]
         )
+        return cls(manifest, PlainLabeller.load(folder), vectors, encoder)
 
-    def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, n_heads) calibrated logits."""
-        texts = [str(t) for t in texts]
-        return np.asarray(
-            self.terms.logits(texts) + unit_length(self.encoder.outputs(texts)) @ self.vectors
-        )
+    def clean_logits(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, n_heads) calibrated logits of texts that `clean` was applied to."""
+        vectors = unit_length(self.encoder.outputs(texts))
+        return np.asarray(self.terms.clean_logits(texts) + vectors @ self.vectors)
 
 
 class BlendLabeller(Reader):
-    """A fine-tuned transformer and TF-IDF, whose logits are added; weights and calibration are folded into both."""
+    """A fine-tuned transformer and TF-IDF, whose logits are added.
+
+    The weight of each and the calibration are part of their heads.
+    """
 
     def __init__(
         self, manifest: dict[str, Any], terms: PlainLabeller, encoder: OnnxEncoder
@@ -170,20 +165,15 @@ class BlendLabeller(Reader):
 
     @classmethod
     def load(cls, folder: str | Path) -> "BlendLabeller":
-        """Read the plain files, and in `encoder/` the graph with its weights and the tokenizer; no code is run."""
-        folder = Path(folder)
-        terms, inner = PlainLabeller.load(folder), folder / "encoder"
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        return cls(
-            manifest,
-            terms,
-            OnnxEncoder(inner / "model.onnx", inner / "tokenizer.json", manifest["features"]),
-        )
+        """Read the plain files, and in `encoder/` the graph and the tokenizer; no code is run."""
+        folder, manifest = Path(folder), read_json(folder)
+        inner = folder / "encoder"
+        encoder = OnnxEncoder(inner / "model.onnx", inner / "tokenizer.json", manifest["features"])
+        return cls(manifest, PlainLabeller.load(folder), encoder)
 
-    def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, n_heads) calibrated logits."""
-        texts = [str(t) for t in texts]
-        return np.asarray(self.terms.logits(texts) + self.encoder.outputs(texts))
+    def clean_logits(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, n_heads) calibrated logits of texts that `clean` was applied to."""
+        return np.asarray(self.terms.clean_logits(texts) + self.encoder.outputs(texts))
 
 
 def unit_length(vectors: np.ndarray) -> np.ndarray:
@@ -193,8 +183,8 @@ def unit_length(vectors: np.ndarray) -> np.ndarray:
 
 
 def cores() -> int:
-    """Cores that this process may use, or as many threads as OMP_NUM_THREADS says."""
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    if asked.isdecimal() and int(asked):
-        return int(asked)
+    """Cores that this process may use, or the number in OMP_NUM_THREADS."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if wanted.isdecimal() and int(wanted):
+        return int(wanted)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

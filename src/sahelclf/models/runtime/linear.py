@@ -1,13 +1,16 @@
-"""Reader of linear labellers: plain numbers in, labels out. Needs numpy and the standard library alone.
+"""Reader of linear labellers: plain numbers in, labels out. Needs numpy and the standard library.
 
-This one file is the package's own runtime for linear models and travels inside every exported bundle. What it computes:
+The package reads linear models with this file; every bundle has a copy of it. What it computes:
 
-1. text: lower case, Unicode NFKD, combining marks removed;
-2. per feature block, terms: `word` = runs of words found by a pattern, `char_wb` = character runs within
-   white-space-bounded words, padded by a space on both sides;
-3. per block: count, or 1 + ln(count), or mere presence; times the term's idf; for `l2`, over the row's Euclidean norm;
-4. logits = features x coef + intercept; probability = 1 / (1 + exp(-logit)), calibration being folded into both;
-5. a topic holds at probability >= its threshold; a topic's stance probabilities are its sigmoids over their sum.
+1. text: by the bundle's text rule; then lower case, Unicode NFKD, combining marks removed;
+2. per feature block, terms: `word` = runs of words that a pattern matches, `char_wb` = character runs
+   within words (split at white space), padded by a space on both sides;
+3. per block: count, or 1 + ln(count), or presence as 1; times the term's idf; for `l2`, divided by
+   the row's Euclidean norm;
+4. logits = features x coef + intercept; probability = 1 / (1 + exp(-logit)). The calibration is
+   part of coef and intercept;
+5. a topic holds if its probability >= its threshold; the stance probabilities of a topic are its
+   sigmoids divided by their sum.
 """
 
 import json
@@ -19,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from .text import text_rule
 
 ROWS_AT_ONCE = 256
 WORDS = r"(?u)\b\w\w+\b"
@@ -45,59 +50,64 @@ class WordTerms:
         """Ids in the block, with repetition."""
         tokens = self.tokens(text)
         get = self.vocabulary.get
-        found = [get(t) for t in tokens] if self.low == 1 else []
+        ids = [get(t) for t in tokens] if self.low == 1 else []
         for n in range(max(2, self.low), self.high + 1):
-            found += [
+            ids += [
                 get(" ".join(run)) for run in zip(*(tokens[k:] for k in range(n)), strict=False)
             ]
-        return [i for i in found if i is not None]
+        return [i for i in ids if i is not None]
 
 
 class CharTerms:
-    """Ids of runs of `low` to `high` characters within words; the ids of a word are kept."""
+    """Ids of runs of `low` to `high` characters within words; the ids of each word are cached."""
 
     def __init__(self, block: dict[str, Any]) -> None:
         self.vocabulary = {term: i for i, term in enumerate(block["terms"])}
         self.low, self.high = block["ngram_range"]
-        self.known: dict[str, list[int]] = {}
+        self.cache: dict[str, list[int]] = {}
 
     def __call__(self, text: str) -> list[int]:
         """Ids in the block, with repetition."""
-        if len(self.known) > CACHED_WORDS:
-            self.known.clear()
-        known = self.known
-        found: list[int] = []
+        if len(self.cache) > CACHED_WORDS:
+            self.cache.clear()
+        cache = self.cache
+        of_text: list[int] = []
         for word in text.split():
-            ids = known.get(word)
+            ids = cache.get(word)
             if ids is None:
-                ids = known[word] = self._of_word(f" {word} ")
-            found += ids
-        return found
+                ids = cache[word] = self._of_word(f" {word} ")
+            of_text += ids
+        return of_text
 
     def _of_word(self, word: str) -> list[int]:
         get = self.vocabulary.get
-        found: list[int | None] = []
+        ids: list[int | None] = []
         for n in range(self.low, self.high + 1):
-            found += [get(word[k : k + n]) for k in range(max(1, len(word) - n + 1))]
+            ids += [get(word[k : k + n]) for k in range(max(1, len(word) - n + 1))]
             if len(word) <= n:
                 break
-        return [i for i in found if i is not None]
+        return [i for i in ids if i is not None]
 
 
 TERMS: dict[str, Any] = {"word": WordTerms, "char_wb": CharTerms}
 
 
 class Reader:
-    """What the readers of every kind of labeller share: names, thresholds, and the way from logits to rows."""
+    """What the readers of all kinds share: names, thresholds, the text rule, logits to rows."""
 
     def __init__(self, manifest: dict[str, Any]) -> None:
         self.heads = list(manifest["heads"])
         self.topics = list(manifest["topics"])
         self.stances = list(manifest["stances"])
         self.thresholds = np.array([manifest["thresholds"][t] for t in self.topics])
+        self.clean = text_rule(manifest)
 
     def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, n_heads) calibrated logits."""
+        """(n, n_heads) calibrated logits of texts as they come."""
+        return self.clean_logits([self.clean(str(t)) for t in texts])
+
+    def clean_logits(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, n_heads) calibrated logits of texts that `clean` was applied to."""
         raise NotImplementedError
 
     def probabilities(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -106,8 +116,8 @@ class Reader:
 
     def rows(self, ids: Sequence[str], texts: Sequence[str]) -> list[dict[str, Any]]:
         """The flat table: one dict a text."""
-        holds, stance = self.probabilities(texts)
-        return [flat_row(self, i, p, s) for i, p, s in zip(ids, holds, stance, strict=True)]
+        topics, stances = self.probabilities(texts)
+        return [flat_row(self, i, p, s) for i, p, s in zip(ids, topics, stances, strict=True)]
 
 
 class PlainLabeller(Reader):
@@ -126,43 +136,55 @@ class PlainLabeller(Reader):
     @classmethod
     def load(cls, folder: str | Path) -> "PlainLabeller":
         """Read the three files; no code is run and no pickle accepted."""
-        folder = Path(folder)
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        blocks = json.loads((folder / "features.json").read_text(encoding="utf-8"))["blocks"]
-        with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
-            return cls(manifest, blocks, {name: arrays[name] for name in arrays.files})
+        blocks = read_json(folder, "features.json")["blocks"]
+        with np.load(Path(folder) / "weights.npz", allow_pickle=False) as arrays:
+            return cls(read_json(folder), blocks, {name: arrays[name] for name in arrays.files})
 
-    def logits(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, n_heads) calibrated logits."""
-        texts = [str(t) for t in texts]
+    def clean_logits(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, n_heads) calibrated logits of texts that `clean` was applied to."""
         parts = [
             self._logits(texts[i : i + ROWS_AT_ONCE]) for i in range(0, len(texts), ROWS_AT_ONCE)
         ]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.heads)))
 
+    def terms_of(
+        self, text: str
+    ) -> list[tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray]]:
+        """For each block, the block, the ids of the text's terms, their values and rows of `coef`."""
+        text = normalise(self.clean(text))
+        of_blocks, start = [], 0
+        for find, block, idf in self.blocks:
+            _, ids, values = _weights([find(text)], block, idf)
+            of_blocks.append((block, ids, values, self.coef[start + ids]))
+            start += len(idf)
+        return of_blocks
+
     def _logits(self, texts: Sequence[str]) -> np.ndarray:
         out = np.tile(self.intercept, (len(texts), 1))
-        clean = [normalise(t) for t in texts]
+        lower = [normalise(t) for t in texts]
         start = 0
-        for terms, block, idf in self.blocks:
-            rows, ids, values = _weights([terms(t) for t in clean], block, idf)
+        for find, block, idf in self.blocks:
+            rows, ids, values = _weights([find(t) for t in lower], block, idf)
             edges = np.searchsorted(rows, np.arange(len(texts) + 1))
             coef = self.coef[start : start + len(idf)]
-            for row, (a, b) in enumerate(pairwise(edges)):
-                out[row] += (
-                    values[a:b] @ coef[ids[a:b]]
-                )  # a row at a time stays in the processor's cache
+            for row, (a, b) in enumerate(pairwise(edges)):  # one row at a time fits the cache
+                out[row] += values[a:b] @ coef[ids[a:b]]
             start += len(idf)
         return out
 
 
+def read_json(folder: str | Path, name: str = "manifest.json") -> dict[str, Any]:
+    """A JSON file of a bundle, unchecked."""
+    return dict(json.loads((Path(folder) / name).read_text(encoding="utf-8")))
+
+
 def _weights(
-    found: list[list[int]], block: dict[str, Any], idf: np.ndarray
+    ids_of_texts: list[list[int]], block: dict[str, Any], idf: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Row, term and value of every term that occurs, rows in order: counts, log, idf, norm."""
-    lengths = [len(ids) for ids in found]
-    ids = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=sum(lengths))
-    keys = np.repeat(np.arange(len(found)), lengths) * len(idf) + ids
+    lengths = [len(ids) for ids in ids_of_texts]
+    ids = np.fromiter(chain.from_iterable(ids_of_texts), dtype=np.int64, count=sum(lengths))
+    keys = np.repeat(np.arange(len(lengths)), lengths) * len(idf) + ids
     keys, counts = np.unique(keys, return_counts=True)
     rows, ids = np.divmod(keys, len(idf)) if len(idf) else (keys, keys)
     values = np.ones(len(ids)) if block["norm"] == "presence" else counts.astype(float)
@@ -170,7 +192,7 @@ def _weights(
         values = 1.0 + np.log(values)
     values = values * idf[ids]
     if block["norm"] == "l2":
-        norms = np.sqrt(np.bincount(rows, values * values, minlength=len(found)))
+        norms = np.sqrt(np.bincount(rows, values * values, minlength=len(lengths)))
         values = values / norms[rows]
     return rows, ids, values
 
@@ -181,21 +203,25 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 
 
 def split_heads(p: np.ndarray, n_topics: int, n_stances: int) -> tuple[np.ndarray, np.ndarray]:
-    """Head probabilities (n, n_topics + n_topics x n_stances) to topics (n, t) and normalised stances (n, t, s)."""
+    """Head probabilities (n, n_heads) to topics (n, n_topics) and stances (n, n_topics, n_stances).
+
+    The stance probabilities of a topic sum to 1; they are equal where all its sigmoids are 0.
+    """
     stance = p[:, n_topics:].reshape(len(p), n_topics, n_stances)
     total = stance.sum(axis=2, keepdims=True)
-    even = np.full_like(stance, 1.0 / n_stances)
+    even = np.full_like(stance, 1.0 / max(n_stances, 1))
     return p[:, :n_topics], np.asarray(np.divide(stance, total, out=even, where=total > 0))
 
 
-def flat_row(labeller: Reader, id_: str, holds: np.ndarray, stance: np.ndarray) -> dict[str, Any]:
+def flat_row(reader: Reader, id_: str, topics: np.ndarray, stances: np.ndarray) -> dict[str, Any]:
     """One row of the flat table; this reader does not recognise languages."""
     row: dict[str, Any] = {"id": id_, "unit": "passage", "passage": None, "language": None}
-    for k, topic in enumerate(labeller.topics):
-        decided = bool(holds[k] >= labeller.thresholds[k])
-        row[f"{topic}_probability"] = float(holds[k])
-        row[f"{topic}_holds"] = decided
-        row[f"{topic}_stance"] = labeller.stances[int(np.argmax(stance[k]))] if decided else None
-        for j, name in enumerate(labeller.stances):
-            row[f"{topic}_{name}"] = float(stance[k, j])
+    for topic, p, of_topic, limit in zip(
+        reader.topics, topics, stances, reader.thresholds, strict=True
+    ):
+        holds = bool(p >= limit)
+        likeliest = reader.stances[int(np.argmax(of_topic))] if holds and reader.stances else None
+        row |= {f"{topic}_probability": float(p), f"{topic}_holds": holds}
+        row[f"{topic}_stance"] = likeliest
+        row |= {f"{topic}_{s}": float(x) for s, x in zip(reader.stances, of_topic, strict=True)}
     return row

@@ -1,4 +1,4 @@
-"""One normalisation of text: rows, pages, training and every reader of a bundle use it. Standard library alone.
+"""One normalisation of text, for rows, pages, training and all readers. Standard library alone.
 
 The Cf characters are listed here, so that the result does not depend on the Unicode version of a Python.
 """
@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from html.entities import html5
+from typing import Any
 
 SOFT_HYPHEN = "\u00ad"
 # Unicode category Cf (format characters), the soft hyphen excepted: zero-width characters, marks of direction.
@@ -17,10 +18,10 @@ INVISIBLE = (
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
 )
 STEPS = (
-    "HTML character references that end in ';' become their characters: names of HTML 5, "
-    "decimal and hexadecimal numbers by HTML's rules; other names stay as they are",
-    "soft hyphens (U+00AD) are removed; one before a line end takes the line end with it, and the "
-    "blanks around that, where the next line is not blank",
+    "HTML character references that end in ';' become their characters: names of HTML 5, decimal "
+    "and hexadecimal numbers by HTML's rules; other names stay as they are",
+    "soft hyphens (U+00AD) are removed; at the end of a line, the line end and the blanks around it "
+    "are removed too, unless the next line is blank",
     "all other characters of Unicode category Cf (15.1) are removed",
     "Unicode NFC",
     "all of this again, until nothing changes",
@@ -57,5 +58,12 @@ def _character(match: re.Match[str]) -> str:
     return html5.get(reference[1:], reference)
 
 
-# What a bundle's manifest may name as `text.rule`; bundles of format 1 name none and mean `as_given`.
 TEXT_RULES: dict[str, Callable[[str], str]] = {"as_given": str, "clean": clean_text}
+
+
+def text_rule(manifest: dict[str, Any]) -> Callable[[str], str]:
+    """What a bundle does to a text first: the rule that its manifest names as `text.rule`.
+
+    A manifest of format 1 names none, and texts are read as given.
+    """
+    return TEXT_RULES[manifest["text"]["rule"] if "text" in manifest else "as_given"]

@@ -1,6 +1,6 @@
-"""Texts as an encoder reads them: token windows that overlap, so that nothing of a long text is cut off.
+"""Texts as an encoder reads them: token windows that overlap, so that no text is cut off.
 
-Needs numpy and tokenizers alone; training and the readers of every bundle with an encoder cut texts here.
+Needs numpy and tokenizers alone. Training and the readers of bundles cut texts with this module.
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,17 @@ from typing import Any
 
 import numpy as np
 
-TOKENS_AT_ONCE = 512  # more fall out of a core's caches
+TOKENS_AT_ONCE = 512  # more do not fit the cache of a core
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Windows of several texts: token ids and segment ids of each, the text it belongs to, its share of that text."""
+    """Windows of several texts.
+
+    `ids` and `types` are the token ids and segment ids of each window; `text` is the number of the
+    text that it belongs to and `weight` its share of that text, both (n_windows,). `unknown` counts
+    the tokens that the vocabulary does not know.
+    """
 
     ids: list[list[int]]
     types: list[list[int]]
@@ -35,17 +40,18 @@ class Cut:
         return padded([self.ids[r] for r in rows], [self.types[r] for r in rows], pad)
 
     def pooled(self, outputs: np.ndarray, n_texts: int) -> np.ndarray:
-        """Outputs of windows (n_windows, k) to texts (n_texts, k): the mean, weighted by the tokens that are their own."""
+        """The weighted mean of windows: outputs (n_windows, k) to (n_texts, k)."""
         out = np.zeros((n_texts, outputs.shape[1]), dtype=outputs.dtype)
         np.add.at(out, self.text, outputs * self.weight[:, None].astype(outputs.dtype))
         return out
 
 
 class Windows:
-    """Cuts texts into windows of at most `size` tokens, special tokens included; neighbours share `overlap` tokens.
+    """Cuts texts into windows of at most `size` tokens, special tokens included.
 
-    A target goes whole into each window, as the second segment. `tokenizer` is a `tokenizers.Tokenizer`; what its file
-    says of truncation and padding is switched off.
+    Neighbours share `overlap` tokens; the weight of a window is its number of tokens that the
+    window before does not have. A target is whole in each window, as the second segment.
+    `tokenizer` is a `tokenizers.Tokenizer`; truncation and padding of its file are switched off.
     """
 
     def __init__(self, tokenizer: Any, size: int, overlap: int) -> None:
@@ -89,7 +95,10 @@ def padded(
     multiple: int = 1,
     limit: int | None = None,
 ) -> dict[str, np.ndarray]:
-    """`input_ids`, `attention_mask` and `token_type_ids` of these windows, (n, longest) of int64, up to a multiple of tokens or the limit."""
+    """`input_ids`, `attention_mask` and `token_type_ids` of windows, (n, longest) of int64.
+
+    The length is rounded up to a multiple of tokens, up to `limit`.
+    """
     longest = -(-max(map(len, ids)) // multiple) * multiple
     shape = (len(ids), longest if limit is None else min(longest, limit))
     batch = {
@@ -99,16 +108,14 @@ def padded(
     }
     for k, (row_ids, row_types) in enumerate(zip(ids, types, strict=True)):
         n = len(row_ids)
-        (
-            batch["input_ids"][k, :n],
-            batch["attention_mask"][k, :n],
-            batch["token_type_ids"][k, :n],
-        ) = row_ids, 1, row_types
+        batch["input_ids"][k, :n] = row_ids
+        batch["attention_mask"][k, :n] = 1
+        batch["token_type_ids"][k, :n] = row_types
     return batch
 
 
 def length_sorted_batches(lengths: np.ndarray) -> list[np.ndarray]:
-    """Rows in batches of like length that hold at most some 512 tokens, padding counted."""
+    """Rows in batches of similar length; a batch has at most 512 tokens with its padding."""
     order = np.argsort(lengths, kind="stable")
     batches, start = [], 0
     while start < len(order):

@@ -1,8 +1,8 @@
-# Reads a linear labeller with base R and jsonlite alone, and labels texts as sahelclf does (to 1e-6).
+# Reads a linear labeller with base R and jsonlite, and labels texts as sahelclf does (to 1e-6).
 #
 #   source("labeller.R")
 #   labeller <- read_labeller("folder")
-#   check_labeller(labeller)                      # against the golden outputs that lie beside it
+#   check_labeller(labeller)                      # compares with the golden outputs
 #   labels <- label(labeller, c("A first text.", "A second."))
 
 read_labeller <- function(folder) {
@@ -31,9 +31,47 @@ read_array <- function(path, name) {
   matrix(numbers, shape[1], shape[2], byrow = !grepl("'fortran_order': True", header, fixed = TRUE))
 }
 
+SPACES <- "[\\s\u001c-\u001f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+REFERENCE <- "&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,8}|[A-Za-z][A-Za-z0-9]{1,31});"
+SOFT_HYPHENS <- paste0("\u00ad+(?:[ \t]*\r?\n[ \t]*(?!", SPACES, "|\\z))?")
+
+# The text rule of the bundle: character references, soft hyphens and invisible characters, until nothing changes.
+# (The rule's NFC changes nothing that the next step does not undo, but for two characters that become ASCII.)
+clean <- function(labeller, text) {
+  text <- enc2utf8(text)
+  if (labeller$text$rule == "as_given") return(text)
+  repeat {
+    before <- text
+    at <- gregexpr(REFERENCE, text, perl = TRUE)
+    if (at[[1]][1] > 0) {
+      regmatches(text, at) <- list(vapply(regmatches(text, at)[[1]], character_of, "", labeller = labeller))
+    }
+    points <- utf8ToInt(text)
+    text <- intToUtf8(points[!points %in% setdiff(labeller$invisible, 173L)])
+    text <- gsub(SOFT_HYPHENS, "", text, perl = TRUE)
+    text <- chartr("\u037e\u212a", ";K", text)
+    if (identical(text, before)) return(text)
+  }
+}
+
+# The character of a reference such as &eacute; or &#233;.
+character_of <- function(reference, labeller) {
+  name <- substr(reference, 2, nchar(reference) - 1)
+  number <- NA
+  if (startsWith(name, "#")) {
+    digits <- substring(name, 2)
+    number <- as.numeric(sub("^[xX]", "0x", digits))
+    name <- paste0("#", format(number, scientific = FALSE))
+  }
+  at <- match(name, labeller$references$from)
+  if (!is.na(at)) return(labeller$references$to[at])
+  if (is.na(number)) return(reference)
+  if (number > 1114111 || (number >= 55296 && number <= 57343)) return("\ufffd")
+  intToUtf8(number)
+}
+
 # Lower case, compatibility decomposition, no combining marks.
 normalise <- function(labeller, text) {
-  text <- enc2utf8(text)
   points <- utf8ToInt(text)
   if (length(points) == 0) return("")
   if (all(points < 128)) return(tolower(text))
@@ -47,8 +85,6 @@ normalise <- function(labeller, text) {
   paste(pieces, collapse = "")
 }
 
-SPACES <- "[\\s\u001c-\u001f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+"
-
 word_terms <- function(text, sizes) {
   words <- regmatches(text, gregexpr("[\\p{L}\\p{N}_]{2,}", text, perl = TRUE))[[1]]
   runs <- lapply(seq(sizes[1], sizes[2]), function(n) {
@@ -59,7 +95,7 @@ word_terms <- function(text, sizes) {
 }
 
 character_terms <- function(text, sizes) {
-  words <- strsplit(text, SPACES, perl = TRUE)[[1]]
+  words <- strsplit(text, paste0(SPACES, "+"), perl = TRUE)[[1]]
   of_word <- function(word) {
     word <- paste0(" ", word, " ")
     size <- nchar(word, "chars")
@@ -76,7 +112,7 @@ character_terms <- function(text, sizes) {
 
 # Logits of one text: counts, their logarithm, idf, norm, times the weights.
 logits <- function(labeller, text) {
-  text <- normalise(labeller, text)
+  text <- normalise(labeller, clean(labeller, text))
   total <- labeller$intercept
   start <- 0
   for (block in labeller$blocks) {

@@ -1,0 +1,48 @@
+"""Checks of a reader built from untrusted files: shapes fit together, numbers are finite."""
+
+import numpy as np
+
+from .encoder import EmbeddingLabeller, OnnxLabeller
+from .linear import WORDS, PlainLabeller, Reader
+
+LONGEST_NGRAM = 8
+
+
+def check_reader(reader: Reader) -> None:
+    """Raise `ValueError` where names, shapes or numbers are not what a bundle of ours has."""
+    stances = [f"{topic}={s}" for topic in reader.topics for s in reader.stances]
+    expected = [*reader.topics, *stances]
+    if reader.heads != expected:
+        raise ValueError(f"heads {reader.heads[:6]}…; expected the topics, then topic=stance")
+    _check_array(reader.thresholds, (len(reader.topics),), "thresholds")
+    terms = reader if isinstance(reader, PlainLabeller) else getattr(reader, "terms", None)
+    if terms is not None:
+        _check_terms(terms, len(expected))
+    if isinstance(reader, EmbeddingLabeller):
+        _check_array(reader.vectors, (len(reader.vectors), len(expected)), "weights of the vectors")
+    reads = [reader.logits]
+    if isinstance(reader, OnnxLabeller) and reader.quick:
+        reads = [reader.encoder.outputs, reader.quick.outputs]
+    for read in reads:
+        _check_array(read(["one short text"]), (1, len(expected)), "logits of one text")
+
+
+def _check_terms(reader: PlainLabeller, n_heads: int) -> None:
+    n_terms = sum(len(block["terms"]) for _, block, _ in reader.blocks)
+    _check_array(reader.coef, (n_terms, n_heads), "coef")
+    _check_array(reader.intercept, (n_heads,), "intercept")
+    for _, block, idf in reader.blocks:
+        _check_array(idf, (len(block["terms"]),), f"idf of block {block['name']!r}")
+        # Another pattern could be made to run for hours.
+        if block["token_pattern"] not in {WORDS, None} or max(block["ngram_range"]) > LONGEST_NGRAM:
+            raise ValueError(
+                f"block {block['name']!r}: token_pattern {block['token_pattern']!r} or ngram_range "
+                f"{block['ngram_range']}; expected {WORDS!r} or null, and at most {LONGEST_NGRAM}"
+            )
+
+
+def _check_array(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name}: shape {array.shape}; expected {shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: numbers that are not finite; expected finite ones")
