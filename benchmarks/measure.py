@@ -114,12 +114,19 @@ def beside_ppi_python(python, folder, names, rows, cell):
     from sahelclf.annotation.sheet import read_sheet
     from sahelclf.codebook import read_codebook
     from sahelclf.measurement.collection import read_collection
-    from sahelclf.measurement.estimators import Cells, Design, Outcome, Sample, fitted, shares
-    from sahelclf.measurement.table import joined
+    from sahelclf.measurement.estimators import (
+        Cells,
+        Design,
+        Outcome,
+        Sample,
+        cross_fit_calibration,
+        shares,
+    )
+    from sahelclf.measurement.study import build_study
     from sahelclf.paths import data_root
 
     book = read_codebook(data_root() / "annotations" / "codebook.yaml")
-    study = joined(
+    study = build_study(
         read_collection(folder / "labels.parquet", names),
         read_sheet(folder / "sheet.csv", book),
         "labels",
@@ -140,7 +147,7 @@ def beside_ppi_python(python, folder, names, rows, cell):
     )
     sample = Sample(rows, np.full(len(rows), n / len(rows)), np.zeros(len(rows), dtype=int))
     started = time.perf_counter()
-    g = fitted(y, p, sample)
+    g = cross_fit_calibration(y, p, sample)
     outcomes = [Outcome(y[:, k], p[:, k], p[:, k] >= 0.5, g[:, k]) for k in range(y.shape[1])]
     design = Design(sample, Cells(np.arange(n), cell, cell.max() + 1), n)
     for outcome in outcomes:
@@ -154,8 +161,8 @@ def beside_ppi_python(python, folder, names, rows, cell):
 
 
 def main():
-    from sahelclf.annotation.sheet import names_of
     from sahelclf.codebook import read_codebook
+    from sahelclf.evaluation.decide import labeller_names
     from sahelclf.paths import data_root
 
     options = argparse.ArgumentParser()
@@ -163,7 +170,7 @@ def main():
     options.add_argument("--codes", type=int, default=15_000)
     options.add_argument("--ppi", metavar="PYTHON")
     args = options.parse_args()
-    names = names_of(read_codebook(data_root() / "annotations" / "codebook.yaml"))
+    names = labeller_names(read_codebook(data_root() / "annotations" / "codebook.yaml"))
     ok = True
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

@@ -23,9 +23,9 @@ from scipy.stats import t as student
 from tabulate import tabulate
 
 from sahelclf.evaluation import intervals, metrics
-from sahelclf.evaluation.predictions import from_gold_rows
+from sahelclf.evaluation.prediction_files import read_table
+from sahelclf.evaluation.prediction_tables import from_gold_rows
 from sahelclf.evaluation.report import document_draws
-from sahelclf.evaluation.table_files import read_table
 
 HERE = Path(__file__).parent
 LEVELS = (0.025, 0.975)

@@ -1,29 +1,29 @@
-import csv
-
 import krippendorff
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from sklearn.metrics import cohen_kappa_score, f1_score
+from sklearn.metrics import f1_score
 
 from sahelclf.corpus.agreement import (
-    Pair,
+    PAIRS,
+    CodedUnit,
+    agreement,
+    agreement_scores,
     alpha_from_coincidences,
+    coincidences,
     derive_labels,
-    kappa_from_confusion,
     masi_distance,
     pairwise_f1,
 )
+from sahelclf.corpus.read import read_corpus
 from sahelclf.records import Adjudication, Annotation, Label
 
 
-def coincidences(table, k):
-    counts = np.zeros((k, k))
-    for a, b in table:
-        counts[a, b] += 1
-        counts[b, a] += 1
-    return counts
+def alpha(table, k):
+    table = np.array(table)
+    counts = coincidences(table, np.arange(len(table)), k)
+    return alpha_from_coincidences(counts.sum(axis=0), 1 - np.eye(k))
 
 
 def test_alpha_of_a_worked_example():
@@ -31,27 +31,32 @@ def test_alpha_of_a_worked_example():
     # coincidences: o00 = 14, o11 = 2, o01 = o10 = 2; n0 = 16, n1 = 4, n = 20.
     # observed disagreement 4, expected 2 * 16 * 4 = 128; alpha = 1 - 19 * 4 / 128 = 0.40625
     table = [(0, 0)] * 7 + [(1, 1)] + [(0, 1), (1, 0)]
-    assert alpha_from_coincidences(coincidences(table, 2), 1 - np.eye(2)) == pytest.approx(0.40625)
+    assert alpha(table, 2) == pytest.approx(0.40625)
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=2, max_size=40))
-def test_alpha_and_kappa_are_the_libraries(table):
-    a, b = (list(x) for x in zip(*table, strict=True))
-    assume(len({*a, *b}) > 1)
-    ours = alpha_from_coincidences(coincidences(table, 3), 1 - np.eye(3))
-    theirs = krippendorff.alpha(
-        reliability_data=[a, b], level_of_measurement="nominal", value_domain=[0, 1, 2]
-    )
-    assert ours == pytest.approx(theirs, abs=1e-12)
-    confusion = np.zeros((3, 3))
-    for i, j in table:
-        confusion[i, j] += 1
-    if len(set(a)) > 1 or len(set(b)) > 1:
-        assert kappa_from_confusion(confusion) == pytest.approx(cohen_kappa_score(a, b), abs=1e-12)
+def test_alpha_of_three_annotators_by_hand():
+    # units 001, 11-, 000, 111: pairs of a unit of m answers weigh 1 / (m - 1).
+    # 001: o00 1, o01 1, o10 1; 11-: o11 2; 000: o00 3; 111: o11 3.
+    # o00 = 4, o11 = 5, o01 = o10 = 1; n0 = 5, n1 = 6, n = 11; alpha = 1 - 10 * 2 / (2 * 30) = 2 / 3
+    table = [(0, 0, 1), (1, 1, -1), (0, 0, 0), (1, 1, 1)]
+    assert alpha(table, 2) == pytest.approx(2 / 3)
+
+
+ANSWERS = st.lists(st.lists(st.integers(-1, 2), min_size=4, max_size=4), min_size=2, max_size=40)
+
+
+@given(ANSWERS)
+def test_alpha_with_missing_answers_is_the_librarys(rows):
+    table = np.array(rows)
+    table = table[(table >= 0).sum(axis=1) >= 2]
+    assume(len(np.unique(table[table >= 0])) > 1)
+    data = np.where(table.T < 0, np.nan, table.T)
+    theirs = krippendorff.alpha(reliability_data=data, level_of_measurement="nominal")
+    assert alpha(table, 3) == pytest.approx(theirs, abs=1e-12)
 
 
 def test_alpha_without_variation_is_nan():
-    assert np.isnan(alpha_from_coincidences(coincidences([(0, 0)] * 5, 2), 1 - np.eye(2)))
+    assert np.isnan(alpha([(0, 0)] * 5, 2))
 
 
 @pytest.mark.parametrize(
@@ -75,25 +80,26 @@ LABELS = st.dictionaries(
 )
 
 
+def coded(rows):
+    return [
+        CodedUnit(str(i), "d", dict(zip("abc", labels, strict=False)))
+        for i, labels in enumerate(rows)
+    ]
+
+
 @given(st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=30))
 def test_annotators_f1_is_scikit_learns_and_symmetric(rows):
-    pairs = [Pair(str(i), "d", a, b) for i, (a, b) in enumerate(rows)]
-    scores = pairwise_f1(pairs, ["t", "u"], ["pro", "con"])
+    scores = pairwise_f1(coded(rows), ["t", "u"], ["pro", "con"])
     for topic in "tu":
-        one, other = [topic in p.first for p in pairs], [topic in p.second for p in pairs]
+        one, other = ([topic in labels for labels in side] for side in zip(*rows, strict=True))
         assert scores[f"topic/{topic}/f1"] == pytest.approx(f1_score(one, other, zero_division=0))
-    said = [
-        (p.first[t].stance, p.second[t].stance)
-        for p in pairs
-        for t in "tu"
-        if t in p.first and t in p.second
-    ]
-    if said:
+    stances = [(a[t].stance, b[t].stance) for a, b in rows for t in "tu" if t in a and t in b]
+    if stances:
         expected = f1_score(
-            *zip(*said, strict=True), labels=["pro", "con"], average="macro", zero_division=0
+            *zip(*stances, strict=True), labels=["pro", "con"], average="macro", zero_division=0
         )
         assert scores["stance/macro_f1"] == pytest.approx(expected)
-    swapped = [Pair(p.unit, p.document_id, p.second, p.first) for p in pairs]
+    swapped = coded([(b, a) for a, b in rows])
     assert pairwise_f1(swapped, ["t", "u"], ["pro", "con"]) == pytest.approx(scores)
 
 
@@ -128,70 +134,63 @@ def test_order_of_parties_is_no_difference():
     assert derive_labels(annotations, []) == ({"1": one}, [])
 
 
-def filled(path, answers):
-    rows = list(csv.reader(path.open(encoding="utf-8-sig")))
-    for row in rows[2:]:
-        row[4:] = answers(row[0])
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream).writerows(rows)
-    return rows
+PRO, CON = {"fishing": Label(stance="pro")}, {"fishing": Label(stance="con")}
 
 
-def test_a_sheet_draws_every_cell_and_scores_a_person(harbour, tmp_path):
-    from sahelclf.annotation.corpus_sheet import (
-        read_sheet,
-        sample_passages,
-        sheet_agreement,
-        write_sheet,
-    )
-    from sahelclf.corpus.read import read_corpus
-
-    corpus = read_corpus(harbour)
-    gold = {p.id: p.topics for p in corpus.passages}
-    path = tmp_path / "s.csv"
-    assert write_sheet(corpus, path, 40, seed=0) == 40
-    drawn = sample_passages(corpus, 40, seed=0)
-    assert len({p.id for p, _ in drawn}) == 40
-    cells = [next(iter(p.topics.items()), ("none", None)) for p, _ in drawn]
-    assert {(t, label.stance if label else None) for t, label in cells} == {
-        ("none", None),
-        *((t, s) for t in ("fishing", "dredging") for s in ("pro", "con")),
-    }
-    rows = filled(
-        path,
-        lambda unit: [
-            gold[unit][t].stance if t in gold[unit] else "no" for t in ("fishing", "dredging")
-        ],
-    )
-    assert all(0 < float(row[1]) <= 1 for row in rows[2:])
-    labels = read_sheet(corpus, path)
-    with (tmp_path / "semicolons.csv").open("w", encoding="utf-8-sig", newline="") as stream:
-        csv.writer(stream, delimiter=";").writerows(
-            [*rows, [""] * 6]
-        )  # as spreadsheets of other countries save it
-    assert read_sheet(corpus, tmp_path / "semicolons.csv") == labels
-    figures = {a.what: a for a in sheet_agreement(corpus, labels)}
-    assert figures["fishing"].alpha == figures["fishing stance"].alpha == 1.0
-    assert figures["fishing"].n == 40
+@pytest.fixture
+def three(harbour):
+    """Four passages: a and b agree on all, c on the first two; the last has no labels by b."""
+    passages = read_corpus(harbour).passages[:4]
+    rows = [(PRO, PRO, PRO), ({}, {}, {}), (PRO, PRO, {}), (CON, None, {})]
+    return [
+        CodedUnit(
+            p.id, p.document_id, {n: t for n, t in zip("abc", row, strict=True) if t is not None}
+        )
+        for p, row in zip(passages, rows, strict=True)
+    ]
 
 
-def test_every_slip_on_a_sheet_is_named_by_its_cell(harbour, tmp_path):
-    from sahelclf.annotation.corpus_sheet import read_sheet, sample_passages, write_sheet
-    from sahelclf.corpus.read import read_corpus
-    from sahelclf.errors import RequestError
+def test_figures_of_three_annotators_by_hand(harbour, three):
+    found = {a.what: a for a in agreement(read_corpus(harbour), three)}
+    fishing = found["fishing"]
+    assert (fishing.n, fishing.annotators, fishing.pairs) == (4, 3, 3)
+    assert fishing.support == (3, 2, 1)
+    # 111, 000, 110, 1-0: o11 = 3 + 1, o00 = 3, o10 = o01 = 1 + 1; n1 = 6, n0 = 5, n = 11
+    assert fishing.alpha == pytest.approx(1 - 10 * 4 / 60)
+    # units: 1, 1, 1/3, 0
+    assert fishing.agree == pytest.approx((1 + 1 + 1 / 3 + 0) / 4)
+    # a-b: 1; b-c on 3 units: observed 2/3, by chance 2/3 * 1/3 + 1/3 * 2/3 = 4/9, so 2/5;
+    # a-c on 4: observed 1/2, by chance 3/4 * 1/4 + 1/4 * 3/4 = 3/8, so 1/5
+    assert fishing.kappa == pytest.approx((1 + 2 / 5 + 1 / 5) / 3)
+    # of the stance, the units that two or more gave the topic: pro pro pro, pro pro
+    assert found["fishing stance"].n == 2
+    assert found["fishing stance"].agree == 1
 
-    corpus = read_corpus(harbour)
-    path = tmp_path / "s.csv"
-    write_sheet(corpus, path, 5, seed=0)
-    filled(path, lambda unit: ["maybe", ""])
-    with pytest.raises(RequestError) as caught:
-        read_sheet(corpus, path)
-    assert "row 3, column fishing: found 'maybe'; expected one of ['no', 'pro', 'con']" in str(
-        caught.value
-    )
-    assert "row 3, column dredging: found an empty cell" in str(caught.value)
-    path.write_text("a,b\n")
-    with pytest.raises(RequestError, match="row 1: found columns"):
-        read_sheet(corpus, path)
-    with pytest.raises(RequestError, match="expected 1 to 120"):
-        sample_passages(corpus, 1000, seed=0)
+
+def test_annotators_f1_is_the_mean_over_their_pairs(three):
+    scores = pairwise_f1(three, ["fishing"], ["pro", "con"])
+    # a-b: 1; b-c: 1 of 2 and 1, so 2/3; a-c: 1 of 3 and 1, so 1/2
+    assert scores["topic/fishing/f1"] == pytest.approx((1 + 2 / 3 + 1 / 2) / 3)
+    assert scores[PAIRS] == 3
+
+
+def test_the_names_of_the_annotators_change_nothing(harbour, tmp_path):
+    import shutil
+
+    corpus = tmp_path / "corpus"
+    shutil.copytree(harbour, corpus)
+    units = [p.id for p in read_corpus(harbour).passages[:6]]
+    rows = {"anna": [PRO] * 6, "ben": [PRO] * 6, "third": [CON, {}, PRO, {}, CON, {}]}
+    shutil.rmtree(corpus / "raw", ignore_errors=True)
+    (corpus / "raw").mkdir()
+    for name, labels in rows.items():
+        lines = [Annotation(unit=u, topics=t) for u, t in zip(units, labels, strict=True)]
+        text = "".join(line.model_dump_json() + "\n" for line in lines)
+        (corpus / "raw" / f"{name}.jsonl").write_text(text)
+    documents = {d.id for d in read_corpus(corpus).documents}
+    first = agreement_scores(read_corpus(corpus), documents)
+    (corpus / "raw" / "third.jsonl").rename(corpus / "raw" / "aaron.jsonl")
+    again = agreement_scores(read_corpus(corpus), documents)
+    assert again["passage"] == pytest.approx(first["passage"])
+    # fishing: anna-ben 1, and twice 3 of 6 and 3, so 2/3
+    assert first["passage"]["topic/fishing/f1"] == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)

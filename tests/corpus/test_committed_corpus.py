@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sahelclf.corpus.agreement import annotated_pairs, derive_labels
+from sahelclf.corpus.agreement import annotated_units, derive_labels
 from sahelclf.corpus.card import compute_card
 from sahelclf.corpus.read import read_adjudications, read_annotations, read_corpus
 from sahelclf.corpus.splits import make_splits, read_split
@@ -41,7 +41,7 @@ def test_labels_follow_from_raw_annotations_and_adjudication(corpus):
 
 
 def test_every_unit_has_two_first_round_annotators(corpus):
-    assert len(annotated_pairs(corpus, read_annotations(corpus))) == len(corpus.documents) + len(
+    assert len(annotated_units(corpus, read_annotations(corpus))) == len(corpus.documents) + len(
         corpus.passages
     )
 

@@ -8,7 +8,8 @@ import pytest
 from sahelclf.cli import main
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.compare import System, compare
-from sahelclf.evaluation.predictions import Gold, Names, Predictions, from_flat_rows, from_gold_rows
+from sahelclf.evaluation.prediction_tables import from_flat_rows, from_gold_rows
+from sahelclf.evaluation.predictions import Gold, Names, Predictions
 from sahelclf.evaluation.warnings import CODES, warnings
 from support import write_corpus
 
@@ -143,7 +144,9 @@ def test_a_table_with_gold_comes_back_whole():
     with pytest.raises(RequestError, match="t.csv: no gold to score against"):
         from_gold_rows(predicted.flat_rows(), "t.csv")
     rows = predicted.flat_rows(gold)
-    with pytest.raises(RequestError, match="d00-1 stand twice"):
+    with pytest.raises(
+        RequestError, match="column id: found 'd00-1'; expected an id that no other row has"
+    ):
         from_gold_rows([*rows, rows[1]], "t.csv")
 
 

@@ -8,7 +8,8 @@ from sklearn.metrics import average_precision_score, f1_score, precision_recall_
 from sahelclf.errors import RequestError
 from sahelclf.evaluation import decide, metrics
 from sahelclf.evaluation.intervals import mean_score, resample
-from sahelclf.evaluation.predictions import Gold, Names, Predictions, from_flat_rows
+from sahelclf.evaluation.prediction_tables import from_flat_rows
+from sahelclf.evaluation.predictions import Gold, Names, Predictions
 from sahelclf.evaluation.report import document_draws, report
 
 NAMES = Names(("t", "u"), ("pro", "con", "none"))
@@ -258,21 +259,21 @@ def test_another_systems_table_needs_only_labels():
     [
         (
             {"id": "9", "t_holds": 1, "t_stance": "pro", "u_holds": 0},
-            r"row 1 \(id '9'\): the corpus has no such unit",
+            r"row 1 \(id '9'\), column id: found '9'; expected a unit of the corpus",
         ),
         (
             {"id": "1", "t_holds": 1, "u_holds": 0},
-            r"t: found stance None, expected one of \['pro', 'con', 'none'\]",
+            r"no column t_stance; found \['id', 't_holds', 'u_holds'\]",
         ),
         (
             {"id": "1", "t_holds": "perhaps", "u_holds": 0},
-            "t: found 'perhaps', expected true or false",
+            "column t_holds: found 'perhaps'; expected true or false",
         ),
         (
             {"id": "1", "t_holds": 0, "t_probability": 1.4, "u_holds": 0},
-            "found 1.4, expected a probability",
+            "column t_probability: found '1.4'; expected a probability from 0 to 1",
         ),
-        ({"id": "1", "t_holds": 0}, "u: no column 'u_holds'"),
+        ({"id": "1", "t_holds": 0}, "no column u_holds"),
     ],
 )
 def test_a_bad_row_of_a_table_is_named(row, message):
@@ -282,5 +283,5 @@ def test_a_bad_row_of_a_table_is_named(row, message):
 
 def test_a_unit_that_stands_twice_is_refused():
     row = {"id": "1", "t_holds": 0, "u_holds": 0}
-    with pytest.raises(RequestError, match="row 2 .*stands twice"):
+    with pytest.raises(RequestError, match="row 2 .*expected an id that no other row has"):
         from_flat_rows([row, row], NAMES, {"1": "d"}, "x")

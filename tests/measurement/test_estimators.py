@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sahelclf.annotation.sheet import probability_strata
+from sahelclf.annotation.sampling import probability_strata
 from sahelclf.measurement.estimators import (
     ESTIMATORS,
     Cells,
@@ -11,10 +11,10 @@ from sahelclf.measurement.estimators import (
     Outcome,
     Sample,
     Z,
-    fitted,
+    cross_fit_calibration,
+    ppi_lambda,
     ratios,
     shares,
-    tuned,
 )
 
 
@@ -48,7 +48,7 @@ def test_by_hand():
     # ppi: cov(y, p) = .1; variance of all p, over n - 1: (.09 + .01 + .01 + .09) / 3 = 1/15; lambda 1.5, within N / (N - n) = 2.
     # means of p: all .5, coded .6: .5 + 1.5 (.5 - .6) = .35; of p left, 1.5 (2 / 4) = .75: errors 1 - .6, 0 - .3: mean .05, variance
     # .35² = .1225 over 2; others .75 (.6, .2): variance .75² (.04) = .0225 over 2
-    assert tuned(equal([0, 1], 4), SMALL) == pytest.approx(1.5, abs=1e-12)
+    assert ppi_lambda(equal([0, 1], 4), SMALL) == pytest.approx(1.5, abs=1e-12)
     assert found["ppi"].value[0] == pytest.approx(0.35, abs=1e-12)
     assert found["ppi"].error[0] == pytest.approx(np.sqrt(0.1225 / 2 + 0.0225 / 2), abs=1e-12)
 
@@ -155,11 +155,11 @@ def test_a_prediction_is_never_fitted_on_the_units_own_code():
     rows = np.arange(60)
     y = (rng.random((60, 1)) < p[rows]).astype(float)
     sample = equal(rows, 200)
-    before = fitted(y, p, sample)
+    before = cross_fit_calibration(y, p, sample)
     for k in (0, 17, 59):
         other = y.copy()
         other[k] = 1 - other[k]
-        after = fitted(other, p, sample)
+        after = cross_fit_calibration(other, p, sample)
         assert after[k] == before[k]
         assert (after[rows] != before[rows]).sum() >= 40
 
@@ -197,7 +197,7 @@ def simulated(repetitions: int, *, stratified: bool, rarity: float = 2.2) -> dic
             [rng.choice(np.flatnonzero(stratum == h), drawn // k, replace=False) for h in range(k)]
         )
         sample = Sample(rows, np.bincount(stratum)[stratum[rows]] / (drawn // k), stratum[rows])
-        g = fitted(y[rows, None], p[:, None], sample)[:, 0]
+        g = cross_fit_calibration(y[rows, None], p[:, None], sample)[:, 0]
         for name, e in shares(
             Design(sample, one_cell(n), n), Outcome(y[rows], p, (p >= 0.5).astype(float), g)
         ).items():

@@ -8,23 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sahelclf.annotation.sheet import (
-    KEPT,
-    Unit,
-    draw,
-    names_of,
-    probability_strata,
-    read_sheet,
-    write_sheet,
-)
+from sahelclf.annotation.sampling import draw, probability_strata
+from sahelclf.annotation.sheet import SAFE_ID, read_sheet, write_sheet
+from sahelclf.annotation.units import Unit
 from sahelclf.cli import main
 from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
-from sahelclf.measurement.collection import crossed, members, period, read_collection
+from sahelclf.evaluation.decide import labeller_names
+from sahelclf.measurement.collection import cell_members, cross_cells, period, read_collection
 from sahelclf.measurement.drift import drift
 from sahelclf.measurement.estimators import Cells, Design, Outcome, Sample
 from sahelclf.measurement.r_files import r_script, r_table
-from sahelclf.measurement.table import carried, joined, measure
+from sahelclf.measurement.study import build_study
+from sahelclf.measurement.table import estimate_shares, required_codes
 
 TOPICS, STANCES = ("fishing", "dredging"), ("pro", "con")
 N = 400
@@ -180,7 +176,7 @@ def test_scores_on_a_sheet_are_weighted_by_hand(book):
     gold = Gold(topics, np.where(topics, 0, -1))
     p = np.array([[0.2, 0.0], [0.9, 0.0]])
     said = Predictions(
-        names_of(book), ("b", "a"), ("b", "a"), p, np.tile([1.0, 0.0], (2, 2, 1)), p > 0.5
+        labeller_names(book), ("b", "a"), ("b", "a"), p, np.tile([1.0, 0.0], (2, 2, 1)), p > 0.5
     )
     found = weighted_report(said, gold, np.array([3.0, 1.0]))
     assert found.scores["topic/fishing/f1"] == pytest.approx(0.4, abs=1e-12)
@@ -221,12 +217,12 @@ def test_likely_positives_of_rare_topics_are_drawn_more_often():
 
 def test_ids_that_a_spreadsheet_would_change_are_marked_and_come_back(tmp_path, book):
     ids = ["a1", "17", "0012", "2023-07", "1e5", "MAR1", "TRUE", "u:x", "12345678901234567"]
-    assert [bool(KEPT.fullmatch(i)) for i in ids] == [True, True, *[False] * 7]
+    assert [bool(SAFE_ID.fullmatch(i)) for i in ids] == [True, True, *[False] * 7]
     units = [
         Unit(i, "", "=SUM(A1) is a text\r\nof two lines", "month 2023-07", 0.012345678) for i in ids
     ]
     write_sheet(tmp_path / "s.csv", units, book, "")
-    fill(tmp_path / "s.csv", tmp_path / "f.csv", {f"{'' if KEPT.fullmatch(i) else 'u:'}{i}": dict.fromkeys(TOPICS, "no") for i in ids}, delimiter=";",
+    fill(tmp_path / "s.csv", tmp_path / "f.csv", {f"{'' if SAFE_ID.fullmatch(i) else 'u:'}{i}": dict.fromkeys(TOPICS, "no") for i in ids}, delimiter=";",
          change=lambda rows: [r.__setitem__(2, r[2].replace(".", ",")) for r in rows[2:]])  # fmt: skip
     sheet = read_sheet(tmp_path / "f.csv", book)
     assert list(sheet.ids) == ids
@@ -258,7 +254,7 @@ def test_every_slip_is_named_by_its_cell(work, harbour, book):
         "row 5, column dredging: found an empty cell",
         "row 6, column sampling_probability: found an empty cell",
         "row 7, column sampling_probability: found '1.5'",
-        "stands in row 8 too",
+        "is in row 8 too",
         "10 rows of the 12 that were drawn",
     ):
         assert expected in found
@@ -283,7 +279,7 @@ def test_a_sheet_of_another_collection_is_refused_and_of_another_bundle_is_said(
     assert "is not among the 200 ids of half.csv" in capsys.readouterr().err
     pd.concat([frame, frame.assign(id="x" + frame["id"])]).to_csv("double.csv", index=False)
     assert main(["measure", "double.csv", "--gold", "filled.csv", "--corpus", str(harbour)]) == 0
-    assert "speak of 400 units, double.csv has 800" in capsys.readouterr().err
+    assert "imply 400 units, double.csv has 800" in capsys.readouterr().err
 
 
 def test_bad_predictions_are_named_by_row_and_column(work, book, tmp_path):
@@ -293,7 +289,7 @@ def test_bad_predictions_are_named_by_row_and_column(work, book, tmp_path):
     frame.loc[3, "id"] = "a0"
     frame.to_csv("bad.csv", index=False)
     with pytest.raises(RequestError) as error:
-        read_collection(tmp_path / "bad.csv", names_of(book))
+        read_collection(tmp_path / "bad.csv", labeller_names(book))
     assert (
         "row 2 (id 'a1'), column fishing_probability: found '1.2'; expected a probability from 0 to 1"
         in str(error.value)
@@ -311,10 +307,10 @@ def test_near_duplicates_count_once_where_asked(work, harbour, book, tmp_path):
     sampled(harbour)
     fill("sheet.csv", "filled.csv", gold)
     collection, sheet = (
-        read_collection(tmp_path / "labels.csv", names_of(book)),
+        read_collection(tmp_path / "labels.csv", labeller_names(book)),
         read_sheet(tmp_path / "filled.csv", book),
     )
-    found = measure(joined(collection, sheet, "labels.csv", "filled.csv", once=True))
+    found = estimate_shares(build_study(collection, sheet, "labels.csv", "filled.csv", once=True))
     assert set(found.table["units"]) == {360}
     kept = pd.read_csv("labels.csv")[lambda f: f["duplicate_of"].isna()]
     naive = found.table[
@@ -323,11 +319,11 @@ def test_near_duplicates_count_once_where_asked(work, harbour, book, tmp_path):
     assert naive["share"].tolist() == pytest.approx(
         [kept["fishing_holds"].mean(), kept["dredging_holds"].mean()]
     )
-    assert any("40 near-duplicates are left out" in note for note in found.notes)
+    assert any("40 near-duplicates are left out" in note for note in found.warnings)
     without = collection.take(np.arange(N))
     object.__setattr__(without, "frame", without.frame.drop(columns="duplicate_of"))
     with pytest.raises(RequestError, match="no column 'duplicate_of'"):
-        joined(without, sheet, "labels.csv", "filled.csv", once=True)
+        build_study(without, sheet, "labels.csv", "filled.csv", once=True)
 
 
 def test_what_the_gold_cannot_carry_is_withheld_with_how_many_more_it_takes(
@@ -336,13 +332,13 @@ def test_what_the_gold_cannot_carry_is_withheld_with_how_many_more_it_takes(
     _, gold = work
     sampled(harbour, n=40)
     fill("sheet.csv", "filled.csv", gold)
-    study = joined(
-        read_collection(tmp_path / "labels.csv", names_of(book)),
+    study = build_study(
+        read_collection(tmp_path / "labels.csv", labeller_names(book)),
         read_sheet(tmp_path / "filled.csv", book),
         "l",
         "s",
     )
-    found = measure(study, ["month", "country"])
+    found = estimate_shares(study, ["month", "country"])
     cells = found.table[
         (found.table["by"] == "month")
         & (found.table["measured"] == "topic")
@@ -355,9 +351,9 @@ def test_what_the_gold_cannot_carry_is_withheld_with_how_many_more_it_takes(
     assert (dsl["more_codes"] >= 30 - dsl["codes"]).all()
     assert any(
         note.startswith(
-            "by month: too few hand codes for any share; all are withheld. It takes 30 in a cell, and 10 expected with and without"
+            "by month: too few hand-coded units for any share; all are withheld. A cell takes 30, and 10 expected with and without"
         )
-        for note in found.notes
+        for note in found.warnings
     )
 
 
@@ -368,7 +364,7 @@ def test_how_many_more_by_hand():
     g = np.full(100, 0.1)
     sample = Sample(np.arange(50), np.full(50, 2.0), np.zeros(50, dtype=int))
     design = Design(sample, Cells(np.arange(100), (np.arange(100) >= 40).astype(int), 2), 100)
-    codes, held, more = carried(design, Outcome(y, g, g, g), None)
+    codes, held, more = required_codes(design, Outcome(y, g, g, g), None)
     assert (codes.tolist(), held.tolist(), more.tolist()) == ([40, 10], [2, 3], [60, 90])
 
 
@@ -383,9 +379,9 @@ def test_likely_positives_do_not_carry_a_share_that_one_of_the_unlikely_would_ou
         np.r_[np.zeros(40, dtype=int), np.ones(40, dtype=int)],
     )
     outcome = Outcome(np.r_[np.ones(20), np.zeros(60)], g, g, g)
-    assert carried(Design(sample, one, 80), outcome, None)[2].tolist() == [369]
+    assert required_codes(Design(sample, one, 80), outcome, None)[2].tolist() == [369]
     equal = Sample(np.arange(80), np.ones(80), np.zeros(80, dtype=int))
-    assert carried(Design(equal, one, 80), outcome, None)[2].tolist() == [0]
+    assert required_codes(Design(equal, one, 80), outcome, None)[2].tolist() == [0]
 
 
 def test_periods_and_lists(work, book, tmp_path):
@@ -397,15 +393,18 @@ def test_periods_and_lists(work, book, tmp_path):
         "",
     ]
     assert period(["2023-08-31", "2023", ""], "year") == ["2023", "2023", ""]
-    collection = read_collection(tmp_path / "labels.csv", names_of(book)).take(np.arange(4))
+    collection = read_collection(tmp_path / "labels.csv", labeller_names(book)).take(np.arange(4))
     collection.frame["country"] = ['["Mali", "Niger"]', "Mali", "", '["Niger"]']
-    country, month = members(collection, "country", "x"), members(collection, "month", "x")
-    cells, names = crossed(4, [country, month])
+    country, month = (
+        cell_members(collection, "country", "x"),
+        cell_members(collection, "month", "x"),
+    )
+    cells, names = cross_cells(4, [country, month])
     assert sorted((int(u), names[c]) for u, c in zip(cells.unit, cells.cell, strict=True)) == [
         (0, ("Mali", "2023-01")), (0, ("Niger", "2023-01")), (1, ("Mali", "2023-02")), (3, ("Niger", "2023-04"))
     ]  # fmt: skip
     with pytest.raises(RequestError, match="--by region: no such column"):
-        members(collection, "region", "x")
+        cell_members(collection, "region", "x")
 
 
 def test_the_file_for_r_holds_what_dsl_and_survey_take(work, harbour, book, tmp_path):
@@ -413,10 +412,10 @@ def test_the_file_for_r_holds_what_dsl_and_survey_take(work, harbour, book, tmp_
     sampled(harbour, "--predictions", "labels.csv", "--by", "probability")
     fill("sheet.csv", "filled.csv", gold)
     collection, sheet = (
-        read_collection(tmp_path / "labels.csv", names_of(book)),
+        read_collection(tmp_path / "labels.csv", labeller_names(book)),
         read_sheet(tmp_path / "filled.csv", book),
     )
-    units = r_table(joined(collection, sheet, "l", "s"), ["month"])
+    units = r_table(build_study(collection, sheet, "l", "s"), ["month"])
     coded = units[units["coded"] == 1]
     assert (len(units), len(coded)) == (N, 120)
     assert coded["fishing_gold"].tolist() == [
@@ -495,7 +494,7 @@ def test_a_sample_by_month_says_which_dates_it_cannot_read(work, harbour, capsys
     )
     assert sampled(harbour, "--by", "month") == 0
     assert (
-        "2 units have no month and are a stratum of their own: texts.jsonl:1: found '10.1.2023'; expected a date that begins"
+        "2 units have no month and are their own stratum: texts.jsonl:1: found '10.1.2023'; expected a date that begins"
         in capsys.readouterr().err
     )
     Path("texts.jsonl").write_text("\n".join(line.replace("2023-", "23-") for line in lines))
@@ -525,8 +524,8 @@ def test_a_sample_by_month_says_which_dates_it_cannot_read(work, harbour, capsys
 
 @pytest.mark.parametrize(("by", "said"), [
     ("month;country", "--by month;country: no such column; found ['id', 'date', 'country', 'duplicate_of']; expected one of these, or year, month, quarter; several with commas"),
-    ("month,month", "--by month,month: a column stands twice"),
-    ("units", "the result has columns units of its own; rename them in labels.csv"),
+    ("month,month", "--by month,month: a column is duplicated"),
+    ("units", "the result has its own columns units; rename them in labels.csv"),
 ])  # fmt: skip
 def test_what_by_cannot_take_is_refused(work, harbour, capsys, by, said):
     sampled(harbour, n=20)
@@ -542,10 +541,10 @@ def test_what_by_cannot_take_is_refused(work, harbour, capsys, by, said):
 
 def test_tables_and_sheets_of_another_form_are_named(work, harbour, book, tmp_path):
     pd.read_csv("labels.csv").to_csv("semicolons.csv", index=False, sep=";", decimal=",")
-    with pytest.raises(
-        RequestError, match=r"semicolons.csv: row 1: the header has semicolons; expected commas"
-    ):
-        read_collection(tmp_path / "semicolons.csv", names_of(book))
+    ours = read_collection(tmp_path / "labels.csv", labeller_names(book))
+    theirs = read_collection(tmp_path / "semicolons.csv", labeller_names(book))
+    assert np.array_equal(theirs.probability, ours.probability)
+    assert np.array_equal(theirs.stance_probability, ours.stance_probability)
     Path("sheet.xlsx").write_bytes(b"PK\x03\x04\x14\x00\x06\x00")
     with pytest.raises(
         RequestError, match="a spreadsheet's own form; open it and save the sheet as 'CSV UTF-8"
@@ -607,20 +606,20 @@ def test_a_cell_that_is_shown_with_hardly_a_code_of_one_kind_is_warned_of(
     }  # in Niger none
     sampled(harbour, n=240)
     fill("sheet.csv", "filled.csv", emptied)
-    study = joined(
-        read_collection(tmp_path / "labels.csv", names_of(book)),
+    study = build_study(
+        read_collection(tmp_path / "labels.csv", labeller_names(book)),
         read_sheet(tmp_path / "filled.csv", book),
         "l",
         "s",
     )
-    found = measure(study, ["country"])
+    found = estimate_shares(study, ["country"])
     assert any(
         n.startswith(
-            "by country: fishing: in 1 of 2 cells fewer than 3 hand codes are with it, or without it: the intervals there are too short"
+            "by country: fishing: in 1 of 2 cells fewer than 3 hand-coded units have the topic, or lack it: the intervals there are too short"
         )
-        for n in found.notes
+        for n in found.warnings
     )
-    assert not any("dredging: in " in n for n in found.notes)
+    assert not any("dredging: in " in n for n in found.warnings)
     assert found.table["share"].dropna().between(0, 1).all()
 
 
@@ -628,5 +627,5 @@ def test_the_lines_for_r_in_docs_are_those_that_are_written():
     page = (Path(__file__).parents[2] / "docs" / "measure.md").read_text(encoding="utf-8")
     assert (
         page.split("```r\n")[1].split("```")[0]
-        == r_script("sanctions", ["month"]).split("\n", 1)[1]
+        == r_script("sanctions", {"month": "month"}).split("\n", 1)[1]
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sahelclf.evaluation.predictions import from_gold_rows
-from sahelclf.evaluation.table_files import read_table
+from sahelclf.evaluation.prediction_files import read_table
+from sahelclf.evaluation.prediction_tables import from_gold_rows
 from sahelclf.tasks.base import HeadLayout, TaskData
 
 PAGE = (Path(__file__).parents[2] / "docs" / "your-model.md").read_text(encoding="utf-8")

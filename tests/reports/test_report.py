@@ -8,9 +8,9 @@ import pytest
 from sahelclf.bundle.write import write_bundle
 from sahelclf.cli import main
 from sahelclf.errors import RequestError
-from sahelclf.evaluation.predictions import from_gold_rows
+from sahelclf.evaluation.prediction_files import read_table
+from sahelclf.evaluation.prediction_tables import from_gold_rows
 from sahelclf.evaluation.report import Report
-from sahelclf.evaluation.table_files import read_table
 from sahelclf.paths import data_root
 from sahelclf.reports.bibliography import (
     FIXED,

@@ -109,7 +109,7 @@ def _read(what: Sequence[str]) -> "tuple[list[Subject], list[Robust], list[str]]
 
 
 def _robust(stored: "Run") -> Robust:
-    from sahelclf.evaluation.table_files import read_table
+    from sahelclf.evaluation.prediction_files import read_table
     from sahelclf.tracking.read import fetched_artifact
 
     with (
@@ -120,7 +120,8 @@ def _robust(stored: "Run") -> Robust:
             raise RequestError(
                 f"run {stored.id}: a robustness run without its table (status {stored.status}); expected one that finished"
             )
-        return Robust(stored.id, json.loads(about.read_text(encoding="utf-8")), read_table(rows))
+        table = [{str(k): v for k, v in r.items()} for r in read_table(rows).to_dict("records")]
+        return Robust(stored.id, json.loads(about.read_text(encoding="utf-8")), table)
 
 
 def _subject(

@@ -1,13 +1,15 @@
-"""Agreement between annotators: Krippendorff's alpha, Cohen's kappa and F1, with intervals resampled by document.
+"""Agreement between annotators: Krippendorff's alpha, Cohen's kappa and F1.
 
-Alpha is computed from the coincidence matrix (Krippendorff 2011, "Computing Krippendorff's alpha-reliability"),
-because resampling needs thousands at once; the test compares it with the `krippendorff` package.
+Alpha is computed from the coincidence matrix (Krippendorff 2011, "Computing Krippendorff's
+alpha-reliability"), because resampling by document needs thousands at once; the test compares it
+with the `krippendorff` package. It takes any number of annotators, not all of whom label each unit.
 """
 
+import warnings
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations, pairwise, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,48 +18,58 @@ from sahelclf.corpus.read import Corpus, read_annotations
 from sahelclf.records import Adjudication, Annotation, Topics
 
 RESAMPLES = 1000
+PAIRS = "annotators/pairs"
+YES_OR_NO = (False, True)
+Answers = dict[str, Any]
 
 
-class Pair(NamedTuple):
-    """Two annotators' labels of one unit."""
+class CodedUnit(NamedTuple):
+    """One unit and its labels by annotator, two or more."""
 
     unit: str
     document_id: str
-    first: Topics
-    second: Topics
+    labels: dict[str, Topics]
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Figures of one question (does the topic hold? which stance?) over `n` units that both answered."""
+    """Figures of one question (does the topic hold? which stance?).
+
+    Attributes
+    ----------
+    n
+        Units that two or more annotators answered.
+    annotators, pairs
+        How many answered, and how many pairs of them have units in common.
+    alpha, alpha_interval
+        Over all annotators, with the 95% interval resampled by document.
+    kappa
+        Mean over the pairs of annotators.
+    agree
+        Mean over the units of the share of their pairs of answers that are equal.
+    support
+        How many units each annotator gave the topic, in the order of their names.
+    """
 
     level: str
     what: str
     n: int
+    annotators: int
+    pairs: int
     alpha: float
     alpha_interval: tuple[float, float]
     kappa: float
     agree: float
-    support: tuple[int, int] | None = None
+    support: tuple[int, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain form, rounded for a card."""
-        low, high = self.alpha_interval
-        numbers = {
-            "alpha": self.alpha,
-            "low": low,
-            "high": high,
-            "kappa": self.kappa,
-            "agree": self.agree,
-        }
+        plain = asdict(self)
+        support, interval = plain.pop("support"), plain.pop("alpha_interval")
+        numbers = {k: plain.pop(k) for k in ("alpha", "kappa", "agree")}
+        numbers = {"alpha": numbers.pop("alpha"), "low": interval[0], "high": interval[1]} | numbers
         rounded = {k: None if np.isnan(v) else round(float(v), 4) for k, v in numbers.items()}
-        return {
-            "level": self.level,
-            "what": self.what,
-            "n": self.n,
-            **rounded,
-            "support": self.support,
-        }
+        return {**plain, **rounded, "support": support}
 
 
 def alpha_from_coincidences(coincidences: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -66,13 +78,13 @@ def alpha_from_coincidences(coincidences: np.ndarray, distance: np.ndarray) -> n
     Parameters
     ----------
     coincidences
-        (..., k, k) symmetric counts: each unit of two answers adds one at (first, second) and one at (second, first).
+        (..., k, k) symmetric: each ordered pair of the m answers of a unit adds 1 / (m - 1).
     distance
         (k, k) distances between answers; one minus the identity for nominal data.
 
     Returns
     -------
-    (...,) alpha; nan where all answers are the same, so that chance agreement cannot be told from true.
+    (...,) alpha; nan where all answers are the same: chance agreement cannot be estimated.
     """
     n_c = coincidences.sum(axis=-1)
     n = n_c.sum(axis=-1)
@@ -80,16 +92,6 @@ def alpha_from_coincidences(coincidences: np.ndarray, distance: np.ndarray) -> n
     expected = (n_c[..., :, None] * n_c[..., None, :] * distance).sum(axis=(-2, -1))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(expected > 0, 1 - (n - 1) * observed / expected, np.nan)
-
-
-def kappa_from_confusion(confusion: np.ndarray) -> float:
-    """Cohen's kappa of a (k, k) table of the first annotator's answers by the second's; nan without variation."""
-    n = confusion.sum()
-    if n == 0:
-        return float("nan")
-    observed = np.trace(confusion) / n
-    expected = float(confusion.sum(axis=0) @ confusion.sum(axis=1)) / n**2
-    return float("nan") if expected == 1 else float((observed - expected) / (1 - expected))
 
 
 def masi_distance(a: frozenset[str], b: frozenset[str]) -> float:
@@ -101,82 +103,208 @@ def masi_distance(a: frozenset[str], b: frozenset[str]) -> float:
     return 1 - both / either * monotone
 
 
-def annotated_pairs(
+def annotated_units(
     corpus: Corpus, annotations: dict[str, list[Annotation]], number: int = 1
-) -> list[Pair]:
-    """Units with two annotators in that round, in the corpus's order; annotators in the order of their names."""
-    by_unit: dict[str, list[Topics]] = defaultdict(list)
-    for name in sorted(annotations):
-        for row in annotations[name]:
-            if row.round == number:
-                by_unit[row.unit].append(row.topics)
-    owner = {d.id: d.id for d in corpus.documents} | {p.id: p.document_id for p in corpus.passages}
-    return [Pair(u, owner[u], *by_unit[u][:2]) for u in owner if len(by_unit.get(u, ())) >= 2]
+) -> list[CodedUnit]:
+    """Units with two annotators or more in that round, in the corpus's order."""
+    labels = _labels_by_unit(annotations, number)
+    owner = _owners(corpus)
+    return [CodedUnit(u, owner[u], labels[u]) for u in owner if len(labels.get(u, ())) >= 2]
 
 
-def retest_pairs(corpus: Corpus, annotations: dict[str, list[Annotation]]) -> list[Pair]:
+def retest_units(corpus: Corpus, annotations: dict[str, list[Annotation]]) -> list[CodedUnit]:
     """Units that one annotator labelled again in the next round."""
-    owner = {d.id: d.id for d in corpus.documents} | {p.id: p.document_id for p in corpus.passages}
-    pairs = []
+    owner = _owners(corpus)
+    units = []
     for name in sorted(annotations):
         rounds: dict[str, list[Annotation]] = defaultdict(list)
         for row in annotations[name]:
             if row.round >= 1:
                 rounds[row.unit].append(row)
         for unit, rows in rounds.items():
-            ordered = sorted(rows, key=lambda a: a.round)
-            pairs += [Pair(unit, owner[unit], a.topics, b.topics) for a, b in pairwise(ordered)]
-    return pairs
+            for a, b in pairwise(sorted(rows, key=lambda row: row.round)):
+                units.append(CodedUnit(unit, owner[unit], {"1": a.topics, "2": b.topics}))
+    return units
 
 
-def agreement(corpus: Corpus, pairs: Sequence[Pair], seed: int = 0) -> list[Agreement]:
+def _owners(corpus: Corpus) -> dict[str, str]:
+    """Document of each document and passage."""
+    return {d.id: d.id for d in corpus.documents} | {p.id: p.document_id for p in corpus.passages}
+
+
+def _labels_by_unit(
+    annotations: dict[str, list[Annotation]], number: int
+) -> dict[str, dict[str, Topics]]:
+    labels: dict[str, dict[str, Topics]] = defaultdict(dict)
+    for name in sorted(annotations):
+        for row in annotations[name]:
+            if row.round == number:
+                labels[row.unit][name] = row.topics
+    return labels
+
+
+def by_level(corpus: Corpus, units: Sequence[CodedUnit]) -> dict[str, list[CodedUnit]]:
+    """Passages and documents apart, those that there are."""
+    levels: dict[str, list[CodedUnit]] = {"passage": [], "document": []}
+    for u in units:
+        levels["document" if u.unit in corpus.document else "passage"].append(u)
+    return {level: chosen for level, chosen in levels.items() if chosen}
+
+
+def agreement(corpus: Corpus, units: Sequence[CodedUnit], seed: int = 0) -> list[Agreement]:
     """Per topic, stance and basis and for topic sets; passages and documents apart."""
-    rows = []
-    for level, chosen in (
-        ("passage", [p for p in pairs if p.unit not in corpus.document]),
-        ("document", [p for p in pairs if p.unit in corpus.document]),
-    ):
-        if not chosen:
-            continue
-        book = corpus.codebook
-        for topic in book.topic_names:
-            answers = [(topic in p.first, topic in p.second) for p in chosen]
-            rows.append(_question(level, topic, chosen, answers, (False, True), seed))
-        rows.append(_sets(level, chosen, seed))
-        for topic in book.topic_names:
-            both = [p for p in chosen if topic in p.first and topic in p.second]
-            stances = [(p.first[topic].stance, p.second[topic].stance) for p in both]
-            rows.append(_question(level, f"{topic} stance", both, stances, book.stance_names, seed))
-        for topic in book.topic_names if book.bases else ():
-            both = [p for p in chosen if topic in p.first and topic in p.second]
-            both = [p for p in both if p.first[topic].basis and p.second[topic].basis]
-            bases = [(p.first[topic].basis, p.second[topic].basis) for p in both]
-            rows.append(_question(level, f"{topic} basis", both, bases, tuple(book.bases), seed))
-    return rows
+    return [
+        _figures((level, what), chosen, answers, values, seed)
+        for level, chosen in by_level(corpus, units).items()
+        for what, answers, values in _questions(corpus, chosen)
+    ]
+
+
+def _questions(
+    corpus: Corpus, units: Sequence[CodedUnit]
+) -> Iterator[tuple[str, list[Answers], Sequence[Any]]]:
+    """Each question, the answers to it by unit and annotator, and the possible answers."""
+    book = corpus.codebook
+    for topic in book.topic_names:
+        yield topic, [{a: topic in t for a, t in u.labels.items()} for u in units], YES_OR_NO
+    sets = [{a: frozenset(t) for a, t in u.labels.items()} for u in units]
+    yield "topic sets (MASI)", sets, sorted({s for row in sets for s in row.values()}, key=sorted)
+    for field, values in (("stance", book.stance_names), ("basis", tuple(book.bases))):
+        for topic in book.topic_names if values else ():
+            holding = [{a: t[topic] for a, t in u.labels.items() if topic in t} for u in units]
+            answers = [{a: getattr(label, field) for a, label in row.items()} for row in holding]
+            yield f"{topic} {field}", answers, values
+
+
+def _figures(
+    name: tuple[str, str],
+    units: Sequence[CodedUnit],
+    answers: list[Answers],
+    values: Sequence[Any],
+    seed: int,
+) -> Agreement:
+    """Alpha with its interval, kappa and raw agreement of one question."""
+    annotators = sorted({a for row in answers for a in row})
+    index = {v: i for i, v in enumerate(values)}
+    table = np.array([[index.get(row.get(a), -1) for a in annotators] for row in answers])
+    table = table.reshape(len(answers), len(annotators))
+    enough = (table >= 0).sum(axis=1) >= 2
+    table = table[enough]
+    yes = tuple(int(n) for n in (table == 1).sum(axis=0)) if values == YES_OR_NO else None
+    if not len(table):
+        nan = float("nan")
+        return Agreement(*name, 0, 0, 0, nan, (nan, nan), nan, nan, yes)
+    documents = [u.document_id for u, e in zip(units, enough, strict=True) if e]
+    _, owner = np.unique(np.asarray(documents), return_inverse=True)
+    distance = _distances(values)
+    counts = coincidences(table, owner, len(distance))
+    kappas = [_kappa(table[:, i], table[:, j]) for i, j in _pairs_of_columns(table)]
+    finite = [k for k in kappas if np.isfinite(k)]
+    return Agreement(
+        *name,
+        n=len(table),
+        annotators=int((table >= 0).any(axis=0).sum()),
+        pairs=len(kappas),
+        alpha=float(alpha_from_coincidences(counts.sum(axis=0), distance)),
+        alpha_interval=_interval(counts, distance, seed),
+        kappa=float(np.mean(finite)) if finite else float("nan"),
+        agree=_observed_agreement(table),
+        support=yes,
+    )
+
+
+def _distances(values: Sequence[Any]) -> np.ndarray:
+    if values and isinstance(values[0], frozenset):
+        return np.array([[masi_distance(a, b) for b in values] for a in values])
+    return 1 - np.eye(len(values))
+
+
+def coincidences(table: np.ndarray, owner: np.ndarray, k: int) -> np.ndarray:
+    """(n_documents, k, k) coincidences of (n, r) answer numbers, -1 where an annotator gave none.
+
+    Each ordered pair of the m answers of a unit adds 1 / (m - 1) to its document, `owner` (n,).
+    """
+    counts = np.zeros((int(owner.max()) + 1, k, k))
+    weight = 1 / ((table >= 0).sum(axis=1) - 1)
+    for i, j in permutations(range(table.shape[1]), 2):
+        both = (table[:, i] >= 0) & (table[:, j] >= 0)
+        np.add.at(counts, (owner[both], table[both, i], table[both, j]), weight[both])
+    return counts
+
+
+def _interval(counts: np.ndarray, distance: np.ndarray, seed: int) -> tuple[float, float]:
+    """Percentiles of alpha over documents drawn with replacement."""
+    n = len(counts)
+    draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    resampled = alpha_from_coincidences(np.tensordot(draws.astype(float), counts, axes=1), distance)
+    finite = resampled[np.isfinite(resampled)]
+    low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def _pairs_of_columns(table: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of annotators that answered for the same units."""
+    pairs = combinations(range(table.shape[1]), 2)
+    return [(i, j) for i, j in pairs if ((table[:, i] >= 0) & (table[:, j] >= 0)).any()]
+
+
+def _kappa(a: np.ndarray, b: np.ndarray) -> float:
+    """Cohen's kappa on the units that both answered; nan without variation."""
+    from sklearn.metrics import cohen_kappa_score
+
+    both = (a >= 0) & (b >= 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(cohen_kappa_score(a[both], b[both]))
+
+
+def _observed_agreement(table: np.ndarray) -> float:
+    """Mean over the units of the share of their pairs of answers that are equal."""
+    answered = (table >= 0).sum(axis=1)
+    equal = np.zeros(len(table))
+    for i, j in combinations(range(table.shape[1]), 2):
+        equal += (table[:, i] == table[:, j]) & (table[:, i] >= 0)
+    return float(np.mean(equal / (answered * (answered - 1) / 2)))
 
 
 def pairwise_f1(
-    pairs: Sequence[Pair], topics: Sequence[str], stances: Sequence[str]
+    units: Sequence[CodedUnit], topics: Sequence[str], stances: Sequence[str]
 ) -> dict[str, float]:
-    """F1 of one annotator against the other, under the names of the models' metrics.
+    """F1 of one annotator against another, the mean over the pairs of annotators.
 
-    F1 is the same whichever of the two is taken as gold. Stance is scored where both say that the topic holds.
+    The names are those of the models' metrics; `PAIRS` is the number of pairs. F1 is the same
+    whichever of the two is taken as gold. Stance is scored where both give the topic.
     """
+    names = sorted({a for u in units for a in u.labels})
+    scores = []
+    for one, other in combinations(names, 2):
+        shared = [
+            (u.labels[one], u.labels[other]) for u in units if {one, other} <= u.labels.keys()
+        ]
+        if shared:
+            scores.append(_f1_scores(shared, topics, stances))
+    mean = {k: float(np.mean([s[k] for s in scores])) for k in (scores[0] if scores else ())}
+    return mean | {PAIRS: float(len(scores))}
+
+
+def _f1_scores(
+    pairs: Sequence[tuple[Topics, Topics]], topics: Sequence[str], stances: Sequence[str]
+) -> dict[str, float]:
     scores: dict[str, float] = {}
-    cells = {s: np.zeros(3) for s in stances}
+    by_stance = {s: np.zeros(3) for s in stances}
     joint = np.zeros(3)
     for topic in topics:
-        a = np.array([topic in p.first for p in pairs], dtype=bool)
-        b = np.array([topic in p.second for p in pairs], dtype=bool)
+        a, b = (np.array([topic in pair[k] for pair in pairs], dtype=bool) for k in (0, 1))
         scores[f"topic/{topic}/f1"] = _f1((a & b).sum(), a.sum(), b.sum())
         joint[1:] += a.sum(), b.sum()
-        for p in (p for p in pairs if topic in p.first and topic in p.second):
-            one, other = p.first[topic].stance, p.second[topic].stance
+        for one, other in (
+            (x[topic].stance, y[topic].stance) for x, y in pairs if topic in x and topic in y
+        ):
             joint[0] += one == other
             for s in stances:
-                cells[s] += one == other == s, one == s, other == s
+                by_stance[s] += one == other == s, one == s, other == s
     scores["topic/macro_f1"] = float(np.mean([scores[f"topic/{t}/f1"] for t in topics]))
-    scores["stance/macro_f1"] = float(np.mean([_f1(*cells[s]) for s in stances]))
+    scores["stance/macro_f1"] = float(np.mean([_f1(*by_stance[s]) for s in stances]))
     scores["joint/f1"] = _f1(*joint)
     return scores
 
@@ -185,21 +313,25 @@ def _f1(both: float, one: float, other: float) -> float:
     return float(2 * both / (one + other)) if one + other else 0.0
 
 
+def agreement_scores(corpus: Corpus, document_ids: set[str]) -> dict[str, dict[str, float]]:
+    """The annotators' F1 against each other on these documents, by level; empty without any."""
+    units = annotated_units(corpus, read_annotations(corpus))
+    levels = by_level(corpus, [u for u in units if u.document_id in document_ids])
+    book = corpus.codebook
+    return {k: pairwise_f1(v, book.topic_names, book.stance_names) for k, v in levels.items()}
+
+
 def derive_labels(
     annotations: dict[str, list[Annotation]], adjudications: Sequence[Adjudication]
 ) -> tuple[dict[str, Topics], list[str]]:
-    """The labels that follow from first-round annotations and adjudication, and the units that have none.
+    """Labels by first-round annotations and adjudication, and the units that have none.
 
-    Where the two annotators say the same of a unit, that is its label; elsewhere the adjudication decides.
+    Where all annotators of a unit agree, that is its label; elsewhere the adjudication decides.
     """
-    by_unit: dict[str, list[Topics]] = defaultdict(list)
-    for name in sorted(annotations):
-        for row in annotations[name]:
-            if row.round == 1:
-                by_unit[row.unit].append(row.topics)
     decided = {a.unit: a.topics for a in adjudications}
     labels, open_units = {}, []
-    for unit, given in by_unit.items():
+    for unit, by_annotator in _labels_by_unit(annotations, 1).items():
+        given = list(by_annotator.values())
         if unit in decided:
             labels[unit] = decided[unit]
         elif len(given) >= 2 and all(_same(given[0], other) for other in given[1:]):
@@ -215,89 +347,3 @@ def _same(a: Topics, b: Topics) -> bool:
 
 def _plain(topics: Topics) -> dict[str, tuple[str, str | None, list[str]]]:
     return {k: (v.stance, v.basis, sorted(v.parties)) for k, v in topics.items()}
-
-
-def _question(
-    level: str,
-    what: str,
-    pairs: Sequence[Pair],
-    answers: Sequence[tuple[Any, Any]],
-    values: Sequence[Any],
-    seed: int,
-) -> Agreement:
-    index = {v: i for i, v in enumerate(values)}
-    table = np.array([(index[a], index[b]) for a, b in answers], dtype=int).reshape(-1, 2)
-    k = len(values)
-    support = (int(table[:, 0].sum()), int(table[:, 1].sum())) if values == (False, True) else None
-    return _figures(
-        level, what, table, [p.document_id for p in pairs], 1 - np.eye(k), support, seed
-    )
-
-
-def _sets(level: str, pairs: Sequence[Pair], seed: int) -> Agreement:
-    sets = sorted({frozenset(t) for p in pairs for t in (p.first, p.second)}, key=sorted)
-    index = {s: i for i, s in enumerate(sets)}
-    table = np.array([[index[frozenset(p.first)], index[frozenset(p.second)]] for p in pairs])
-    distance = np.array([[masi_distance(a, b) for b in sets] for a in sets])
-    return _figures(
-        level, "topic sets (MASI)", table, [p.document_id for p in pairs], distance, None, seed
-    )
-
-
-def _figures(
-    level: str,
-    what: str,
-    table: np.ndarray,
-    documents: Sequence[str],
-    distance: np.ndarray,
-    support: tuple[int, int] | None,
-    seed: int,
-) -> Agreement:
-    """Alpha with its interval, kappa and raw agreement of an (n, 2) table of answer numbers."""
-    k = len(distance)
-    if not len(table):
-        nan = float("nan")
-        return Agreement(level, what, 0, nan, (nan, nan), nan, nan, support)
-    names, owner = np.unique(np.asarray(documents), return_inverse=True)
-    confusion = np.zeros((len(names), k, k))
-    np.add.at(confusion, (owner, table[:, 0], table[:, 1]), 1)
-    coincidences = confusion + confusion.transpose(0, 2, 1)
-    draws = np.random.default_rng(seed).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES
-    )
-    resampled = alpha_from_coincidences(
-        np.tensordot(draws.astype(float), coincidences, axes=1), distance
-    )
-    finite = resampled[np.isfinite(resampled)]
-    interval = (
-        tuple(float(x) for x in np.percentile(finite, [2.5, 97.5]))
-        if len(finite)
-        else (np.nan, np.nan)
-    )
-    return Agreement(
-        level=level,
-        what=what,
-        n=len(table),
-        alpha=float(alpha_from_coincidences(coincidences.sum(axis=0), distance)),
-        alpha_interval=(interval[0], interval[1]),
-        kappa=kappa_from_confusion(confusion.sum(axis=0)),
-        agree=float((table[:, 0] == table[:, 1]).mean()),
-        support=support,
-    )
-
-
-def agreement_scores(corpus: Corpus, document_ids: set[str]) -> dict[str, dict[str, float]]:
-    """The annotators' F1 against each other on the same documents, by level; empty without raw annotations."""
-    pairs = [
-        p
-        for p in annotated_pairs(corpus, read_annotations(corpus))
-        if p.document_id in document_ids
-    ]
-    by_level = {
-        "passage": [p for p in pairs if p.unit not in corpus.document],
-        "document": [p for p in pairs if p.unit in corpus.document],
-    }
-    book = corpus.codebook
-    return {
-        k: pairwise_f1(v, book.topic_names, book.stance_names) for k, v in by_level.items() if v
-    }

@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, median, pstdev
 from typing import Any
 
-from sahelclf.corpus.agreement import agreement, annotated_pairs, retest_pairs
+from sahelclf.corpus.agreement import CodedUnit, agreement, annotated_units, retest_units
 from sahelclf.corpus.duplicates import near_duplicates
 from sahelclf.corpus.read import Corpus, read_annotations
 from sahelclf.records import Topics
@@ -60,16 +61,16 @@ def compute_card(corpus: Corpus) -> dict[str, Any]:
     }
     annotations = read_annotations(corpus)
     if annotations:
-        pairs = annotated_pairs(corpus, annotations)
-        in_order = [p for p in pairs if p.unit not in corpus.document]
+        units = annotated_units(corpus, annotations)
+        in_order = [u for u in units if u.unit not in corpus.document]
         halves = {
             "first_50_passages": in_order[:50],
             "last_50_passages": in_order[-50:],
-            "retest": retest_pairs(corpus, annotations),
+            "retest": retest_units(corpus, annotations),
         }
-        card["agreement"] = [a.as_dict() for a in agreement(corpus, pairs)]
+        card["agreement"] = [a.as_dict() for a in agreement(corpus, units)]
         card["agreement_over_time"] = {k: _exact(v) for k, v in halves.items()}
-        card["doubly_annotated_units"] = len(pairs)
+        card["doubly_annotated_units"] = len(units)
     return card
 
 
@@ -111,7 +112,7 @@ def _by_stratum(corpus: Corpus) -> dict[str, dict[str, float]]:
 
 
 def _sameness(corpus: Corpus) -> dict[str, dict[str, float]]:
-    """By genre: passages that open with three words that another opens with, spread of sentence lengths, type-token ratio."""
+    """By genre: passages with the opening of another, sentence lengths, type-token ratio."""
     found = {}
     openings = Counter(_opening(p.text) for p in corpus.passages)
     for genre in sorted({d.genre for d in corpus.documents if d.genre}):
@@ -144,14 +145,16 @@ def _opening(text: str) -> str:
     return " ".join(text.lower().split()[:3])
 
 
-def _exact(pairs: Any) -> dict[str, float]:
-    """Share of units with the same topics, and with the same topics and stances."""
-    same: list[tuple[Topics, Topics]] = [(p.first, p.second) for p in pairs]
-    n = max(len(same), 1)
+def _exact(units: Sequence[CodedUnit]) -> dict[str, float]:
+    """Share of units to which all annotators gave the same topics, and the same stances too."""
+    labels = [list(u.labels.values()) for u in units]
+    n = max(len(labels), 1)
+    topics = sum(all(set(other) == set(row[0]) for other in row) for row in labels)
+    stances = sum(all(_stances(other) == _stances(row[0]) for other in row) for row in labels)
     return {
-        "units": len(same),
-        "same_topics": round(sum(set(a) == set(b) for a, b in same) / n, 4),
-        "same_topics_and_stances": round(sum(_stances(a) == _stances(b) for a, b in same) / n, 4),
+        "units": len(labels),
+        "same_topics": round(topics / n, 4),
+        "same_topics_and_stances": round(stances / n, 4),
     }
 
 

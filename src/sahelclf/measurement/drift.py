@@ -1,4 +1,4 @@
-"""Whether a collection has drifted from what the model learnt from: words it never saw, languages, lengths."""
+"""Whether a collection has drifted from the training data: unknown words, languages, lengths."""
 
 import re
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from sahelclf.corpus.language import recognise
 from sahelclf.errors import RequestError
 
 WORD = re.compile(r"[^\W\d_]+")
-REFERENCE_SHARE = 5  # every fifth group of texts stands for 'unseen texts of the same kind'
+REFERENCE_SHARE = 5  # every fifth group of texts is taken as unseen text of the same kind
 MORE_UNKNOWN = 1.5
-STRANGE_LANGUAGE = 0.02
+FOREIGN_SHARE = 0.02
 ODD_LENGTH = 0.10
 TAIL = 0.01
 
@@ -23,7 +23,7 @@ def drift(
     groups: Sequence[str],
     languages: Sequence[str],
 ) -> list[str]:
-    """Warnings on a sample of a collection, held against the training corpus.
+    """Warnings about a sample of a collection, compared with the training corpus.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def drift(
         Those that the codebook names.
     """
     if not len(texts) or not len(known):
-        raise RequestError("drift: no texts to hold against each other")
+        raise RequestError("drift: no texts to compare")
     weights = np.asarray(weights, dtype=float) / np.sum(weights)
     found = [*_unknown_words(texts, weights, known, groups), *_languages(texts, weights, languages)]
     lengths = np.array([len(t.split()) for t in texts])
@@ -46,7 +46,8 @@ def drift(
     ):
         if odd > ODD_LENGTH:
             found.append(
-                f"drift, length: {odd:.0%} of the units are {what} words, which {TAIL:.0%} of the training texts are; the model has hardly seen such texts"
+                f"drift, length: {odd:.0%} of the units are {what} words, as {TAIL:.0%} of the "
+                "training texts are; the model has seen few such texts"
             )
     return found
 
@@ -54,7 +55,7 @@ def drift(
 def _unknown_words(
     texts: Sequence[str], weights: np.ndarray, known: Sequence[str], groups: Sequence[str]
 ) -> list[str]:
-    """Tokens whose word is in no training text, against the same rate of training documents that were set aside."""
+    """Words that are in no training text, compared with those of training documents set aside."""
     _, number = np.unique(np.asarray(groups), return_inverse=True)
     apart = number % REFERENCE_SHARE == 0
     if apart.all() or not apart.any():
@@ -65,7 +66,8 @@ def _unknown_words(
     here = _rate(texts, weights, vocabulary)
     if here > MORE_UNKNOWN * usual:
         return [
-            f"drift, vocabulary: {here:.1%} of the words are in no training text, against {usual:.1%} in training documents set aside; the model reads the rest alone"
+            f"drift, vocabulary: {here:.1%} of the words are in no training text, compared with "
+            f"{usual:.1%} in training documents set aside; the model reads only the rest"
         ]
     return []
 
@@ -85,17 +87,18 @@ def _words(text: str) -> list[str]:
 
 
 def _languages(texts: Sequence[str], weights: np.ndarray, languages: Sequence[str]) -> list[str]:
-    said = np.array([recognise(t) for t in texts])
-    strange = {
-        str(k): float(weights[said == k].sum())
-        for k in np.unique(said)
+    recognised = np.array([recognise(t) for t in texts])
+    foreign = {
+        str(k): float(weights[recognised == k].sum())
+        for k in np.unique(recognised)
         if k not in {*languages, "und"}
     }
-    if sum(strange.values()) <= STRANGE_LANGUAGE:
+    if sum(foreign.values()) <= FOREIGN_SHARE:
         return []
     listed = ", ".join(
-        f"{k} {v:.0%}" for k, v in sorted(strange.items(), key=lambda kv: -kv[1])[:5]
+        f"{k} {v:.0%}" for k, v in sorted(foreign.items(), key=lambda kv: -kv[1])[:5]
     )
     return [
-        f"drift, language: {sum(strange.values()):.0%} of the units seem to be in languages that the model was not trained on ({listed})"
+        f"drift, language: {sum(foreign.values()):.0%} of the units seem to be in languages that "
+        f"the model was not trained on ({listed})"
     ]

@@ -1,12 +1,15 @@
-"""Shares of a collection from labels that err and a hand-coded sample, with 95% intervals: four estimators, for many cells at once.
+"""Shares of a collection from imperfect labels and a hand-coded sample, with 95% intervals.
 
-`naive` counts what the model says. `sample` uses the hand codes alone, weighted by 1 / sampling probability (Hájek; the standard
-error is that of R's `survey`). `ppi` adds to the model's mean probability the weighted mean error on the hand codes, with power
-tuning (prediction-powered inference: Angelopoulos et al. 2023, and PPI++ 2023). `dsl` averages pseudo-outcomes: a prediction
-fitted on the other folds' hand codes, plus, where a unit is coded, its error over its sampling probability (design-based
-supervised learning: Egami et al. 2023). The last two are right on average however wrong the model is; a good model makes them narrow.
+Four estimators, for many cells at once. `naive` counts the model's decisions. `sample` uses the
+hand codes alone, weighted by 1 / sampling probability (Hájek; the standard error is that of R's
+`survey`). `ppi` adds to the model's mean probability the weighted mean error on the hand codes,
+with power tuning (prediction-powered inference: Angelopoulos et al. 2023, and PPI++ 2023). `dsl`
+averages pseudo-outcomes: a prediction calibrated on the hand codes of other folds, plus, where a
+unit is coded, its error over its sampling probability (design-based supervised learning: Egami et
+al. 2023). The last two are unbiased whatever the model's errors; a good model makes them narrow.
 
-As published, all four take the units for independent draws, so a cell that is coded whole keeps an interval.
+As published, all four treat the units as independent draws, so a cell that is coded completely
+keeps an interval.
 """
 
 from collections.abc import Sequence
@@ -20,12 +23,13 @@ from sahelclf.evaluation.decide import Calibration, fit_calibration, to_logits, 
 ESTIMATORS = ("naive", "sample", "ppi", "dsl")
 Z = 1.959963984540054
 FOLDS = 5
-FURTHEST = 1e-6  # probabilities are drawn in to this from 0 and 1 before their log-odds are taken
+FURTHEST = 1e-6  # probabilities are clipped to this distance from 0 and 1 before log-odds are taken
+FLAT = 1e-9  # log-odds that differ by less, relative to their size, are constant
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Hand-coded units: `unit` (n,) row in the collection, `weight` (n,) 1 / sampling probability, `stratum` (n,) number."""
+    """Hand-coded units, (n,) each: row in the collection, 1 / sampling probability, stratum."""
 
     unit: np.ndarray
     weight: np.ndarray
@@ -34,7 +38,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Cells:
-    """Which units belong to which of `n` cells: `unit` and `cell` (m,); a unit may be in several, or in none."""
+    """Which of `n` cells each unit is in: `unit` and `cell` (m,); it may be in several or none."""
 
     unit: np.ndarray
     cell: np.ndarray
@@ -56,12 +60,20 @@ class Cells:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One thing to measure: hand codes `y` (n,) as 0 and 1, and of all units probability `p`, decision `said`, fitted `g`, all (N,)."""
+    """One thing to measure.
+
+    Attributes
+    ----------
+    y
+        (n,) hand codes, 0 or 1.
+    p, decision, calibrated
+        (N,) of all units: the model's probability, its decision, the calibrated probability.
+    """
 
     y: np.ndarray
     p: np.ndarray
-    said: np.ndarray
-    g: np.ndarray
+    decision: np.ndarray
+    calibrated: np.ndarray
 
     @cached_property
     def spread(self) -> float:
@@ -79,13 +91,12 @@ class Estimate:
     @property
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
         """95%, cut at 0 and 1."""
-        return np.clip(self.value - Z * self.error, 0, 1), np.clip(
-            self.value + Z * self.error, 0, 1
-        )
+        half = Z * self.error
+        return np.clip(self.value - half, 0, 1), np.clip(self.value + half, 0, 1)
 
 
 class Design:
-    """A sample in cells: what every outcome shares."""
+    """A sample divided into cells: what all outcomes have in common."""
 
     def __init__(self, sample: Sample, cells: Cells, n_units: int) -> None:
         self.sample, self.cells = sample, cells
@@ -105,15 +116,15 @@ class Design:
         return np.bincount(self.where, minlength=self.cells.n)
 
     def weighted_mean(self, values: np.ndarray) -> np.ndarray:
-        """(n_cells,) mean of (k,) values of coded members, each weighing 1 / its sampling probability."""
+        """(n_cells,) mean of (k,) values of coded members, weighted by 1 / sampling probability."""
         total = np.bincount(self.where, self.weight, minlength=self.cells.n)
         return _over(np.bincount(self.where, self.weight * values, minlength=self.cells.n), total)
 
     def variance(self, values: np.ndarray) -> np.ndarray:
-        """(n_cells,) variance of the weighted mean, taken within strata; what a stratum has outside a cell counts as zero there.
+        """(n_cells,) variance of the weighted mean within strata; units outside a cell are zero.
 
-        That is the linearised variance of a domain's mean in `survey`, without finite population correction. A stratum of
-        which one unit was drawn is held against zero.
+        This is the linearised variance of a domain's mean in `survey`, without finite population
+        correction. A stratum with one drawn unit is compared with zero.
         """
         n, h = self.cells.n, len(self.strata)
         total = np.bincount(self.where, self.weight, minlength=n)
@@ -131,11 +142,12 @@ class Design:
         return np.where(self.codes > 0, within.sum(axis=1), np.nan)
 
 
-def tuned(sample: Sample, outcome: Outcome) -> float:
-    """The share of the model's mean to trust: PPI++'s power tuning, for a sample that is part of the collection.
+def ppi_lambda(sample: Sample, outcome: Outcome) -> float:
+    """Weight of the model's mean: PPI++'s power tuning; the sample is part of the collection.
 
-    With equal probabilities it is ppi-python's `lam` times N / (N - n), which calls the sampled units and the N - n others two samples.
-    It is fitted on the whole sample and used in every cell, so that no small cell tunes to its own few errors.
+    With equal probabilities it is ppi-python's `lam` times N / (N - n): that package treats the
+    sampled units and the N - n others as two samples. It is fitted on the whole sample and used in
+    every cell, so that a small cell does not tune to its own few errors.
     """
     f, y, w = outcome.p[sample.unit], outcome.y, sample.weight / sample.weight.mean()
     centred = f - np.average(f, weights=w)
@@ -148,30 +160,34 @@ def tuned(sample: Sample, outcome: Outcome) -> float:
     return float(np.clip(share, 0.0, whole / max(whole - n, 1)))
 
 
-def fitted(y: np.ndarray, p: np.ndarray, sample: Sample, seed: int = 0) -> np.ndarray:
-    """(N, k) predictions of (n, k) hand codes from (N, k) probabilities: Platt's scaling, cross-fitted.
+def cross_fit_calibration(
+    y: np.ndarray, p: np.ndarray, sample: Sample, seed: int = 0
+) -> np.ndarray:
+    """(N, k) calibrated probabilities from (N, k) probabilities and (n, k) codes, cross-fitted.
 
-    A unit's prediction never saw its own code: units, coded or not, fall into five folds, and each is predicted from the codes of the
-    others. The codes weigh alike, as the estimator needs no unbiased fit.
+    All units fall into five folds; each is predicted by Platt's scaling on the codes of the other
+    folds, so never from its own code. The codes have equal weights: the estimator needs no unbiased
+    fit. A constant probability becomes the share of the codes.
     """
     rng = np.random.default_rng(seed)
     fold = rng.integers(FOLDS, size=len(p))
     fold[sample.unit] = rng.permutation(np.arange(len(sample.unit)) % FOLDS)
-    found = np.empty(p.shape)
+    calibrated = np.empty(p.shape)
     logits = to_logits(np.clip(p, FURTHEST, 1 - FURTHEST))
     for k in range(FOLDS):
-        others = fold[sample.unit] != k
+        mine, others = fold == k, fold[sample.unit] != k
+        train, codes = logits[sample.unit[others]], y[others]
+        flat = np.ptp(train, axis=0) <= FLAT * np.abs(train).max(axis=0, initial=1.0)
         calibration: Calibration = fit_calibration(
-            logits[sample.unit[others]], y[others], np.ones(y[others].shape, dtype=bool)
+            np.where(flat, 0.0, train), codes, np.ones(codes.shape, dtype=bool)
         )
-        mine = fold == k
-        found[mine] = to_probabilities(calibration(logits[mine]))
-    return found
+        calibrated[mine] = to_probabilities(calibration(np.where(flat, 0.0, logits[mine])))
+    return calibrated
 
 
 def shares(design: Design, outcome: Outcome) -> dict[str, Estimate]:
     """The share of each cell's units, by each estimator."""
-    return _measured(design, [(1.0, outcome)])[0]
+    return _measured(design, [(1.0, outcome)])
 
 
 def ratios(
@@ -181,26 +197,25 @@ def ratios(
     tops: dict[str, Estimate],
     bottoms: dict[str, Estimate],
 ) -> dict[str, Estimate]:
-    """The share of `part` among the units that have `whole`, from the shares of both, with the delta method's standard error."""
-    found = {}
+    """The share of `part` among the units with `whole`; standard errors by the delta method."""
+    estimates = {}
     for name in ESTIMATORS:
         below = bottoms[name].value
         ratio = _over(tops[name].value, np.where(below > 0, below, np.nan))
-        _, errors = _measured(design, [(1.0, part), (-ratio, whole)], only=name)
-        found[name] = Estimate(np.clip(ratio, 0, 1), _over(errors[name], np.abs(below)))
-    return found
+        error = _measured(design, [(1.0, part), (-ratio, whole)], only=name)[name].error
+        estimates[name] = Estimate(np.clip(ratio, 0, 1), _over(error, np.abs(below)))
+    return estimates
 
 
 def _measured(
     design: Design, terms: Sequence[tuple[float | np.ndarray, Outcome]], only: str | None = None
-) -> tuple[dict[str, Estimate], dict[str, np.ndarray]]:
-    """Value and standard error, by estimator, of a sum of outcomes, each times a number or a number a cell."""
-    cells, sample = design.cells, design.sample
-    names = [only] if only else list(ESTIMATORS)
-    found = {}
-    for name in names:
+) -> dict[str, Estimate]:
+    """Value and standard error, by estimator, of a sum of outcomes times numbers or (n_cells,)."""
+    sample = design.sample
+    estimates = {}
+    for name in [only] if only else ESTIMATORS:
         if name == "naive":
-            value, variance = _simple(design, [(c, o.said) for c, o in terms])
+            value, variance = _simple(design, [(c, o.decision) for c, o in terms])
         elif name == "dsl":
             value, variance = _simple(design, [(c, _pseudo(o, sample)) for c, o in terms])
         elif name == "sample":
@@ -208,11 +223,9 @@ def _measured(
             value, variance = design.weighted_mean(y), design.variance(y)
         else:
             value, variance = _powered(design, terms)
-        found[name] = Estimate(value, np.sqrt(variance))
-    empty = np.where(cells.size > 0, 1.0, np.nan)
-    return {k: Estimate(e.value * empty, e.error * empty) for k, e in found.items()}, {
-        k: e.error * empty for k, e in found.items()
-    }
+        empty = np.where(design.cells.size > 0, 1.0, np.nan)
+        estimates[name] = Estimate(value * empty, np.sqrt(variance) * empty)
+    return estimates
 
 
 def _simple(
@@ -225,10 +238,10 @@ def _simple(
 
 
 def _pseudo(outcome: Outcome, sample: Sample) -> np.ndarray:
-    """(N,) DSL's pseudo-outcomes; their mean is the share, their variance over N its squared error."""
-    found = outcome.g.copy()
-    found[sample.unit] += sample.weight * (outcome.y - outcome.g[sample.unit])
-    return found
+    """(N,) DSL's pseudo-outcomes: the mean is the share, the variance over N its squared error."""
+    values = outcome.calibrated.copy()
+    values[sample.unit] += sample.weight * (outcome.y - outcome.calibrated[sample.unit])
+    return values
 
 
 def _powered(
@@ -236,8 +249,9 @@ def _powered(
 ) -> tuple[np.ndarray, np.ndarray]:
     """PPI++ in every cell.
 
-    The sampled units are part of the collection. With the N - n others as the published 'unlabelled' sample, their mean is that of all
-    units less that of the sampled ones, estimated with the weights; with equal probabilities it is their plain mean.
+    The sampled units are part of the collection. The N - n others are the published 'unlabelled'
+    sample: their mean is that of all units minus that of the sampled ones, estimated with the
+    weights; with equal probabilities it is their plain mean.
     """
     cells, sample, who = design.cells, design.sample, design.who
     size, codes = cells.size, design.codes
@@ -245,18 +259,17 @@ def _powered(
     value = np.zeros(cells.n)
     labelled, others = [], []
     for c, o in terms:
-        trust = tuned(sample, o)
+        weight = ppi_lambda(sample, o)
         value = value + c * (
-            trust * (cells.mean(o.p[cells.unit]) - design.weighted_mean(o.p[sample.unit][who]))
+            weight * (cells.mean(o.p[cells.unit]) - design.weighted_mean(o.p[sample.unit][who]))
             + design.weighted_mean(o.y[who])
         )
-        share = trust * left
+        share = weight * left
         labelled += [(c, o.y[who]), (-c * share, o.p[sample.unit][who])]
         others.append((c * share, o.p[design.rest.unit]))
     n = len(sample.unit)
-    errors = (
-        design.variance(_sum(design.where, labelled)) * (n - 1) / n
-    )  # the published variance divides by n, survey's by n - 1
+    # the published variance divides by n, survey's by n - 1
+    errors = design.variance(_sum(design.where, labelled)) * (n - 1) / n
     values = _sum(design.rest.cell, others)
     spread = np.nan_to_num(_over(design.rest.variance(values), design.rest.size))
     return value, errors + spread

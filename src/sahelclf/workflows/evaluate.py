@@ -172,17 +172,16 @@ def _on_corpus(
     part: str | None,
 ) -> Evaluation:
     from sahelclf.corpus.agreement import agreement_scores
-    from sahelclf.evaluation.table_files import read_table
+    from sahelclf.evaluation.prediction_files import read_table
 
-    rows = [] if labeller else read_table(Path(model))
+    rows = read_table(model) if labeller is None else None  # a table is checked before the corpus
     corpus = labelled_corpus(folder, labeller.manifest["codebook"] if labeller else None)
     own = labeller.manifest["config"]["split"] if labeller else "grouped"
     split, part, ids = _documents(corpus, of, own, part)
-    levels = (
-        _labelled(labeller, corpus, ids)
-        if labeller
-        else part_of(labelled_rows(rows, corpus, model), corpus, ids, model)
-    )
+    if labeller is not None:
+        levels = _labelled(labeller, corpus, ids)
+    elif rows is not None:
+        levels = part_of(labelled_rows(rows, corpus, model), corpus, ids, model)
     level = "passage" if "passages" in levels else "document"
     about = {"corpus_sha256": corpus.sha256, "split": split, "part": part, "documents": len(ids)}
     return Evaluation(

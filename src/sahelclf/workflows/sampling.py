@@ -1,4 +1,4 @@
-"""`corpus sample INPUT --n 300 --by …`: units of one's own collection onto a sheet for hand coding."""
+"""Units drawn for hand coding, from a collection or from a corpus: what `corpus sample` does."""
 
 import logging
 from collections.abc import Sequence
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sahelclf.errors import RequestError
-from sahelclf.files import refuse_taken
+from sahelclf.predict.readers import Columns
 
 if TYPE_CHECKING:
     from sahelclf.codebook import Codebook
+    from sahelclf.corpus.read import Corpus
     from sahelclf.measurement.collection import Collection
     from sahelclf.predict.readers import Item
 
@@ -18,94 +19,144 @@ PROBABILITY = "probability"
 NONE = "(none)"
 
 
-def sample_collection(codebook: "Codebook", options: Any) -> Path:
-    """Read the collection and its predictions, draw, write the sheet."""
-    from sahelclf.annotation.sheet import Unit, draw, fingerprint, names_of, write_sheet
+def sample_corpus(corpus: "Corpus", out: Path, *, n: int = 150, seed: int = 0) -> int:
+    """Draw passages of a corpus, equally many of each topic and stance; returns how many.
+
+    The file does not show the strata, as these are the labels.
+    """
+    from sahelclf.annotation.sampling import draw_evenly, passage_strata
+    from sahelclf.annotation.tools import write_units
+    from sahelclf.annotation.units import Unit
+
+    passages = corpus.passages
+    rows, chances = draw_evenly(passage_strata(corpus), n, seed, f"the passages of {corpus.root}")
+    units = [
+        Unit(p.id, corpus.document[p.document_id].title, p.text, "", float(chance))
+        for p, chance in zip((passages[r] for r in rows), chances, strict=True)
+    ]
+    _say_cut(write_units(out, units, corpus.codebook, _how(len(passages), "passages", seed)))
+    return len(units)
+
+
+def sample_collection(
+    source: str,
+    out: Path,
+    codebook: "Codebook",
+    *,
+    n: int = 150,
+    seed: int = 0,
+    by: Sequence[str] = (),
+    predictions: str | Path | None = None,
+    unit: str | None = None,
+    columns: Columns | None = None,
+) -> int:
+    """Draw units of a collection for hand coding; returns how many.
+
+    Parameters
+    ----------
+    source, unit, columns
+        The collection, as `predict` takes it.
+    out
+        File to write; its suffix selects the annotation tool.
+    by
+        Strata: columns of the collection, `year`, `quarter` or `month` of the date, or
+        `probability` of the predictions. Without any, all units have the same sampling probability.
+    predictions
+        What `predict` wrote for the collection.
+    """
+    from sahelclf.annotation.sampling import draw
+    from sahelclf.annotation.tools import write_units
+    from sahelclf.annotation.units import Unit, fingerprint
+    from sahelclf.evaluation.decide import labeller_names
+    from sahelclf.files import refuse_taken
     from sahelclf.measurement.collection import read_collection
 
-    path = Path(options.out)
-    refuse_taken(path)
-    by = [b.strip() for b in (options.by or "").split(",") if b.strip()]
-    if PROBABILITY in by and not options.predictions:
+    refuse_taken(out)
+    if PROBABILITY in by and not predictions:
         raise RequestError(
-            "corpus sample: --by probability needs --predictions TABLE, what predict said of the collection"
+            "corpus sample: --by probability needs --predictions TABLE, the output of predict for "
+            "the collection"
         )
-    items = _items(options)
-    predicted = (
-        read_collection(Path(options.predictions), names_of(codebook))
-        if options.predictions
-        else None
-    )
-    place = _matched(items, predicted, options) if predicted is not None else []
+    items = _items(source, unit, columns or Columns())
+    names = labeller_names(codebook)
+    predicted = read_collection(predictions, names) if predictions else None
+    place = _match(items, predicted, source, str(predictions)) if predicted is not None else []
     strata = _strata(items, by, predicted, place)
-    rows, chances = draw(strata, options.n, options.seed)
+    rows, chances = draw(strata, n, seed)
+    prints = [
+        fingerprint(predicted.probability[place[r]]) if predicted is not None else "" for r in rows
+    ]
     units = [
-        Unit(
-            items[r].id, items[r].title or "", items[r].text, strata[r], float(p),
-            fingerprint(predicted.probability[place[r]]) if predicted is not None else "",
-        )
-        for r, p in zip(rows, chances, strict=True)
-    ]  # fmt: skip
-    cut = write_sheet(
-        path, units, codebook, f"Drawn from {len(items):,} units with seed {options.seed}."
-    )
+        Unit(items[r].id, items[r].title or "", items[r].text, strata[r], float(chance), print_)
+        for r, chance, print_ in zip(rows, chances, prints, strict=True)
+    ]
+    cut = write_units(out, units, codebook, _how(len(items), "units", seed))
     n_strata = len(set(strata))
     LOG.info(
-        f"{len(units)} of {len(items):,} units in {n_strata} {'stratum' if n_strata == 1 else 'strata'}, {min(chances):.2%} to {max(chances):.2%} of each"
+        f"{len(units)} of {len(items):,} units in {n_strata} "
+        f"{'stratum' if n_strata == 1 else 'strata'}, {min(chances):.2%} to {max(chances):.2%} of "
+        "each"
     )
+    _say_cut(cut)
+    return len(units)
+
+
+def _how(n: int, units: str, seed: int) -> str:
+    return f"Drawn from {n:,} {units} with seed {seed}."
+
+
+def _say_cut(cut: int) -> None:
     if cut:
         LOG.info(f"{cut} texts are longer than a spreadsheet's cell and end with […]")
-    LOG.info(
-        f"Fill every topic column, then: python -m sahelclf evaluate LABELS --gold {path}    and: python -m sahelclf measure LABELS --gold {path} --by …"
-    )
-    return path
 
 
-def _items(options: Any) -> "list[Item]":
-    """Every unit as predict would read it, with the same ids; what predict rejects cannot be drawn either."""
+def _items(source: str, unit: str | None, columns: Columns) -> "list[Item]":
+    """Every unit as `predict` reads it, with the same ids; what it rejects cannot be drawn."""
     from sahelclf.predict.inputs import open_source
-    from sahelclf.predict.readers import Columns, Item
+    from sahelclf.predict.readers import Item
 
-    columns = Columns(options.text, options.id, options.title, options.date)
     items, rejects = [], []
-    for found in open_source(options.input, options.unit, columns).items():
+    for found in open_source(source, unit, columns).items():
         if isinstance(found, Item):
             items.append(found)
         else:
             rejects.append(f"{found.where}: {found.reason}")
     if rejects:
         LOG.info(
-            f"{len(rejects):,} rows cannot be read and are not drawn from, as predict rejects them: {' | '.join(rejects[:3])}"
+            f"{len(rejects):,} rows cannot be read and are not drawn from, as predict rejects "
+            f"them: {' | '.join(rejects[:3])}"
         )
     seen: dict[str, str] = {}
     doubled = []
     for item in items:
-        if item.id in seen:
-            doubled.append(
-                f"{item.where}: the id {item.id!r} stands at {seen[item.id]} too; expected one unit an id"
-            )
-        seen.setdefault(item.id, item.where)
+        first = seen.setdefault(item.id, item.where)
+        if first != item.where:
+            doubled.append(f"{item.where}: the id {item.id!r} is at {first} too; ids are unique")
     if doubled:
         raise RequestError(doubled[:20])
     if not items:
-        raise RequestError(f"{options.input}: no unit that can be read")
+        raise RequestError(f"{source}: no unit that can be read")
     return items
 
 
-def _matched(items: "Sequence[Item]", predicted: "Collection", options: Any) -> list[int]:
-    """Row of each item in the predictions; a collection and its predictions must hold the same units."""
+def _match(
+    items: "Sequence[Item]", predicted: "Collection", source: str, predictions: str
+) -> list[int]:
+    """Row of each item in the predictions, which must be those of the same units."""
     place = {unit: k for k, unit in enumerate(predicted.ids)}
     missing = [i for i in items if i.id not in place]
     if missing:
         raise RequestError(
-            [f"{i.where}: id {i.id!r} has no row in {options.predictions}" for i in missing[:5]]
-            + [
-                f"{len(missing):,} of {len(items):,} units have no prediction; expected the predictions of this very collection"
+            [
+                *(f"{i.where}: id {i.id!r} has no row in {predictions}" for i in missing[:5]),
+                f"{len(missing):,} of {len(items):,} units have no prediction; expected the "
+                "predictions of this collection",
             ]
         )
     if len(place) > len(items):
         LOG.warning(
-            f"{options.predictions} has {len(place) - len(items):,} units that {options.input} lacks; they are not drawn from"
+            f"{predictions} has {len(place) - len(items):,} units that {source} lacks; they are "
+            "not drawn from"
         )
     return [place[i.id] for i in items]
 
@@ -113,9 +164,9 @@ def _matched(items: "Sequence[Item]", predicted: "Collection", options: Any) -> 
 def _strata(
     items: "Sequence[Item]", by: Sequence[str], predicted: "Collection | None", place: Sequence[int]
 ) -> list[str]:
-    """Name of each unit's stratum: 'month 2023-07; country Niger'. A unit without a value is in a stratum of its own kind."""
-    from sahelclf.annotation.sheet import probability_strata
-    from sahelclf.measurement.collection import DATE, PERIODS, period
+    """Name of each unit's stratum: 'month 2023-07; country Niger'. No value is a stratum too."""
+    from sahelclf.annotation.sampling import probability_strata
+    from sahelclf.measurement.collection import PERIODS
 
     parts: list[list[str]] = []
     known = {name for i in items for name in i.extra}
@@ -125,29 +176,37 @@ def _strata(
         elif name in known:
             parts.append([f"{name} {_value(i.extra.get(name))}" for i in items])
         elif name in PERIODS:
-            values = period([i.date or "" for i in items], name)
-            unread = [i for i, v in zip(items, values, strict=True) if not v]
-            if len(unread) == len(items):
-                raise RequestError(
-                    f"{items[0].where}: --by {name}: no unit has {DATE}; found {items[0].date!r}; name its column with --date COLUMN"
-                )
-            if unread:
-                LOG.warning(
-                    f"{len(unread):,} units have no {name} and are a stratum of their own: {unread[0].where}: found {unread[0].date!r}; expected {DATE}"
-                )
-            parts.append([f"{name} {v or NONE}" for v in values])
+            parts.append([f"{name} {v or NONE}" for v in _period_of(items, name)])
         else:
             raise RequestError(
-                f"--by {name}: no such column; found {sorted(known)[:15]}, expected one of these, {PROBABILITY}, or {', '.join(PERIODS)}"
+                f"--by {name}: no such column; found {sorted(known)[:15]}, expected one of these, "
+                f"{PROBABILITY}, or {', '.join(PERIODS)}"
             )
-    return (
-        ["; ".join(names) for names in zip(*parts, strict=True)] if parts else ["all"] * len(items)
-    )
+    names = zip(*parts, strict=True)
+    return ["; ".join(n) for n in names] if parts else ["all"] * len(items)
+
+
+def _period_of(items: "Sequence[Item]", name: str) -> list[str]:
+    """The period of each date, empty without one; a warning says how many have none."""
+    from sahelclf.measurement.collection import DATE, period
+
+    values = period([i.date or "" for i in items], name)
+    unread = [i for i, v in zip(items, values, strict=True) if not v]
+    if len(unread) == len(items):
+        raise RequestError(
+            f"{items[0].where}: --by {name}: no unit has {DATE}; found {items[0].date!r}; name its "
+            "column with --date COLUMN"
+        )
+    if unread:
+        LOG.warning(
+            f"{len(unread):,} units have no {name} and are their own stratum: {unread[0].where}: "
+            f"found {unread[0].date!r}; expected {DATE}"
+        )
+    return values
 
 
 def _value(value: Any) -> str:
-    """A cell as the name of a stratum; lists in one order, so that two countries are one stratum whichever comes first."""
+    """A cell as the name of a stratum; lists are sorted: two countries are one stratum."""
     if isinstance(value, list):
         return " and ".join(sorted(str(v) for v in value)) or NONE
-    text = " ".join(str(value).split()) if value is not None else ""
-    return text or NONE
+    return " ".join(str("" if value is None else value).split()) or NONE

@@ -1,4 +1,4 @@
-"""Predictions beside a filled sheet of one's own collection: what `evaluate --gold` scores."""
+"""Predictions for the units of a coded sheet: what `evaluate --gold` scores."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ from sahelclf.errors import RequestError
 from sahelclf.workflows.bundles import refuse_trained_on
 
 if TYPE_CHECKING:
-    from sahelclf.annotation.sheet import Sheet
+    from sahelclf.annotation.units import Sheet
     from sahelclf.bundle.labeller import Labeller
     from sahelclf.evaluation.predictions import Names, Predictions
 
@@ -15,44 +15,41 @@ if TYPE_CHECKING:
 def on_sheet(
     model: str, labeller: "Labeller | None", gold: str, corpus: str | None
 ) -> "tuple[Predictions, Sheet, list[str]]":
-    """Predictions of the sheet's units in its order, the sheet, and what to know; a bundle labels the sheet's texts as passages."""
-    from sahelclf.annotation.sheet import names_of, read_sheet
+    """Predictions of the sheet's units in its order, the sheet, and warnings.
+
+    A bundle labels the sheet's texts as passages.
+    """
+    from sahelclf.annotation.tools import read_codes
     from sahelclf.codebook import Codebook, read_codebook
     from sahelclf.corpus.read import corpus_root
-
-    book = (
-        Codebook.model_validate(labeller.manifest["codebook"])
-        if labeller
-        else read_codebook(corpus_root(corpus) / "codebook.yaml")
-    )
-    sheet, names = read_sheet(Path(gold), book), names_of(book)
-    if labeller is not None:
-        return _labelled(labeller, sheet, gold, names), sheet, list(sheet.notes)
-
+    from sahelclf.evaluation.decide import labeller_names
     from sahelclf.evaluation.predictions import Predictions
     from sahelclf.measurement.collection import read_collection
-    from sahelclf.measurement.table import placed
+    from sahelclf.measurement.study import match_sheet
 
+    if labeller is not None:
+        book = Codebook.model_validate(labeller.manifest["codebook"])
+    else:
+        book = read_codebook(corpus_root(corpus) / "codebook.yaml")
+    sheet, names = read_codes(Path(gold), book), labeller_names(book)
+    if labeller is not None:
+        return _label(labeller, sheet, gold, names), sheet, list(sheet.warnings)
     collection = read_collection(Path(model), names)
-    rows, notes = placed(collection, sheet, model, gold)
+    rows, warnings = match_sheet(collection, sheet, model, gold)
     mine = collection.take(rows)
-    return (
-        Predictions(
-            names, sheet.ids, sheet.ids, mine.probability, mine.stance_probability, mine.holds
-        ),
-        sheet,
-        notes,
-    )
+    labels = (mine.probability, mine.stance_probability, mine.holds)
+    return Predictions(names, sheet.ids, sheet.ids, *labels), sheet, warnings
 
 
-def _labelled(labeller: "Labeller", sheet: "Sheet", gold: str, names: "Names") -> "Predictions":
+def _label(labeller: "Labeller", sheet: "Sheet", gold: str, names: "Names") -> "Predictions":
     from sahelclf.bundle.rows import flat_rows
-    from sahelclf.evaluation.predictions import from_flat_rows
+    from sahelclf.evaluation.prediction_tables import from_flat_rows
 
     bare = [r for r, t in zip(sheet.rows, sheet.texts, strict=True) if not t]
     if bare:
         raise RequestError(
-            f"{gold}: row {bare[0]}, column text: empty in {len(bare)} rows; a bundle needs the texts, or give the predictions table in its place"
+            f"{gold}: row {bare[0]}, column text: empty in {len(bare)} rows; a bundle needs the "
+            "texts, or give the predictions table in its place"
         )
     refuse_trained_on(labeller, dict(zip(map(str, sheet.rows), sheet.texts, strict=True)), gold)
     rows = [

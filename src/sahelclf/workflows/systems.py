@@ -10,6 +10,8 @@ from sahelclf.errors import RequestError
 from sahelclf.workflows.tables import labelled_corpus, labelled_rows, read_predictions
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sahelclf.corpus.read import Corpus
     from sahelclf.evaluation.compare import System
     from sahelclf.evaluation.predictions import Gold, Predictions
@@ -111,8 +113,8 @@ def read_systems(
 ) -> "list[System]":
     """Predictions and gold of the systems; raise where their corpora or codebooks differ."""
     from sahelclf.evaluation.compare import System
-    from sahelclf.evaluation.predictions import carries_gold
-    from sahelclf.evaluation.table_files import read_table
+    from sahelclf.evaluation.prediction_files import read_table
+    from sahelclf.evaluation.prediction_tables import carries_gold
 
     _check_corpora(sources)
     rows = {path: read_table(path) for s in sources for path in s.tables}
@@ -157,9 +159,9 @@ def _corpus_for(table: Path, sources: Sequence[SystemSource], option: str | None
 
 
 def _of_table(
-    rows: list[dict[str, object]], level: str, where: str, corpus: "Corpus | None"
+    rows: "pd.DataFrame", level: str, where: str, corpus: "Corpus | None"
 ) -> "tuple[Predictions, Gold]":
-    from sahelclf.evaluation.predictions import from_gold_rows
+    from sahelclf.evaluation.prediction_tables import from_gold_rows
 
     if corpus is not None:
         levels = labelled_rows(rows, corpus, where)
@@ -169,7 +171,7 @@ def _of_table(
                 f"found {', '.join(levels) or 'none'}"
             )
         return levels[f"{level}s"]
-    chosen = [r for r in rows if (r["document_id"] == r["id"]) == (level == "document")]
-    if not chosen:
+    chosen = rows[(rows["document_id"] == rows["id"]) == (level == "document")]
+    if not len(chosen):
         raise RequestError(f"{where}: no row is a {level}; --level names the other")
     return from_gold_rows(chosen, where)

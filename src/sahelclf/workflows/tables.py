@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sahelclf.corpus.read import Corpus
     from sahelclf.evaluation.predictions import Gold, Predictions
     from sahelclf.tracking.read import Run
@@ -18,9 +20,12 @@ DEVELOPMENT = "development"
 def find_predictions(
     run: "Run", level: str, split: str = DEVELOPMENT
 ) -> "tuple[Predictions, Gold] | None":
-    """A run's predictions and gold of one of `LEVELS`: of development, or of a part that `evaluate` scored; None where it has none."""
-    from sahelclf.evaluation.predictions import from_gold_rows
-    from sahelclf.evaluation.table_files import read_table
+    """A run's predictions and gold of one of `LEVELS`, or None.
+
+    `split` is development, or a part that `evaluate` scored.
+    """
+    from sahelclf.evaluation.prediction_files import read_table
+    from sahelclf.evaluation.prediction_tables import from_gold_rows
     from sahelclf.tracking.read import fetched_artifact
 
     name = _file(level, split)
@@ -48,10 +53,11 @@ def _file(level: str, split: str) -> str:
     return f"predictions/{'' if split == DEVELOPMENT else f'{split}_'}{level}.csv"
 
 
-def labelled_rows(rows: Sequence[dict[str, Any]], corpus: "Corpus", where: str) -> Levels:
-    """The rows of a flat table beside the corpus's labels, by level; units that the corpus does not label are left out."""
+def labelled_rows(rows: "pd.DataFrame", corpus: "Corpus", where: str) -> Levels:
+    """A flat table with the corpus's labels, by level; units without labels are left out."""
     from sahelclf.evaluation.decide import labeller_names
-    from sahelclf.evaluation.predictions import Gold, from_flat_rows
+    from sahelclf.evaluation.prediction_tables import from_flat_rows
+    from sahelclf.evaluation.predictions import Gold
     from sahelclf.tasks.labeller import encode_topics
 
     names = labeller_names(corpus.codebook)
@@ -74,7 +80,7 @@ def labelled_rows(rows: Sequence[dict[str, Any]], corpus: "Corpus", where: str) 
 
 
 def part_of(levels: Levels, corpus: "Corpus", ids: Sequence[str], where: str) -> Levels:
-    """The levels' units of these documents; raise where a level that the table has lacks some of them."""
+    """The levels' units of these documents; raise where one lacks some of them."""
     wanted = set(ids)
     expected = {
         "passages": [p.id for p in corpus.passages if p.document_id in wanted],
@@ -89,7 +95,8 @@ def part_of(levels: Levels, corpus: "Corpus", ids: Sequence[str], where: str) ->
         missing = [i for i in expected[level] if i not in here]
         if missing:
             problems.append(
-                f"{where}: {len(missing)} of {len(expected[level])} {level} have no prediction: {', '.join(missing[:5])}, …"
+                f"{where}: {len(missing)} of {len(expected[level])} {level} have no prediction: "
+                f"{', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}"
             )
         found[level] = (predicted.take(rows), type(gold)(gold.topics[rows], gold.stance[rows]))
     if problems:
@@ -100,9 +107,10 @@ def part_of(levels: Levels, corpus: "Corpus", ids: Sequence[str], where: str) ->
 
 
 def labelled_corpus(option: str | None, codebook: dict[str, Any] | None) -> "Corpus":
-    """The corpus that --corpus names: a folder, or one file of labelled passages; `codebook` is a bundle's, for such a file.
+    """The corpus that --corpus names: a folder, or one file of labelled passages.
 
-    A file without a bundle takes the codebook.yaml that lies beside it, else the packaged corpus's.
+    `codebook` is a bundle's, for such a file. Without one, a file takes the codebook.yaml in its
+    folder, else that of the packaged corpus.
     """
     from sahelclf.codebook import Codebook, read_codebook
     from sahelclf.corpus.read import corpus_root, read_corpus, read_labelled
