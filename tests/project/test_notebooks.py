@@ -14,6 +14,7 @@ from sahelclf.paths import data_root
 
 nbformat = pytest.importorskip("nbformat", reason="the extra [notebooks]")
 FOLDER = Path(__file__).parents[2] / "notebooks"
+SOURCE = FOLDER.parent / "src"
 NAMES = [
     "01-the-corpus",
     "02-train-compare-errors",
@@ -93,11 +94,11 @@ def natural_passages(corpus):
 
 
 @pytest.mark.slow
-def test_the_corpus_is_counted_as_the_package_counts_it(small, small_package, tmp_path):
+def test_the_corpus_is_counted_as_the_package_counts_it(corpus, tmp_path):
     ask = 'pd.DataFrame({t: {"passages": c["passages"], **c["stances"]} for t, c in card["topics"].items()}).to_dict()'
-    text, answer = executed(NAMES[0], tmp_path, ask, small_package)
-    assert counts(small) in text
-    assert answer == {t: held(small, t) for t in small.codebook.topic_names}
+    text, answer = executed(NAMES[0], tmp_path, ask, SOURCE)
+    assert counts(corpus) in text
+    assert answer == {t: held(corpus, t) for t in corpus.codebook.topic_names}
 
 
 @pytest.mark.slow
@@ -149,7 +150,7 @@ def test_a_collection_goes_from_a_csv_file_to_a_corrected_figure(corpus, tmp_pat
         "units": [len(labels), len(natural)], "truth": table["truth"].tolist(), "covers": coverage["covers"].to_dict(),
         "by_quarter": by_estimator["covers"].mean().to_dict(), "files": sorted(p.name for p in Path("shares").iterdir()),
     }"""
-    text, answer = executed(NAMES[3], tmp_path, ask, FOLDER.parent / "src")
+    text, answer = executed(NAMES[3], tmp_path, ask, SOURCE)
     passages = natural_passages(corpus)
     assert answer["units"] == [6000, len(passages)]
     assert answer["truth"] == [
