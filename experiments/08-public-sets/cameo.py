@@ -25,7 +25,7 @@ import numpy as np
 
 from sahelclf.evaluation.task_scores import decide_task, scores
 from sahelclf.models import finetune, transformer
-from sahelclf.models.embedding_cache import Vectors
+from sahelclf.models.embedding_cache import EmbeddingCache
 from sahelclf.models.encoder_files import find_encoder
 from sahelclf.models.kinds import build_model
 from sahelclf.studies.benchmark.sets import read_set
@@ -59,7 +59,7 @@ def make_folds(texts):
     """(n,) folds: clusters are dealt out, the largest first, each to the fold that is smallest."""
     from sklearn.cluster import KMeans
 
-    vectors = Vectors(find_encoder(None), 256, 64, 1)(texts)
+    vectors = EmbeddingCache(find_encoder(None), 256, 64, 1)(texts)
     cluster = KMeans(CLUSTERS, n_init=3, random_state=0).fit_predict(vectors)
     sizes, load, fold_of = np.bincount(cluster), [0] * FOLDS, {}
     for c in np.argsort(-sizes):

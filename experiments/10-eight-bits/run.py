@@ -31,9 +31,9 @@ from predict import heldout_passages
 
 HERE = Path(__file__).parent
 VARIANTS = {
-    "plain": ["even_out", "set_aside"],
-    "evened out": ["set_aside"],
-    "set aside": ["even_out"],
+    "plain": ["smooth_activations", "split_outlier_channels"],
+    "evened out": ["split_outlier_channels"],
+    "set aside": ["smooth_activations"],
     "both": [],
 }  # what is left away
 MARGINS = [0.05, 0.1, 0.15, 0.2, 0.3]

@@ -8,10 +8,10 @@ import pytest
 from encoders import write_encoder
 from sahelclf.models.onnx_graph import write_head_graph
 from sahelclf.models.quantization import (
-    even_out,
-    folded,
+    inline_weights,
     largest_activations,
-    set_aside,
+    smooth_activations,
+    split_outlier_channels,
     write_int8_graph,
 )
 from sahelclf.models.runtime import encoder as onnx_reader
@@ -70,23 +70,23 @@ def said(model, batches):
 @pytest.mark.parametrize(
     ("kind", "branches"), [("bert", 2), ("roberta", 2), ("modernbert", 0)]
 )  # ModernBERT's part is gated
-def test_evening_out_and_setting_aside_change_nothing(tmp_path, kind, branches):
+def test_smoothing_and_outlier_branches_do_not_change_the_output(tmp_path, kind, branches):
     graph = written(tmp_path / kind, kind)
-    model, batches = folded(graph), inputs(graph)
+    model, batches = inline_weights(graph), inputs(graph)
     before, largest = said(model, batches), largest_activations(model, batches)
-    even_out(model, largest)
-    set_aside(model, largest)
+    smooth_activations(model, largest)
+    split_outlier_channels(model, largest)
     assert np.abs(said(model, batches) - before).max() < 1e-5
-    evened = sum(n.name.endswith("_even") for n in model.graph.node)
-    assert evened == (
+    smoothed = sum(n.name.endswith("_smooth") for n in model.graph.node)
+    assert smoothed == (
         5 if branches else 4
     )  # two norms in each of two layers; what enters the last layer's keys and values
-    widened = [i.dims for i in model.graph.initializer if i.name.endswith("MatMul_1_aside")]
+    widened = [i.dims for i in model.graph.initializer if i.name.endswith("MatMul_1_outliers")]
     assert sorted(map(list, widened)) == branches * [[16, 32]] + branches * [[32, 16]]
 
 
 def test_the_largest_activations_are_those_of_all_inputs(graph):
-    model, batches = folded(graph), inputs(graph)
+    model, batches = inline_weights(graph), inputs(graph)
     each = [largest_activations(model, [batch]) for batch in batches]
     found = largest_activations(model, batches)
     assert (
@@ -109,7 +109,7 @@ def test_all_but_what_the_last_layer_does_for_one_token_is_in_eight_bits(graph):
     assert not any(
         part in name
         for name in names
-        for part in ("layer.2/output", "pooler", "classifier", "_aside")
+        for part in ("layer.2/output", "pooler", "classifier", "_outliers")
     )
     difference = np.abs(reader(small).outputs(TEXTS) - reader(graph).outputs(TEXTS)).max()
     assert 0 < difference < 0.05

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from sahelclf.models.base import NO_CALLBACKS, BundleReader, FitCallbacks, ModelConfig, ModelKind
-from sahelclf.models.embedding_cache import Vectors
+from sahelclf.models.embedding_cache import EmbeddingCache
 from sahelclf.models.encoder_files import check_window, find_encoder
 from sahelclf.models.linear import FeatureBlock, LinearModel, fit_heads, fit_terms, refuse_targets
 from sahelclf.tasks.base import TaskData
@@ -45,7 +45,7 @@ class Embedding(LinearModel):
         self.config = config
         self.files = find_encoder(config.encoder)
         check_window(self.files, config.window, config.overlap)
-        self.vectors = Vectors(self.files, config.window, config.overlap, config.threads)
+        self.vectors = EmbeddingCache(self.files, config.window, config.overlap, config.threads)
 
     def fit(self, data: TaskData, *, seed: int, callbacks: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - takes seconds
         """Fit the vectorizers on all texts, and each head on the texts where it has an answer."""

@@ -1,11 +1,11 @@
-"""The eight-bit graph: the weights of the layers in eight bits, activations quantised as they come.
+"""Quantise the ONNX graph of a classifier: weights in eight bits, activations as they are computed.
 
-All activations that enter a product share one scale, and an encoder has a few channels ten times as large as the others.
-So, before the quantiser is called and without changing what the graph says, what a layer norm gives is evened out
-(SmoothQuant; Xiao et al. 2023), and the largest channels of a feed-forward part go through a branch of their own that
-stays in float32 (the outliers of LLM.int8; Dettmers et al. 2022). Both halve the error at no cost in speed
-(experiments/10-eight-bits). What the last layer computes for one token alone stays too: nothing evens out its error, and
-it costs little.
+All activations of a matrix product share one scale, and some channels of an encoder are ten times
+as large as the others. So the graph is changed first, without changing its output: outputs of
+layer norms are smoothed (SmoothQuant; Xiao et al. 2023), and the largest channels of each
+feed-forward block stay in float32 (the outliers of LLM.int8; Dettmers et al. 2022). Both halve
+the error at no cost in speed (experiments/10-eight-bits). What the last layer computes for the
+first token alone stays in float32 too: its errors do not average out, and it costs little.
 """
 
 import logging
@@ -17,46 +17,54 @@ from typing import Any
 
 import numpy as np
 
-SMOOTHING = 0.5  # of the range goes from activations to weights
-SET_ASIDE = 16  # channels of a feed-forward part
-SIDE = "_aside"
-OF_ALL_TOKENS = (
-    "/key/MatMul",
-    "/value/MatMul",
-)  # the rest of the last layer is computed for one token
+SMOOTHING = 0.5  # share of the range that moves from activations to weights
+OUTLIER_CHANNELS = 16  # of each feed-forward block
+SIDE = "_outliers"
+OF_ALL_TOKENS = ("/key/MatMul", "/value/MatMul")  # in the last layer; the rest is of one token
 POINTWISE = {"Add", "Mul", "Div", "Erf", "Tanh", "Pow", "Gelu", "Relu"}
 
 Batch = Mapping[str, np.ndarray]
 
 
 def write_int8_graph(source: Path, path: Path, batches: Iterable[Batch]) -> None:
-    """Quantise the graph at `source`; `batches`, the inputs of some texts, show how large each channel gets."""
+    """Quantise a graph.
+
+    Parameters
+    ----------
+    batches
+        Inputs of some texts, from which the largest activation of each channel is taken.
+    """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    graph = folded(source)
+    graph = inline_weights(source)
     largest = largest_activations(graph, batches)
-    even_out(graph, largest)
-    set_aside(graph, largest)
-    _drop_unread(graph)
+    smooth_activations(graph, largest)
+    split_outlier_channels(graph, largest)
+    _drop_unused(graph)
     names = {node.name for node in products(graph)}
-    kept = [
+    excluded = [
         node.name
         for node in graph.graph.node
         if node.op_type in {"MatMul", "Gemm"} and node.name not in names
     ]
-    kept += [f"{name}_MatMul" for name in kept]  # as the quantiser renames what was a Gemm
-    logging.getLogger().setLevel(logging.ERROR)  # it warns at the root of all loggers
+    excluded += [f"{name}_MatMul" for name in excluded]  # the quantiser renames a Gemm
+    logging.getLogger().setLevel(logging.ERROR)  # the quantiser warns there
     with tempfile.TemporaryDirectory() as scratch:
         onnx.save(graph, Path(scratch) / "graph.onnx")
         quantize_dynamic(
-            Path(scratch) / "graph.onnx", path, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8, per_channel=True,
-            nodes_to_exclude=kept, extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-        )  # fmt: skip
+            Path(scratch) / "graph.onnx",
+            path,
+            op_types_to_quantize=["MatMul", "Gemm"],
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            nodes_to_exclude=excluded,
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        )
 
 
-def folded(source: Path) -> Any:
-    """The graph with its weights inside, and without their transposes, behind which the quantiser does not look."""
+def inline_weights(source: Path) -> Any:
+    """The graph with its weights inside and already transposed, as the quantiser needs them."""
     import onnx
     import onnxruntime
 
@@ -72,7 +80,10 @@ def folded(source: Path) -> Any:
 
 
 def products(graph: Any) -> list[Any]:
-    """Products with weights in all numbered layers, but for those in a side branch, and of the last only BERT's keys and values."""
+    """Matrix products to quantise: those with weights in the layers, without outlier branches.
+
+    Of the last layer only the keys and values of BERT, which are computed for all tokens.
+    """
     weights = {i.name for i in graph.graph.initializer}
     layers = {
         n.name: int(found[1]) for n in graph.graph.node if (found := re.search(r"\.(\d+)/", n.name))
@@ -89,67 +100,67 @@ def products(graph: Any) -> list[Any]:
 
 
 def largest_activations(graph: Any, batches: Iterable[Batch]) -> dict[str, np.ndarray]:
-    """For each tensor that enters a product, (channels,): the largest magnitude that it takes on these inputs."""
+    """(channels,) largest magnitude on these inputs, for each tensor that enters a product."""
     import onnx
     import onnxruntime
 
-    wanted = list(dict.fromkeys(n.input[0] for n in products(graph)))
-    watched = onnx.ModelProto.FromString(graph.SerializeToString())
-    watched.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in wanted)
+    names = list(dict.fromkeys(n.input[0] for n in products(graph)))
+    observed = onnx.ModelProto.FromString(graph.SerializeToString())
+    observed.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
     options = _options(onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
     session = onnxruntime.InferenceSession(
-        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        observed.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     largest: dict[str, np.ndarray] = {}
     for batch in batches:
-        for name, values in zip(wanted, session.run(wanted, dict(batch)), strict=True):
+        for name, values in zip(names, session.run(names, dict(batch)), strict=True):
             magnitude = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
             largest[name] = np.maximum(largest.get(name, 0.0), magnitude)
     return largest
 
 
-def even_out(graph: Any, largest: Mapping[str, np.ndarray]) -> None:
-    """Divide what a layer norm gives by a scale a channel, and multiply the weights that read it by the same."""
+def smooth_activations(graph: Any, largest: Mapping[str, np.ndarray]) -> None:
+    """Divide each channel of a layer norm's output by a scale, and multiply its weights by it."""
     import onnx
 
-    made_by = _makers(graph)
+    producer = _producers(graph)
     readers: dict[str, list[Any]] = {}
     for node in products(graph):
-        given = made_by.get(node.input[0])
+        given = producer.get(node.input[0])
         if given is not None and given.op_type == "LayerNormalization":
             readers.setdefault(node.input[0], []).append(node)
     weights = _Weights(graph)
     scalings = {}
     for name, nodes in readers.items():
-        by_channel = np.max([np.abs(weights[n.input[1]]).max(axis=1) for n in nodes], axis=0)
+        largest_weight = np.max([np.abs(weights[n.input[1]]).max(axis=1) for n in nodes], axis=0)
         tiny = np.finfo(np.float32).tiny
-        scale = np.maximum(largest[name], tiny) ** SMOOTHING / np.maximum(by_channel, tiny) ** (
+        scale = np.maximum(largest[name], tiny) ** SMOOTHING / np.maximum(largest_weight, tiny) ** (
             1 - SMOOTHING
         )
-        scale = np.where((largest[name] > 0) & (by_channel > 0), scale, 1.0).astype(np.float32)
+        scale = np.where((largest[name] > 0) & (largest_weight > 0), scale, 1.0).astype(np.float32)
         for node in nodes:
-            weights[f"{node.name}_even"] = weights[node.input[1]] * scale[:, None]
-            node.input[:] = [f"{name}_even", f"{node.name}_even"]
+            weights[f"{node.name}_smooth"] = weights[node.input[1]] * scale[:, None]
+            node.input[:] = [f"{name}_smooth", f"{node.name}_smooth"]
         weights[f"{name}_scale"] = 1 / scale
         scalings[name] = onnx.helper.make_node(
-            "Mul", [name, f"{name}_scale"], [f"{name}_even"], name=f"{name}_even"
+            "Mul", [name, f"{name}_scale"], [f"{name}_smooth"], name=f"{name}_smooth"
         )
-    _insert_after(graph, {made_by[name].name: [node] for name, node in scalings.items()})
+    _insert_after(graph, {producer[name].name: [node] for name, node in scalings.items()})
 
 
-def set_aside(graph: Any, largest: Mapping[str, np.ndarray]) -> None:
-    """Split feed-forward parts: the channels that are largest after activation go through a copy that stays in float32."""
+def split_outlier_channels(graph: Any, largest: Mapping[str, np.ndarray]) -> None:
+    """Compute the channels that are largest after the activation in a float32 copy of the block."""
     import onnx
 
-    weights, made_by = _Weights(graph), _makers(graph)
+    weights, producer = _Weights(graph), _producers(graph)
     added: dict[str, list[Any]] = {}
     for down in products(graph):
         width = len(weights[down.input[1]])
-        between = _feed_forward(graph, made_by, down, weights)
-        if not between or width < 4 * SET_ASIDE:
+        between = _feed_forward(graph, producer, down, weights)
+        if not between or width < 4 * OUTLIER_CHANNELS:
             continue
-        aside = np.zeros(width, dtype=bool)
-        aside[np.argsort(-largest[down.input[0]])[:SET_ASIDE]] = True
+        outlier = np.zeros(width, dtype=bool)
+        outlier[np.argsort(-largest[down.input[0]])[:OUTLIER_CHANNELS]] = True
         part = [*between, down]
         branch = [onnx.NodeProto.FromString(n.SerializeToString()) for n in part]
         inside = {output for n in branch for output in n.output}
@@ -160,8 +171,8 @@ def set_aside(graph: Any, largest: Mapping[str, np.ndarray]) -> None:
                 elif name in weights and width in weights[name].shape:
                     axis = 0 if main is down else -1
                     main.input[k], side.input[k] = f"{main.name}_{k}_main", f"{main.name}_{k}{SIDE}"
-                    weights[main.input[k]] = np.compress(~aside, weights[name], axis)
-                    weights[side.input[k]] = np.compress(aside, weights[name], axis)
+                    weights[main.input[k]] = np.compress(~outlier, weights[name], axis)
+                    weights[side.input[k]] = np.compress(outlier, weights[name], axis)
             side.name += SIDE
             side.output[:] = [output + SIDE for output in side.output]
         total = down.output[0]
@@ -177,21 +188,21 @@ def set_aside(graph: Any, largest: Mapping[str, np.ndarray]) -> None:
 
 
 def _feed_forward(
-    graph: Any, made_by: Mapping[str, Any], down: Any, weights: "_Weights"
+    graph: Any, producer: Mapping[str, Any], down: Any, weights: "_Weights"
 ) -> list[Any]:
-    """The product that widens, and what is done channel by channel until `down` reads it; empty where it is otherwise."""
+    """Nodes from the widening product to the input of `down`; empty for another structure."""
     found: dict[str, Any] = {}
     ups: dict[str, Any] = {}
-    open_ends = [down.input[0]]
-    while open_ends:
-        node = made_by.get(open_ends.pop())
+    pending = [down.input[0]]
+    while pending:
+        node = producer.get(pending.pop())
         if node is None or node.name in found or node.name in ups:
             continue
         if node.op_type == "MatMul" and node.input[1] in weights:
             ups[node.name] = node
         elif node.op_type in POINTWISE:
             found[node.name] = node
-            open_ends += [i for i in node.input if i not in weights]
+            pending += [i for i in node.input if i not in weights]
         else:
             return []
     if len(ups) != 1 or not found:
@@ -208,8 +219,8 @@ def _options(level: Any) -> Any:
     return options
 
 
-def _makers(graph: Any) -> dict[str, Any]:
-    """The node that makes each tensor."""
+def _producers(graph: Any) -> dict[str, Any]:
+    """The node that computes each tensor."""
     return {output: node for node in graph.graph.node for output in node.output}
 
 
@@ -222,11 +233,11 @@ def _insert_after(graph: Any, added: Mapping[str, list[Any]]) -> None:
     graph.graph.node.extend(nodes)
 
 
-def _drop_unread(graph: Any) -> None:
-    read = {name for node in graph.graph.node for name in node.input}
-    kept = [i for i in graph.graph.initializer if i.name in read]
+def _drop_unused(graph: Any) -> None:
+    used = {name for node in graph.graph.node for name in node.input}
+    weights = [i for i in graph.graph.initializer if i.name in used]
     del graph.graph.initializer[:]
-    graph.graph.initializer.extend(kept)
+    graph.graph.initializer.extend(weights)
 
 
 class _Weights:
