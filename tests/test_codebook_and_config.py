@@ -51,7 +51,7 @@ def test_a_basis_with_an_unknown_stance_is_refused(tmp_path):
 
 
 def test_a_codebook_that_is_not_there_or_not_yaml_is_refused(tmp_path):
-    with pytest.raises(CorpusError, match="no codebook there"):
+    with pytest.raises(CorpusError, match="no such codebook"):
         read_codebook(tmp_path / "codebook.yaml")
     with pytest.raises(CorpusError, match="not readable as YAML"):
         read_codebook(write(tmp_path, "a: [b"))
@@ -126,13 +126,13 @@ def test_a_task_is_declared_in_full():
         (
             "con: against it",
             "holds: against it",
-            r"stances \['holds'\]: these words have a meaning of their own",
+            r"stances \['holds'\]: columns of tables end with these words",
         ),
         ("con: against it", "yes: against it", "YAML reads yes, no, on and off as true and false"),
         (
             "{pro: for it, con: against it}",
             "{con: for it, works_con: against it}",
-            "two columns of one name",
+            "give two columns of one name",
         ),
     ],
 )

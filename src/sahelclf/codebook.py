@@ -1,4 +1,4 @@
-"""The codebook as data: topics, stances, bases and parties, read from `codebook.yaml` of a corpus."""
+"""The codebook of a corpus, `codebook.yaml`: topics, stances, bases and parties."""
 
 import re
 from pathlib import Path
@@ -27,7 +27,7 @@ RESERVED = {*TABLE_ENDINGS, "gold", "gold_stance", "no"}
 
 
 class Topic(Frozen):
-    """One topic: when it holds, what a stance on it is about, and, under the stances' names, what each means for it."""
+    """A topic: when it holds, the target of its stances, and what each stance means for it."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
@@ -37,7 +37,7 @@ class Topic(Frozen):
 
 
 class Basis(Frozen):
-    """What a stance rests on, and the stances that it can go with."""
+    """Evidence that a stance is based on, and the stances it is allowed for."""
 
     stances: list[Name] = Field(min_length=1)
     means: str = ""
@@ -63,27 +63,29 @@ class Codebook(Frozen):
             unknown = [s for s in basis.stances if s not in self.stances]
             if unknown:
                 raise ValueError(
-                    f"basis {name!r} goes with stances {unknown}, which are not among {[*self.stances]}"
+                    f"basis {name!r} goes with stances {unknown}, which are not among "
+                    f"{[*self.stances]}"
                 )
         for name, topic in self.topics.items():
-            strangers = [
+            unknown = [
                 k
                 for k, v in (topic.model_extra or {}).items()
                 if k not in self.stances or not isinstance(v, str)
             ]
-            if strangers:
+            if unknown:
                 raise ValueError(
-                    f"topics.{name}: {strangers}; expected holds, target, parties, or a text under the name of a stance"
+                    f"topics.{name}: {unknown}; expected holds, target, parties, or a text under "
+                    "the name of a stance"
                 )
         taken = [s for s in self.stances if s in RESERVED]
         if taken:
             raise ValueError(
-                f"stances {taken}: these words have a meaning of their own in tables; choose others"
+                f"stances {taken}: columns of tables end with these words; choose others"
             )
         columns = [f"{t}_{end}" for t in self.topics for end in (*TABLE_ENDINGS, *self.stances)]
         if len(set(columns)) < len(columns) or {*columns} & {"id", "unit", "passage", "language"}:
             raise ValueError(
-                "names of topics and stances that run together give two columns of one name; rename one"
+                "the names of topics and stances give two columns of one name in tables; rename one"
             )
         if not self.parties and any(t.parties for t in self.topics.values()):
             raise ValueError("a topic takes parties, but the codebook lists none")
@@ -100,17 +102,17 @@ class Codebook(Frozen):
         return tuple(self.stances)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain form, for manifests."""
+        """As plain values, for manifests."""
         return self.model_dump(mode="json")
 
 
 def read_codebook(path: Path) -> Codebook:
-    """Read and check a codebook; every problem is named with file and field."""
+    """Read and check a codebook; the error lists every problem with file and field."""
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CorpusError(
-            f"{path}: no codebook there; a corpus folder needs codebook.yaml beside its JSON lines"
+            f"{path}: no such codebook; a corpus folder needs codebook.yaml beside its JSON lines"
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
@@ -121,7 +123,7 @@ def read_codebook(path: Path) -> Codebook:
 
 
 def validation_problems(error: ValidationError, where: str) -> list[str]:
-    """One line a problem: where, field, what was expected, what was found."""
+    """One line a problem: file, field, what was expected, what was found."""
     lines = []
     for e in error.errors():
         field = ".".join(str(part) for part in e["loc"]) or "(whole)"
@@ -129,8 +131,8 @@ def validation_problems(error: ValidationError, where: str) -> list[str]:
             hint = "YAML reads yes, no, on and off as true and false; put the name in quotes"
             lines.append(f"{where}: {field}: {hint}")
             continue
-        found = "" if e["type"] in {"missing", "value_error"} else f", found {_short(e['input'])}"
-        lines.append(f"{where}: {field}: {e['msg'].removeprefix('Value error, ')}{found}")
+        value = "" if e["type"] in {"missing", "value_error"} else f", found {_short(e['input'])}"
+        lines.append(f"{where}: {field}: {e['msg'].removeprefix('Value error, ')}{value}")
     return lines
 
 

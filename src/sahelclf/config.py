@@ -1,4 +1,4 @@
-"""Typed configuration: Hydra composes plain YAML, these models check it once, before any work."""
+"""Typed configuration: Hydra composes YAML files, these classes check the result."""
 
 from collections.abc import Mapping
 from functools import reduce
@@ -33,7 +33,7 @@ KindName = Annotated[str, AfterValidator(lambda name: _known_kind({"kind": name}
 
 
 class TrainConfig(Frozen):
-    """`train`: what is fitted on what."""
+    """Settings of `train`."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     model: AnyModelConfig
@@ -47,7 +47,7 @@ class TrainConfig(Frozen):
 
 
 class PublishedFigure(Frozen):
-    """What others report on a set: the value of its published metric in percent, and where it stands."""
+    """A value in percent that others report on a set, and its source."""
 
     system: str
     value: Annotated[float, Field(ge=0, le=100)]
@@ -57,7 +57,7 @@ class PublishedFigure(Frozen):
 
 
 class SetConfig(Frozen):
-    """A set of a suite: settings of its models that differ from theirs, its dictionary, and others' figures."""
+    """A public set: settings of models that differ for it, its dictionary, published values."""
 
     settings: dict[KindName, dict[str, Any]] = Field({})
     dictionary: str | None = None
@@ -72,7 +72,7 @@ class SuiteConfig(Frozen):
 
 
 class BenchmarkConfig(Frozen):
-    """`benchmark`: which models are fitted on which public sets, and on which part they are scored."""
+    """Settings of `benchmark`: models, public sets, and the part that is scored."""
 
     benchmark: SuiteConfig
     root: str | None
@@ -89,7 +89,8 @@ class BenchmarkConfig(Frozen):
         unknown = [s for s in self.sets or [] if s not in self.benchmark.sets]
         if unknown:
             raise ValueError(
-                f"sets={unknown}: not in the suite {self.benchmark.name!r}; expected some of {[*self.benchmark.sets]}"
+                f"sets={unknown}: not in the suite {self.benchmark.name!r}; expected some of "
+                f"{[*self.benchmark.sets]}"
             )
         return self
 
@@ -119,9 +120,10 @@ def train_config(raw: Mapping[str, Any]) -> TrainConfig:
 
 
 def flat_settings(config: Mapping[str, Any]) -> dict[str, str]:
-    """A resolved configuration as names and values, for parameters of runs and tables: where files come from and go is left out.
+    """A resolved configuration as names and values, without paths, for runs and tables.
 
-    A model's settings stand under their own names, those of a blend's members under `<member>.`, a block of terms as one.
+    Settings of a model keep their names; those of a blend's members begin with `<member>.`; a
+    block of terms is one entry.
     """
     flat = {"model": str(config["model"]["kind"])} | {
         k: str(config[k]) for k in ("seed", "split", "crossfit") if k in config

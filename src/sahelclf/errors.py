@@ -1,4 +1,4 @@
-"""Errors with a message for the person at the terminal; the exit code belongs to the kind."""
+"""Errors with a message for the user; the class sets the exit code."""
 
 import re
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ class SahelclfError(Exception):
 
 
 class RequestError(SahelclfError):
-    """What was asked cannot be done as it was asked (exit code 2).
+    """The request is wrong (exit code 2).
 
     Parameters
     ----------
     problems
-        One message, or all of them at once; each says what, where, what was found and what was expected.
+        One message, or several; each with place, what was found, and what was expected.
     """
 
     exit_code = 2
@@ -27,11 +27,11 @@ class RequestError(SahelclfError):
 
 
 class CorpusError(RequestError):
-    """A corpus, codebook or split file does not hold what it should."""
+    """A corpus, codebook or split file is not valid."""
 
 
 class BundleError(RequestError):
-    """A bundle is damaged, tampered with, or of another format."""
+    """A bundle is damaged, was changed, or has another format."""
 
 
 PASSWORD = re.compile(

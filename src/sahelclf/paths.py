@@ -22,6 +22,6 @@ def data_root() -> Path:
 
 
 def cache_folder() -> Path:
-    """`SAHELCLF_CACHE`, else `sahelclf` in the user's cache folder; it may be deleted at any time."""
+    """`SAHELCLF_CACHE`, else `sahelclf` in the user's cache folder; it may be deleted."""
     named = os.environ.get("SAHELCLF_CACHE")
     return Path(named) if named else user_cache_path("sahelclf", appauthor=False)

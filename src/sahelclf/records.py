@@ -1,4 +1,4 @@
-"""The records of an annotated corpus: one class a JSON line. Frozen and strict; vocabularies are the codebook's."""
+"""Records of an annotated corpus, one a JSON line; names of labels are the codebook's."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -27,7 +27,7 @@ class Frozen(BaseModel):
 
 
 class Label(Frozen):
-    """What is said of one topic that holds."""
+    """The stance on one topic that holds, its basis, and the parties."""
 
     stance: str
     basis: str | None = None
@@ -65,7 +65,10 @@ class Passage(Frozen):
 
 
 class Annotation(Frozen):
-    """One annotator's labels of one unit, never edited. Round 0 is the pilot; a unit labelled again later has a higher round."""
+    """One annotator's labels of one unit, never edited.
+
+    Round 0 is the pilot; a unit that is labelled again has a higher round.
+    """
 
     unit: Id
     round: Annotated[int, Field(ge=0)] = 1

@@ -353,7 +353,7 @@ def test_the_rate_rises_and_falls_in_lines():
 
 def test_a_diverging_loss_ends_with_advice(encoder):
     with pytest.raises(
-        RequestError, match=r"the loss diverged at step .*lower model.learning_rate"
+        RequestError, match=r"the loss diverged at step .*divide model.learning_rate"
     ):
         fitted(settings(encoder, learning_rate=1.0, head_learning_rate=1.0, epochs=50))
 
@@ -432,7 +432,7 @@ def test_running_out_of_memory_ends_with_advice(encoder, monkeypatch):
     [
         ({"window": 256}, r"model.window=256: .* reads at most 128 tokens"),
         ({"overlap": 20}, r"model.overlap=20: more than half"),
-        ({"encoder": "/no/such/folder/or/name"}, r"no such folder, and not to be had"),
+        ({"encoder": "/no/such/folder/or/name"}, r"no such folder, and not available"),
         ({"frozen_layers": 4}, r"model.frozen_layers=4: the encoder has 3 layers"),
     ],
 )
@@ -478,7 +478,7 @@ def test_a_labeller_can_be_the_encoder_of_another_with_other_heads(encoder, tmp_
             {"vocab_size": 150},
             "word_embeddings.weight is (160, 32) in its weights, expected (150, 32)",
         ),
-        ({"num_hidden_layers": 4}, "hold no bert.encoder.layer.3."),
+        ({"num_hidden_layers": 4}, "have no bert.encoder.layer.3."),
     ],
 )
 def test_weights_that_do_not_fit_their_configuration_are_refused(
@@ -547,7 +547,7 @@ def test_a_broken_cache_is_not_taken_for_an_encoder_that_was_never_fetched(tmp_p
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     for name in ("some/where", "no/such/folder/here"):  # not in the cache; no name of the hub's
         with pytest.raises(
-            RequestError, match=f"model.encoder={name}: no such folder, and not to be had"
+            RequestError, match=f"model.encoder={name}: no such folder, and not available"
         ):
             find_encoder(name)
     (tmp_path / "models--some--where" / "refs" / "main").mkdir(

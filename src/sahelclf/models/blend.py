@@ -31,7 +31,7 @@ class BlendConfig(ModelConfig):
 
 
 class Blend:
-    """Logits of the transformer plus `tfidf_weight` times those of TF-IDF; calibration goes into both."""
+    """Logits of the transformer plus `tfidf_weight` times those of TF-IDF."""
 
     name = "blend"
     kind = "blend"
@@ -43,7 +43,7 @@ class Blend:
         self.computed_with: dict[str, Any] = {}
 
     def fit(self, data: TaskData, *, seed: int, callbacks: FitCallbacks = NO_CALLBACKS) -> None:
-        """Fit both on the same texts; the weight is folded into TF-IDF's head."""
+        """Fit both on the same texts; the head of TF-IDF is multiplied by the weight."""
         self.tfidf.fit(data, seed=seed)
         n = len(data.layout)
         self.tfidf.calibrate(np.full(n, self.config.tfidf_weight), np.zeros(n))
@@ -55,7 +55,7 @@ class Blend:
         return np.asarray(self.transformer.logits(texts) + self.tfidf.logits(texts))
 
     def calibrate(self, scale: np.ndarray, offset: np.ndarray) -> None:
-        """Fold Platt's scale into both heads, and the offset into the transformer's."""
+        """Multiply both heads by the scale, and add the offset to the transformer's."""
         self.transformer.calibrate(scale, offset)
         self.tfidf.calibrate(scale, np.zeros(len(scale)))
 
@@ -66,7 +66,7 @@ class Blend:
         self.transformer.save(folder / ENCODER)
 
     def describe(self) -> dict[str, Any]:
-        """Terms as for every linear labeller, and how the transformer reads."""
+        """Terms as for linear models, and how the transformer reads text."""
         return self.tfidf.describe() | self.transformer.describe()
 
 

@@ -73,7 +73,7 @@ class Embedding(LinearModel):
         return np.asarray(super().logits(texts) + self.vectors(texts) @ self.arrays["vectors"])
 
     def calibrate(self, scale: np.ndarray, offset: np.ndarray) -> None:
-        """Fold Platt's scale and offset into the weights."""
+        """Multiply the weights by the scale, and add the offset."""
         super().calibrate(scale, offset)
         self.arrays["vectors"] = self.arrays["vectors"] * scale
 
@@ -85,11 +85,12 @@ class Embedding(LinearModel):
         shutil.copyfile(self.vectors.tokenizer, folder / "tokenizer.json")
 
     def describe(self) -> dict[str, Any]:
-        """Terms as for every linear labeller, and how the encoder reads."""
+        """Terms as for linear models, and how the encoder reads text."""
         return super().describe() | {
             "vectors": {
                 **self.files.describe(self.config.window, self.config.overlap),
-                "pooling": "mean over a window's tokens; mean over windows, weighted by the tokens that a window does not share with the one before; length 1",
+                "pooling": "mean over a window's tokens; mean over windows, weighted by the tokens "
+                "that a window does not share with the one before; length 1",
             }
         }
 

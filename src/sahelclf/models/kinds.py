@@ -1,4 +1,4 @@
-"""The kinds of model, by name; a new one is a module with `KIND = ModelKind(...)` and a line here."""
+"""The kinds of model by name; a new one is a module with a `KIND`, and a line here."""
 
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches

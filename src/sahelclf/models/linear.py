@@ -45,7 +45,7 @@ def prior_logit(y: np.ndarray) -> float:
 
 
 class LinearModel:
-    """What the linear members share: heads over feature blocks, kept as plain numbers."""
+    """Base of linear models: heads over blocks of features, stored as plain numbers."""
 
     name = "linear"
     kind = "linear"
@@ -61,7 +61,7 @@ class LinearModel:
         return self._reader().logits(texts)
 
     def calibrate(self, scale: np.ndarray, offset: np.ndarray) -> None:
-        """Fold Platt's scale and offset into the weights."""
+        """Multiply the weights by the scale, and add the offset."""
         self.arrays["coef"] = self.arrays["coef"] * scale
         self.arrays["intercept"] = self.arrays["intercept"] * scale + offset
 
@@ -72,7 +72,7 @@ class LinearModel:
         np.savez_compressed(folder / "weights.npz", **self.arrays)  # type: ignore[arg-type]
 
     def describe(self) -> dict[str, Any]:
-        """Text normalisation and tokens, spelled out for readers in other languages."""
+        """Text normalisation and tokens, in full, for readers in other languages."""
         return {
             "text": [
                 "lower case (Unicode's full mapping; a final sigma by its context)",
@@ -81,11 +81,14 @@ class LinearModel:
             ],
             "unicode_version": unicodedata.unidata_version,
             "terms": {
-                "word": "runs of ngram_range words joined by one space; words are matches of token_pattern (Python's re, \\w in Unicode)",
-                "char_wb": "split at white space, put one space before and after each word, take every run of ngram_range[0] to "
-                "ngram_range[1] characters; a word not longer than a length gives itself once and nothing longer",
+                "word": "runs of ngram_range words joined by one space; words are matches of "
+                "token_pattern (Python's re, \\w in Unicode)",
+                "char_wb": "split at white space, put one space before and after each word, take "
+                "every run of ngram_range[0] to ngram_range[1] characters; a word not longer than "
+                "a length gives itself once and nothing longer",
             },
-            "value": "tf * idf, tf = 1 + ln(count) where sublinear_tf else count; divided by the block's Euclidean norm where norm is l2",
+            "value": "tf * idf, tf = 1 + ln(count) where sublinear_tf else count; divided by the "
+            "block's Euclidean norm where norm is l2",
             "blocks": [
                 {k: v for k, v in b.items() if k != "terms"} | {"n_terms": len(b["terms"])}
                 for b in self.blocks
@@ -99,17 +102,18 @@ class LinearModel:
 
 
 def refuse_targets(data: TaskData) -> None:
-    """Linear members read the text alone."""
+    """Refuse tasks with a target: linear models read the text alone."""
     if data.targets is not None:
         raise RequestError(
-            "linear models do not read the target of a (text, target) task; choose model=transformer"
+            "linear models do not read the target of a (text, target) task; choose "
+            "model=transformer"
         )
 
 
 def fit_terms(
     features: Sequence[FeatureBlock], texts: Sequence[str]
 ) -> tuple[Any, list[dict[str, Any]], dict[str, np.ndarray]]:
-    """Sparse TF-IDF features (n, n_terms) of these texts, and their blocks and idf as plain values."""
+    """Sparse features (n, n_terms) of these texts, their blocks, and the idf of each block."""
     from scipy.sparse import hstack
 
     vectorizers = [(block, _vectorizer(block)) for block in features]
@@ -124,7 +128,7 @@ def fit_terms(
 def fit_heads(
     x: Any, data: TaskData, C: float, class_weight: str | None, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (n_features, n_heads) and intercepts (n_heads,) of one logistic regression a head."""
+    """Coefficients (n_features, n_heads), intercepts (n_heads,) of a logistic regression a head."""
     from sklearn.linear_model import LogisticRegression
 
     coef = np.zeros((x.shape[1], len(data.layout)))
@@ -135,9 +139,8 @@ def fit_heads(
         if len(np.unique(y)) < 2:
             intercept[head] = prior_logit(y)
             continue
-        solver = (
-            "lbfgs" if isinstance(x, np.ndarray) else "liblinear"
-        )  # each many times quicker than the other on its kind
+        # each is many times faster than the other on its kind of matrix
+        solver = "lbfgs" if isinstance(x, np.ndarray) else "liblinear"
         regression = LogisticRegression(
             C=C,
             class_weight=class_weight,
@@ -156,7 +159,8 @@ def _fit_transform(block: FeatureBlock, vectorizer: "TfidfVectorizer", texts: Se
         return vectorizer.fit_transform(texts)
     except ValueError as error:
         raise RequestError(
-            f"model.features: block {block.name!r} with min_df={block.min_df} finds no term in {len(texts)} texts ({error})"
+            f"model.features: block {block.name!r} with min_df={block.min_df} finds no term in "
+            f"{len(texts)} texts ({error})"
         ) from None
 
 

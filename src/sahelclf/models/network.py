@@ -1,4 +1,4 @@
-"""The network that is fine-tuned: Transformers' own classifier of an encoder, with a head that begins where a linear one ends."""
+"""The network that is fine-tuned: Transformers' classifier of an encoder."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,8 +18,19 @@ def build_classifier(
 ) -> Any:
     """`AutoModelForSequenceClassification` with one output a head, on the GPU where there is one.
 
-    `net.inputs` names the inputs it takes; `net.own_layer` says whether its last layer is ours. Attention is by plain products on a processor, where their backward pass is
-    quicker than the fused kernel's.
+    Parameters
+    ----------
+    names
+        Names of the heads.
+    pooling
+        `mean`, `first` or `auto`, as in `model.pooling`.
+    dropout
+        Rate for all layers; None for the encoder's own.
+
+    Returns
+    -------
+    The network; `net.inputs` names its inputs, `net.own_layer` tells whether its last layer is new.
+    On a CPU attention is eager: its backward pass is faster than that of the fused kernel.
     """
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification
@@ -54,7 +65,7 @@ def build_classifier(
     _refuse_other_weights(net, loaded, files.name)
     net.own_layer = pooling == "mean" and settings.model_type == "bert"
     if net.own_layer:
-        _last_layer_takes_the_mean(net)
+        _start_with_mean_pooling(net)
     last_layer_for_first_token(net)
     if dropout is not None:
         for module in net.modules():
@@ -65,17 +76,19 @@ def build_classifier(
 
 
 def _refuse_other_weights(net: Any, loaded: Mapping[str, Any], name: str) -> None:
-    """An encoder that was fine-tuned before may bring a head of another size, which is left; the rest must be there and fit."""
+    """Refuse missing weights and wrong shapes, but for the head of an earlier fine-tuning."""
     body = {n for n, _ in net.named_parameters()} - _outside_encoder(net)
     for part, there, expected in loaded["mismatched_keys"]:
         if part in body:
             raise RequestError(
-                f"model.encoder={name}: {part} is {tuple(there)} in its weights, expected {tuple(expected)} by its config.json"
+                f"model.encoder={name}: {part} is {tuple(there)} in its weights, expected "
+                f"{tuple(expected)} by its config.json"
             )
-    lacking = sorted(body & set(loaded["missing_keys"]))
-    if lacking:
+    missing = sorted(body & set(loaded["missing_keys"]))
+    if missing:
         raise RequestError(
-            f"model.encoder={name}: its weights hold no {lacking[0]} ({len(lacking)} parts are lacking), which its config.json asks for"
+            f"model.encoder={name}: its weights have no {missing[0]} ({len(missing)} parts are "
+            "missing), which its config.json requires"
         )
 
 
@@ -83,18 +96,19 @@ def _pooling(asked: str, settings: Any, name: str) -> str:
     possible = settings.model_type == "bert" or hasattr(settings, "classifier_pooling")
     if asked == "mean" and not possible:
         raise RequestError(
-            f"model.pooling=mean: Transformers' classifier for {name} ({settings.model_type}) has no place for it; choose model.pooling=first"
+            f"model.pooling=mean: Transformers' classifier for {name} ({settings.model_type}) does "
+            "not support it; choose model.pooling=first"
         )
     return ("mean" if possible else "first") if asked == "auto" else asked
 
 
-def _last_layer_takes_the_mean(net: Any) -> None:
-    """Make BERT's last layer pass the mean of all tokens to the first, which is what its classifier reads.
+def _start_with_mean_pooling(net: Any) -> None:
+    """Replace BERT's last layer by one that passes the mean of all tokens to the first token.
 
-    A BERT classifier sees the first token alone, and that token of a sentence encoder says less than the mean of all
-    (experiments/07-fine-tuning). The last layer is replaced by one whose queries are zero, so that it attends evenly,
-    whose values and outputs are the identity, and whose feed-forward part adds nothing; the pooler starts as the
-    identity. Training goes on from there, and the result is still an ordinary BERT.
+    A BERT classifier reads the first token alone, which in a sentence encoder is less informative
+    than the mean (experiments/07-fine-tuning). In the new layer the queries are zero, so that all
+    tokens get the same attention; values and outputs are the identity; the feed-forward block adds
+    nothing. The pooler starts as the identity. The result is an ordinary BERT.
     """
     import torch
 
@@ -118,7 +132,7 @@ def _last_layer_takes_the_mean(net: Any) -> None:
 
 
 def freeze_lower_layers(net: Any, n_layers: int) -> None:
-    """Embeddings and the lowest layers stay as they are; 0 trains everything."""
+    """Do not train the embeddings and the lowest layers; 0 trains everything."""
     layers, prefix = _layers(net)
     if n_layers > len(layers):
         raise RequestError(f"model.frozen_layers={n_layers}: the encoder has {len(layers)} layers")
@@ -132,7 +146,7 @@ def freeze_lower_layers(net: Any, n_layers: int) -> None:
 
 
 def head_names(net: Any) -> set[str]:
-    """Parameters that the encoder's authors did not train: what stands after the layers, and a last layer of ours."""
+    """Parameters that are not pretrained: those of the head, and a new last layer."""
     layers, prefix = _layers(net)
     return _outside_encoder(net) | {
         n
@@ -142,7 +156,7 @@ def head_names(net: Any) -> set[str]:
 
 
 def _outside_encoder(net: Any) -> set[str]:
-    """Parameters of the head and of the pooler; what else an encoder has after its layers, as a last norm, was trained with them."""
+    """Parameters of the head and of the pooler; a last norm belongs to the encoder."""
     return {
         n
         for n, _ in net.named_parameters()
@@ -151,19 +165,20 @@ def _outside_encoder(net: Any) -> set[str]:
 
 
 def _layers(net: Any) -> tuple[Any, str]:
-    """The encoder's stack of layers, and what the names of its parameters begin with."""
+    """The encoder's stack of layers, and the prefix of their parameters' names."""
     import torch
 
     for name, module in net.named_modules():
         if isinstance(module, torch.nn.ModuleList) and len(module) == net.config.num_hidden_layers:
             return module, name
     raise SahelclfError(
-        f"{type(net).__name__}: no stack of {net.config.num_hidden_layers} layers found; choose another encoder"
+        f"{type(net).__name__}: no stack of {net.config.num_hidden_layers} layers found; choose "
+        "another encoder"
     )
 
 
 def last_linear(net: Any, n_heads: int) -> Any:
-    """The layer that gives the logits, whatever an architecture calls it."""
+    """The layer whose outputs are the logits, whatever its name."""
     import torch
 
     found = [
@@ -173,13 +188,14 @@ def last_linear(net: Any, n_heads: int) -> Any:
     ]
     if not found:
         raise SahelclfError(
-            f"{type(net).__name__}: no last linear layer with a bias and {n_heads} outputs; calibration cannot be folded into it"
+            f"{type(net).__name__}: no last linear layer with a bias and {n_heads} outputs, which "
+            "calibration needs; choose another encoder"
         )
     return found[-1]
 
 
 def set_head(net: Any, coef: np.ndarray, intercept: np.ndarray) -> None:
-    """Give the last linear layer these weights, (n_features, n_heads) and (n_heads,)."""
+    """Set the weights of the last linear layer, (n_features, n_heads) and (n_heads,)."""
     import torch
 
     head = last_linear(net, len(intercept))

@@ -1,6 +1,6 @@
-"""Writing ONNX graphs: the encoder's mean vectors, and a fine-tuned model whose weights stay where they are.
+"""ONNX graphs of an encoder's mean vectors and of a fine-tuned classifier.
 
-Torch's newer exporter needs onnxscript; the older one (`dynamo=False`) is still there and exact to some 1e-6.
+They are written by torch's older exporter (`dynamo=False`): the newer one needs onnxscript.
 """
 
 import json
@@ -17,7 +17,10 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def write_vector_graph(folder: Path, path: Path) -> None:
-    """Graph of an encoder in `folder`: inputs (n, length), output `vector` (n, d), the mean over each window's tokens."""
+    """Write a graph of the encoder in `folder`: inputs (n, length), output `vector` (n, d).
+
+    The vector is the mean over the tokens of a window.
+    """
     import torch
     from transformers import AutoModel
 
@@ -39,10 +42,9 @@ def write_vector_graph(folder: Path, path: Path) -> None:
 
 
 def write_head_graph(folder: Path, path: Path) -> None:
-    """Graph of the classifier in `folder`: inputs (n, length), output `logits` (n, heads).
+    """Write a graph of the classifier in `folder`: inputs (n, length), output `logits` (n, heads).
 
-    Its weights are read from `model.safetensors` beside it, whose plain layout ONNX takes as external data: each weight
-    is stored once.
+    Its weights are external data in `model.safetensors` beside it, so each is stored once.
     """
     import onnx
     import torch
@@ -69,7 +71,7 @@ def write_head_graph(folder: Path, path: Path) -> None:
 
 
 def input_names(net: Any) -> tuple[str, ...]:
-    """Which of the three inputs an encoder takes."""
+    """The inputs of an encoder, out of three."""
     import inspect
 
     takes = inspect.signature(net.forward).parameters
@@ -113,7 +115,7 @@ def _export(net: Any, names: tuple[str, ...], path: Path, output: str, *, fold: 
 
 
 def _point_at_safetensors(graph: Any, weights: Path) -> None:
-    """Replace initialisers by references to the same numbers in a safetensors file; what is not there stays."""
+    """Replace initialisers by references to equal numbers in a safetensors file."""
     from onnx import numpy_helper
     from onnx.external_data_helper import set_external_data
 

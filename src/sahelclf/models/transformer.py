@@ -1,4 +1,4 @@
-"""The fine-tuned transformer: one linear head of sigmoids on an encoder, in Transformers' own layout."""
+"""The fine-tuned transformer: one linear layer of sigmoids on an encoder."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -22,10 +22,10 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 class Transformer:
-    """`AutoModelForSequenceClassification` of any encoder, every head a sigmoid; masked binary cross-entropy.
+    """`AutoModelForSequenceClassification` with a sigmoid a head and masked binary cross-entropy.
 
-    The settings are those of experiments/07-fine-tuning: the last layer starts as the mean of the tokens, the head as a
-    logistic regression on it, and the lower layers stay as they are.
+    The head starts as a logistic regression on the encoder's output, and the lower layers are not
+    trained (experiments/07-fine-tuning).
     """
 
     name = "transformer"
@@ -37,7 +37,8 @@ class Transformer:
         check_window(self.files, config.window, config.overlap)
         if 0 < self.files.layers < config.frozen_layers:
             raise RequestError(
-                f"model.frozen_layers={config.frozen_layers}: the encoder has {self.files.layers} layers"
+                f"model.frozen_layers={config.frozen_layers}: the encoder has {self.files.layers} "
+                "layers"
             )
         self.layout = HeadLayout(())
         self.net: Any = None
@@ -45,7 +46,7 @@ class Transformer:
         self.computed_with: dict[str, Any] = {}
 
     def fit(self, data: TaskData, *, seed: int, callbacks: FitCallbacks = NO_CALLBACKS) -> None:
-        """Fine-tune every weight on the windows of these texts; a text's windows share its labels and its weight."""
+        """Fine-tune on windows of the texts; those of a text share its labels and weight."""
         import torch
 
         self.layout = data.layout
@@ -55,7 +56,7 @@ class Transformer:
         self._refuse_long_targets(data.targets)
         self.windows = Windows(self.tokenizer, self.config.window, self.config.overlap)
         cut = self.windows(data.texts, data.targets)
-        self.read = _what_was_read(cut, len(data))
+        self.read = _reading_statistics(cut, len(data))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.net = build_classifier(
@@ -77,13 +78,15 @@ class Transformer:
                 ):
                     raise
                 raise SahelclfError(
-                    f"out of memory in fine-tuning; halve model.batch_size={self.config.batch_size}, or model.window={self.config.window}"
+                    "out of memory in fine-tuning; halve "
+                    f"model.batch_size={self.config.batch_size}, or "
+                    f"model.window={self.config.window}"
                 ) from error
         del training  # and its optimizer
         return_free_pages()
 
     def _refuse_long_targets(self, targets: Sequence[str] | None) -> None:
-        """A window must have room for the target, for what it shares with its neighbour, and for a token more."""
+        """Refuse a target that leaves no token of a window for new text."""
         window, overlap = self.config.window, self.config.overlap
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
@@ -91,19 +94,20 @@ class Transformer:
             taken = len(self.tokenizer.encode("", target).ids)
             if taken + overlap >= window:
                 raise RequestError(
-                    f"target {target[:80]!r}: takes {taken} tokens, which leaves none for the text in windows of model.window={window} "
-                    f"that share model.overlap={overlap}; raise the window, or shorten the target's wording"
+                    f"target {target[:80]!r}: takes {taken} tokens, which leaves none for the text "
+                    f"in windows of model.window={window} that share model.overlap={overlap}; "
+                    "choose a larger window or a shorter target"
                 )
 
     @property
     def threads(self) -> int:
-        """Cores that the arithmetic uses: what the configuration says, else the physical ones."""
+        """Threads of torch: those of the settings, else the number of physical cores."""
         import psutil
 
         return self.config.threads or psutil.cpu_count(logical=False) or 1
 
     def _start_head(self, cut: Cut, data: TaskData, seed: int) -> None:
-        """Let the last layer begin as a logistic regression on what it is given (Kumar et al. 2022: probe, then fine-tune)."""
+        """Start the head as a logistic regression on its inputs (Kumar et al. 2022)."""
         given: list[np.ndarray] = []
         head = last_linear(self.net, len(self.layout))
         hook = head.register_forward_pre_hook(
@@ -119,7 +123,7 @@ class Transformer:
         )
 
     def _outputs(self, cut: Cut, dtype: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Rows of windows, of like length together, and their logits."""
+        """Rows of windows, in batches of similar length, and their logits."""
         import torch
 
         device = next(self.net.parameters()).device
@@ -134,7 +138,7 @@ class Transformer:
                 yield rows, self.net(**given).logits.float().cpu().numpy()
 
     def logits(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> np.ndarray:
-        """(n, n_heads), in float32; the windows of a text are pooled by their mean, weighted by their tokens."""
+        """(n, n_heads) in float32: the mean over the windows of a text, weighted by tokens."""
         import torch
 
         cut = self.windows(list(texts), targets)
@@ -144,7 +148,7 @@ class Transformer:
         return cut.pooled(out, len(texts))
 
     def calibrate(self, scale: np.ndarray, offset: np.ndarray) -> None:
-        """Fold Platt's scale and offset into the last linear layer; pooling windows is linear, so the order is free."""
+        """Change the last linear layer; pooling of windows is linear, so it may come after."""
         import torch
 
         head = last_linear(self.net, len(self.layout))
@@ -156,7 +160,7 @@ class Transformer:
             )
 
     def save(self, folder: Path) -> None:
-        """Transformers' own layout: config.json, model.safetensors, and the tokenizer without cutting or padding."""
+        """Write config.json, model.safetensors, and the tokenizer without truncation or padding."""
         from transformers import AutoTokenizer
 
         self.net.config.dtype = "float32"
@@ -171,17 +175,18 @@ class Transformer:
         )
 
     def describe(self) -> dict[str, Any]:
-        """The encoder, its window, and what was read of the training texts."""
+        """The encoder, its window, and how the training texts were read."""
         return {
             **self.files.describe(self.config.window, self.config.overlap),
             "inputs": list(self.net.inputs),
-            "window_pooling": "mean of the logits, weighted by the tokens that a window does not share with the one before",
+            "window_pooling": "mean of the logits, weighted by the tokens that a window does not "
+            "share with the one before",
             "training_texts_read": self.read,
         }
 
 
-def _what_was_read(cut: Cut, n_texts: int) -> dict[str, int]:
-    """Texts, tokens, texts longer than a window, and tokens that the encoder's vocabulary does not know."""
+def _reading_statistics(cut: Cut, n_texts: int) -> dict[str, int]:
+    """Numbers of texts, tokens, windows, texts longer than a window, and unknown tokens."""
     windows = np.bincount(cut.text, minlength=n_texts)
     return {
         "texts": n_texts,

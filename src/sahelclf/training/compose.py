@@ -1,4 +1,4 @@
-"""The configurations that `train` and `benchmark` would use, for commands, notebooks and experiments."""
+"""Compose the configurations of `train` and `benchmark` from Hydra overrides."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def compose_config(overrides: Sequence[str] = ()) -> TrainConfig:
-    """Compose `conf/train.yaml` with Hydra overrides, such as `["model=keywords", "seed=3"]`, and check it."""
+    """Compose and check `conf/train.yaml` with overrides such as `["model=keywords"]`."""
     return train_config(_composed("train", overrides))
 
 
 def compose_benchmark(overrides: Sequence[str] = ()) -> BenchmarkConfig:
-    """Compose `conf/benchmark.yaml` with Hydra overrides, such as `["benchmark=stance", "root=../clones"]`, and check it."""
+    """Compose and check `conf/benchmark.yaml`, with overrides such as `["benchmark=stance"]`."""
     return benchmark_config(_composed("benchmark", overrides))
 
 
@@ -68,7 +68,7 @@ def _value(value: Any) -> str:
 
 @contextmanager
 def complaints(command: str) -> Iterator[None]:
-    """A complaint of Hydra or OmegaConf becomes one line that says what is wrong and what to type."""
+    """Turn an error of Hydra or OmegaConf into one line with what is wrong and what to type."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 

@@ -243,7 +243,7 @@ def cross_validate(corpus: Corpus, document_ids: Sequence[str], fitter: Fitter) 
 def predict_documents(
     corpus: Corpus, document_ids: Sequence[str], fitted: Fitted
 ) -> tuple[Predictions, Predictions]:
-    """Predictions for the passages of these documents and for the documents, by a fitted labeller."""
+    """Predictions of a fitted labeller for the passages of documents and for the documents."""
     data = passage_data(corpus, document_ids)
     n = len(data.layout)
     in_the_model = Calibration(np.ones(n), np.zeros(n))

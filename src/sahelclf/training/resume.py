@@ -1,4 +1,4 @@
-"""The state of a long training on disk: held-out logits of finished fits, state of the current fit."""
+"""State of a long training on disk: held-out logits of finished fits, and the current fit."""
 
 import json
 import shutil
