@@ -402,7 +402,7 @@ def test_it_fits_as_many_models_as_it_says(counted):
     }
     assert fitted == 16
     assert [s.fit for s in steps] == list(range(16))
-    assert {s.of for s in steps} == {16}
+    assert {s.fits for s in steps} == {16}
 
 
 def test_every_part_is_scored_beside_the_reference_on_its_own_passages(counted):

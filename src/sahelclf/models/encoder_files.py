@@ -162,8 +162,8 @@ def _from_hub(name: str) -> Path:
         raise RequestError(
             f"model.encoder={name}: no such folder, and not available from the Hugging Face hub "
             f"({type(error).__name__}: {' '.join(str(error).split())[:160]}). Off-line: "
-            f"download it on another machine (hf download {name} --local-dir FOLDER), copy the folder, and use "
-            "model.encoder=FOLDER"
+            f"download it on another machine (hf download {name} --local-dir FOLDER), copy the "
+            "folder, and use model.encoder=FOLDER"
         ) from None
 
 
@@ -177,8 +177,8 @@ def _weights(folder: Path, name: str | None) -> list[Path]:
     if pickled:
         raise RequestError(
             f"model.encoder={name}: {folder} holds pickled weights ({', '.join(pickled)}), "
-            "which can run any code when read; expected *.safetensors. If you trust the source, convert them "
-            'once: python -c "from transformers import AutoModel, AutoTokenizer; '
+            "which can run any code when read; expected *.safetensors. If you trust the source, "
+            'convert them once: python -c "from transformers import AutoModel, AutoTokenizer; '
             f"[c.from_pretrained('{name}').save_pretrained('FOLDER') for c in (AutoModel, "
             'AutoTokenizer)]", then use model.encoder=FOLDER'
         )
