@@ -1,11 +1,10 @@
-"""Speed and memory of the linear labeller, as ratios in one run against scikit-learn's own
-transform and score.
+"""Speed and memory of the linear labeller, as ratios to scikit-learn's own transform and score.
 
 python benchmarks/linear.py [BUNDLE] [--rows 20000]
 
-Trains a bundle where none is given. Every timing is of one process held to one thread (and one core
-where the system can do that); made-up rows of 100 words are drawn from the packaged corpus's
-vocabulary in its proportions.
+Without a bundle, one is trained. All timings are of one run, each of one process with one thread
+(and one core where the system allows it). The made-up rows have 100 words, drawn from the
+vocabulary of the packaged corpus in its proportions.
 """
 
 import argparse

@@ -62,16 +62,16 @@ def taken_by(line):
     peak = 0.0
     started = time.perf_counter()
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as job:
-        said = []
-        reading = threading.Thread(target=lambda: said.append(job.stderr.read()))
+        messages = []
+        reading = threading.Thread(target=lambda: messages.append(job.stderr.read()))
         reading.start()
         while job.poll() is None:
             peak = max(peak, memory_of(job.pid))
             time.sleep(0.25)
         reading.join()
     if job.returncode:
-        raise SystemExit(f"{' '.join(line)}\n{said[0]}")
-    return time.perf_counter() - started, peak, said[0]
+        raise SystemExit(f"{' '.join(line)}\n{messages[0]}")
+    return time.perf_counter() - started, peak, messages[0]
 
 
 def memory_of(pid):

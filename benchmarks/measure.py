@@ -1,12 +1,12 @@
-"""`measure` on a large collection: seconds and peak memory of the command; and its estimators
-beside ppi-python's.
+"""`measure` on a large collection: seconds and peak memory; its estimators compared with
+ppi-python.
 
 python benchmarks/measure.py [--units 400000] [--codes 15000] [--ppi PYTHON]
 
-A made-up collection of the packaged codebook's topics, over 60 months by 5 countries, with a simple
-random sample coded: enough for every figure to be drawn, which is the slowest case. PYTHON is an
-interpreter with `pip install ppi-python`: its `ppi_mean_ci`, once a topic and a cell, is timed in
-the same run as our four estimators of the same, and its estimate and interval for the whole
+A made-up collection with the topics of the packaged codebook, over 60 months by 5 countries, with a
+coded simple random sample: enough for every figure to be drawn, which is the slowest case. PYTHON
+is an interpreter with `pip install ppi-python`. Its `ppi_mean_ci`, called once for each topic and
+cell, is timed in the same run as our four estimators. Its estimate and interval for the whole
 collection must agree with ours to 1e-8.
 """
 

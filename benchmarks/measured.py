@@ -2,9 +2,9 @@
 
 python benchmarks/measured.py COMMAND …
 
-A small process between the one that asks and the command: getrusage gives the largest child so far,
-and a new process's peak begins at what its parent holds. The command's output is dropped; the exit
-status is the command's.
+A small process runs between the caller and the command: getrusage gives the largest child so far,
+and the peak of a new process starts at the memory of its parent. The output of the command is
+discarded; the exit status is that of the command.
 """
 
 import json

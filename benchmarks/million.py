@@ -1,13 +1,13 @@
-"""A big job with the linear labeller: rows a second, peak memory, a kill and a resume, nothing lost
-or doubled.
+"""A big job with the linear labeller: rows a second, peak memory, a kill and a resume.
 
 python benchmarks/million.py BUNDLE [--rows 1000000] [--workers N] [--duplicates] [--copies 0.1]
 
-Made-up passages of 88 words (some 110 tokens) drawn from the packaged corpus's vocabulary; a share
-of them are copies of a row before with one word changed. The same job runs on a tenth of the rows,
-then once unbroken, then killed by SIGKILL half-way and gone on with. The ids must be all of the
-input's, in its order, and the two outputs equal to the byte. Peak memory is that of all processes
-of the job together; flat means that it is the same on a tenth of the rows.
+Made-up passages of 88 words (some 110 tokens), drawn from the vocabulary of the packaged corpus; a
+share of them are copies of an earlier row with one changed word. The same job runs on a tenth of
+the rows, then once without a break, then it is killed by SIGKILL half-way and resumed. No row may
+be lost or duplicated: the ids must be those of the input, in its order, and the two outputs equal
+to the byte. Peak memory is that of all processes of the job together; flat means that it is the
+same on a tenth of the rows.
 """
 
 import argparse

@@ -1,16 +1,14 @@
-"""Passages a second of `predict`'s parts beside what others take for the same, as ratios in one
-run; and what --fast costs.
+"""Passages a second of the parts of `predict`, compared with other tools; the cost of --fast.
 
-python benchmarks/predict.py LINEAR [--transformer BUNDLE] [--embedding BUNDLE] [--heldout BUNDLE] \
-    [--texts 400] [--rows 40000]
+python benchmarks/predict.py LINEAR [--transformer BUNDLE] [--embedding BUNDLE] [--heldout BUNDLE]
 python benchmarks/predict.py --prepare FOLDER
 
-Passages: runs of 88 words of the packaged corpus, some 110 tokens. Each contender reads all of them
-once a round, three rounds, the best counts; all cores unless it says otherwise. HELDOUT is a
-transformer that has not seen a fifth of the development documents: --prepare writes a corpus with
-such a split and prints the command that trains it. On those documents' passages float32 and eight
-bits are compared: decisions that differ, and topic macro-F1. Without it decisions are compared on
-made-up passages alone.
+Passages are runs of 88 words of the packaged corpus, some 110 tokens (`--texts 400`, `--rows
+40000`). Each contender reads all of them once in a round; the best of three rounds counts; all
+cores are used unless the line says otherwise. HELDOUT is a transformer that has not seen a fifth of
+the development documents: --prepare writes a corpus with such a split and prints the command that
+trains it. On the passages of these documents, float32 and eight bits are compared: decisions that
+differ, and topic macro-F1. Without HELDOUT, decisions are compared on made-up passages alone.
 """
 
 import argparse

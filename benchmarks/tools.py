@@ -1,13 +1,12 @@
-"""Other tools reading our bundles: size of the environment, cold start, passages a second,
-agreement with the golden outputs.
+"""Other tools that read our bundles: size of the environment, cold start, speed, agreement.
 
 python benchmarks/tools.py LINEAR_BUNDLE TRANSFORMER_BUNDLE [--environments FOLDER] [--texts 400]
 
-Every tool reads in a clean environment that has it alone, by the lines of docs/elsewhere.md, as in
-tests/tools. The environments are built in FOLDER, where they stay; without it in a folder that
-goes. Cold start: from the shell to the first passage's labels, the best of three. Passages: runs of
-88 words of the packaged corpus, some 110 tokens, all of them given at once, one process with all
-cores. The table goes to standard output and into docs/elsewhere.md.
+Every tool runs in its own clean environment, with the lines of docs/elsewhere.md, as in
+tests/tools. The environments are built in FOLDER and stay there; without it, in a temporary folder.
+Cold start: from the shell to the labels of the first passage, the best of three. Passages: runs of
+88 words of the packaged corpus, some 110 tokens, all in one call, one process with all cores.
+Agreement: with the golden outputs. The table goes to standard output and into docs/elsewhere.md.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""The one job that every tool is given: fit on labelled texts, then say how likely each label is of
-texts it has not seen.
+"""The job of every tool: fit on labelled texts, then give the probability of each label on new
+texts.
 
 python with_TOOL.py JOB.json OUT.json [MODEL]
 
-JOB.json holds `texts` and `y` (a row of 0 and 1 a text, columns as in `labels`) to fit on, `held`
-texts to label, and the `encoder`'s folder, `epochs`, `threads` that all are to use. OUT.json then
-holds probabilities (held texts x labels), seconds of fitting and of labelling (imports and reading
-the job are in neither), and what the tool says of itself.
+JOB.json holds `texts` and `y` to fit on (one row of 0 and 1 for each text, columns as in `labels`),
+`held` texts to label, and the folder of the `encoder`, `epochs` and `threads`, the same for all
+tools. OUT.json then holds probabilities (held texts x labels), seconds of fitting and of labelling
+(without imports and reading the job), and what the tool reports about itself.
 """
 
 import json

@@ -1,15 +1,14 @@
-"""sahelclf beside what a user would pick instead, in one run on one machine: quality, seconds, peak
+"""sahelclf and other tools for the same task, in one run on one machine: quality, seconds, peak
 memory.
 
-python benchmarks/alternatives/run.py --root CLONE [--set satp_relevant] [--threads 2] [--tools \
-    tfidf sklearn …] [--rows 100]
+python benchmarks/alternatives/run.py --root CLONE [--set satp_relevant] [--threads 2] [--rows 100]
 
-CLONE is a clone of github.com/eventdata/ConfliBERT. Every tool (`with_*.py`) does the job of
-`job.py` in a process of its own: it is fitted on the set's training part and scored on its
-development part; the test part is not touched. The others are installed once, each into its own
-virtual environment under --venvs, from `with_<tool>.txt` and the versions of requirements.lock;
-after that nothing uses the network. Table and figures are written to --out, `<set>.md` and
-`<set>.json`.
+CLONE is a clone of github.com/eventdata/ConfliBERT. Every tool (`with_*.py`; `--tools` chooses
+some) does the job of `job.py` in its own process: it is fitted on the training part of the set and
+scored on the development part; the test part is not used. The other tools are installed once, each
+into its own virtual environment under --venvs, from `with_<tool>.txt` and the versions of
+requirements.lock; after that nothing uses the network. Table and figures are written to --out,
+`<set>.md` and `<set>.json`.
 """
 
 import argparse

@@ -1,9 +1,8 @@
-"""SetFit on the same encoder: one-vs-rest heads, its default sampling of pairs, and a limit on the
-steps.
+"""SetFit on the same encoder: one-vs-rest heads, its default sampling of pairs, and limited steps.
 
 One epoch of its defaults is every pair of texts, some 590,000 for 1,085 texts; SetFit is meant for
-a few dozen. `max_steps` is its own way to say fewer: here as many as put each text through the
-encoder as often as `epochs` do in fine-tuning.
+a few dozen texts. Its setting `max_steps` limits the pairs: here each text goes through the encoder
+as often as in `epochs` of fine-tuning.
 """
 
 import math

@@ -1,10 +1,9 @@
-"""Which features, C and class weights for `model=tfidf`? Cross-fitted scores on the development
-data, several seeds.
+"""Which features, C and class weights for `model=tfidf`? Cross-fitted scores, several seeds.
 
 python experiments/01-tfidf-settings/run.py [--corpus FOLDER] [--seeds 3]
 
-Every cell (setting, seed) is kept in cells.jsonl beside this file and not computed again;
-results.md is rebuilt.
+Uses the development data. Every cell (setting, seed) is stored in cells.jsonl beside this file and
+is not computed again; results.md is written from the cells.
 """
 
 import argparse

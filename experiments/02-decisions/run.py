@@ -1,12 +1,11 @@
-"""How do passages pool into a document, and how is a threshold chosen? Cross-fitted on the
-development data.
+"""Compare ways to pool passages into a document, and ways to choose a threshold.
 
 python experiments/02-decisions/run.py [--corpus FOLDER] [--seeds 3]
 
-Pooling starts from the cross-fitted, calibrated passage probabilities of `model=tfidf`; each pooled
-score gets Platt's calibration and a threshold of its own from the other folds. Thresholds: best F1
-on the other folds, half of that best F1 (the optimum where probabilities are true: Lipton, Elkan
-and Naryanaswamy 2014), or 0.5.
+Pooling starts from the cross-fitted, calibrated passage probabilities of `model=tfidf` on the
+development data. Each pooled score gets its own Platt calibration and threshold from the other
+folds. Thresholds: best F1 on the other folds, half of that best F1 (the optimum for true
+probabilities: Lipton, Elkan and Naryanaswamy 2014), or 0.5.
 """
 
 import argparse

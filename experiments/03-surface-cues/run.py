@@ -1,11 +1,10 @@
-"""How far do surface cues alone go: length, digits, outlet, genre, country, year? A check for
-artefacts.
+"""Predict from surface cues alone: length, digits, outlet, genre, country, year.
 
 python experiments/03-surface-cues/run.py [--corpus FOLDER]
 
-Cross-fitted on the development data by the same folds as `train`, beside `model=tfidf`,
-`model=keywords` and a model that knows only how often each topic holds. What the cues reach above
-that is what a labeller could learn without reading.
+A check for artefacts. Cross-fitted on the development data by the same folds as `train`, and
+compared with `model=tfidf`, `model=keywords` and a model that knows only the frequency of each
+topic. What the cues reach above that model, a labeller could learn without reading the text.
 """
 
 import argparse

@@ -1,11 +1,10 @@
-"""Would more documents help, and which label? `model=tfidf` fitted on growing shares of the
-development documents.
+"""Would more documents help, and for which label? `model=tfidf` on growing shares of the documents.
 
 python experiments/04-learning-curve/run.py [--corpus FOLDER] [--seeds 3]
 
-For each of five grouped folds the labeller, thresholds and all, is fitted on a share of the other
-folds' documents and scored on the fold; predictions of the folds are pooled. Both strata are scored
-apart. Writes results.md, curve.png and curve.pdf.
+For each of five grouped folds of the development documents, the labeller and its thresholds are
+fitted on a share of the documents of the other folds, and scored on the fold. Predictions of the
+folds are pooled. Each stratum is also scored alone. Writes results.md, curve.png and curve.pdf.
 """
 
 import argparse

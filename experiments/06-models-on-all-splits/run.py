@@ -1,14 +1,12 @@
-"""How do the models fare on every split? Development documents alone, several seeds.
+"""How do the models score on every split? Development documents alone, several seeds.
 
-python experiments/06-models-on-all-splits/run.py --models keywords tfidf [--seeds 2] [--corpus \
-    FOLDER]
+python experiments/06-models-on-all-splits/run.py [--models keywords tfidf] [--seeds 2]
 
 grouped: cross-fitted over the folds of `train`; folds: the same over the five committed folds;
-country: one country held out at a time; temporal-…: decisions and all settled before the cut,
-scored after it. The documents of the test part of `grouped` are left out of every split. A cell is
-a model, a split and a seed; it is kept in cells.jsonl beside this file under the hash of its inputs
-(corpus, model settings, parts, seed) and not computed again. results.md is rebuilt from the cells
-of the present inputs.
+country: one country held out at a time; temporal-...: fitted before the cut and scored after it. The test part of `grouped` is left out of every split. A cell is a model, a split and a
+seed. It is stored in cells.jsonl beside this file under the hash of its inputs (corpus, model
+settings, parts, seed), and is not computed again. results.md is written from the cells of the
+present inputs.
 """
 
 import argparse

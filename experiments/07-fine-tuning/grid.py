@@ -1,11 +1,9 @@
-"""How much better than TF-IDF is `model=transformer`? Five grouped folds, three seeds, paired with
-the linear models.
+"""How much better than TF-IDF is `model=transformer`? Five grouped folds, three seeds, paired.
 
-python experiments/07-fine-tuning/grid.py [--models transformer embedding tfidf] [--seeds 0 1 2] \
-    [--threads 1]
+python experiments/07-fine-tuning/grid.py [--models transformer embedding tfidf] [--seeds 0 1 2]
 
-Held-out logits of every (model, seed, fold) are kept in logits/ beside this file and not computed
-again; several processes may share the work. results.py makes the table from them.
+Held-out logits of every (model, seed, fold) are stored in logits/ beside this file and not computed
+again; several processes can share the work. results.py makes the table from them.
 """
 
 import argparse

@@ -1,7 +1,8 @@
-"""The table of grid.py's cells: cross-fitted scores over seeds, each model against TF-IDF on the
-same passages, by stratum too.
+"""The table of the cells of grid.py: cross-fitted scores over seeds, each model against TF-IDF.
 
 python experiments/07-fine-tuning/results.py
+
+Models are compared on the same passages, and also within each stratum.
 """
 
 import json

@@ -1,11 +1,11 @@
-"""Settings of `model=transformer` on satp_relevant: development rows of others' data, two seeds a
+"""Settings of `model=transformer` on the development rows of satp_relevant, two seeds for each
 variant.
 
 python experiments/07-fine-tuning/satp.py --root CLONE [--only VARIANT …] [--seeds 0 1]
 
-Fitted on the training part, scored on the development part with thresholds chosen by the other four
-fifths of it, as `benchmark part=dev` does; no test row is read. Every cell is kept in satp.jsonl
-beside this file and not computed again; some five minutes each on one thread.
+Fitted on the training part and scored on the development part, with thresholds from the other four
+fifths of it, as in `benchmark part=dev`; no test row is read. Every cell is stored in satp.jsonl
+beside this file and not computed again. A cell takes some five minutes on one thread.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def cell(variant, seed, found):
         model.fit(found.train, seed=derive_seed(seed, "model"))
     seconds = time.perf_counter() - started
     logits, y = model.logits(found.dev.texts), found.dev.y > 0
-    said = {
+    values = {
         m: score(
             found.spec, m, [decide_held_out(found.spec, m, logits, found.dev)], found.dev
         ).value
@@ -81,7 +81,7 @@ def cell(variant, seed, found):
         "variant": variant,
         "seed": seed,
         "average_precision": round(float(precision), 4),
-        **{k: round(v, 4) for k, v in said.items()},
+        **{k: round(v, 4) for k, v in values.items()},
         "seconds": round(seconds),
     }
 

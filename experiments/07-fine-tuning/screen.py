@@ -1,9 +1,9 @@
-"""Which settings for `model=transformer`? One fold of the corpus, one seed a variant; grid.py
-judges the winner.
+"""Which settings for `model=transformer`? One fold of the corpus, one seed for each variant.
 
 python experiments/07-fine-tuning/screen.py [--only VARIANT …] [--seed 0] [--threads 1]
 
-Every cell (variant, seed) is kept in screen.jsonl beside this file and not computed again.
+Every cell (variant, seed) is stored in screen.jsonl beside this file and not computed again.
+grid.py tests the best variant.
 """
 
 import argparse
@@ -47,15 +47,15 @@ class RandomHead(Transformer):
 def scores(logits, held, n_topics):
     """Of topics: macro average precision. Of stances: macro-F1 of the likeliest on gold topics."""
     p = 1 / (1 + np.exp(-logits))
-    gold, said = [], []
+    gold, predicted = [], []
     for heads in held.layout.groups:
         rows = held.mask[:, heads[0]]
         gold += held.y[rows][:, list(heads)].argmax(1).tolist()
-        said += p[rows][:, list(heads)].argmax(1).tolist()
+        predicted += p[rows][:, list(heads)].argmax(1).tolist()
     precision = np.mean([average_precision_score(held.y[:, k], p[:, k]) for k in range(n_topics)])
     return {
         "topic_average_precision": round(float(precision), 4),
-        "stance_macro_f1": round(f1_score(gold, said, average="macro"), 4),
+        "stance_macro_f1": round(f1_score(gold, predicted, average="macro"), 4),
     }
 
 

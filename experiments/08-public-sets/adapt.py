@@ -1,16 +1,15 @@
-"""An encoder adapted to unlabelled news of conflict, which cameo_class was hoped to gain by, and
-loses by.
+"""Adapt an encoder to unlabelled news of conflict. On cameo_class it loses against the plain
+encoder.
 
-python experiments/08-public-sets/adapt.py --root CLONE --news AG_NEWS_TEST_CSV --out FOLDER \
-    [--epochs 2]
+python experiments/08-public-sets/adapt.py --root CLONE --news AG_NEWS_TEST_CSV --out FOLDER
 
-Masked-language modelling (Devlin et al. 2019; Gururangan et al. 2020 for the idea) on the sentences
-of the ConfliBERT clone's training parts (IndiaPoliceEvents, insightCrime, satp_relevant, MUC-4), of
-20news's development part, of its samples of pre-training text, of our corpus, and the test file of
-AG News (World and Business): 71,678 texts, 2.4 million tokens. Sentences of cameo_class itself are
-left out. The encoder has no head for this task; a new one is trained alone for 600 steps, then all
-of it at a rate of 1e-4. Two epochs take 85 minutes on one thread, beside other work. FOLDER is then
-`--encoder` of cameo.py's variant `defaults adapted`.
+Masked-language modelling (Devlin et al. 2019; Gururangan et al. 2020 for the idea) on 71,678 texts
+with 2.4 million tokens: the sentences of the training parts in the ConfliBERT clone
+(IndiaPoliceEvents, insightCrime, satp_relevant, MUC-4), the development part of 20news, samples of
+its pre-training text, our corpus, and the test file of AG News (World and Business). Sentences of
+cameo_class are left out. The encoder has no head for this task: a new one is trained alone for 600
+steps, then everything at a rate of 1e-4. Two epochs (`--epochs 2`) take 85 minutes on one thread
+beside other work. FOLDER is then `--encoder` of the variant `defaults adapted` of cameo.py.
 """
 
 import argparse

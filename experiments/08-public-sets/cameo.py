@@ -1,16 +1,14 @@
-"""cameo_class has no development part, and a test part unlike its training part: what is chosen by
-folds of the latter.
+"""Choose settings for cameo_class by folds of its training part: it has no development part.
 
-python experiments/08-public-sets/cameo.py --root CLONE [--variants defaults epochs=8 …] [--seed \
-    0] [--encoder FOLDER]
+python experiments/08-public-sets/cameo.py --root CLONE [--variants …] [--encoder FOLDER]
 
-Four folds of the training part, whose clusters of like sentences (k-means on the encoder's vectors,
-48 of them) are never parted, so that a fold is as unlike the others as the part allows. No test row
-is read. Macro-F1 of the held-out sentences together; one variant takes 3 to 12 minutes on one
-thread. Held-out logits are kept in cameo-logits/, lines in cameo.jsonl. `words-dropped` masks a
-tenth of the tokens of every training text, `weights-averaged` reads with the moving average of the
-weights. `on-the-labeller` and `adapted` begin with the encoder that `--encoder` names: a bundle
-that `train model=transformer` made from our own corpus, or what adapt.py wrote.
+The test part differs much from the training part. So each of the four folds consists of whole
+clusters of similar sentences (k-means on the vectors of the encoder, 48 clusters). No test row is
+read. The score is the macro-F1 of all held-out sentences. One variant takes 3 to 12 minutes on one
+thread. Held-out logits are stored in cameo-logits/, lines in cameo.jsonl. `words-dropped` masks a
+tenth of the tokens of every training text; `weights-averaged` predicts with the moving average of
+the weights. `on-the-labeller` and `adapted` start from the encoder of `--encoder`: a bundle of
+`train model=transformer` on our own corpus, or the result of adapt.py.
 """
 
 import argparse

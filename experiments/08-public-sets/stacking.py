@@ -1,13 +1,13 @@
-"""Ways to join the models' logits, on development rows: fixed weights beside a fitted stacker.
+"""Compare ways to combine the logits of the models: fixed weights and a fitted stacker.
 
 python experiments/08-public-sets/stacking.py --root CLONES
 
-Reads the cells that `benchmark` kept in cells/; no model is fitted and no test row is read. For
-every set with a development part, every seed of the transformer and every fifth of the development
-rows (by group): whatever is fitted (the stacker's weights, Platt's calibration, the thresholds) is
-fitted on the other four fifths. The stacker is a logistic regression a label on the standardised
-logits of the three models (Wolpert 1992). Published metric and macro-F1 in percent, mean over
-seeds, go to stacking.md.
+Uses development rows alone, and the cells of `benchmark` in cells/; no model is fitted. For every
+set with a development part, every seed of the transformer, and every fifth of the development rows
+(by group), the weights of the stacker, Platt's calibration and the thresholds are fitted on the
+other four fifths. The stacker is one logistic regression for each label on the standardised logits
+of the three models (Wolpert 1992). The published metric and macro-F1, in percent, mean over seeds,
+go to stacking.md.
 """
 
 import argparse
@@ -53,12 +53,12 @@ def joined(way, members, y, known):
 
 
 def decisions(spec, metric, way, members, data):
-    """Decisions on development rows, every fifth by what the others taught."""
-    said = np.zeros(data.y.shape, dtype=bool)
+    """Decisions on development rows; every fifth is decided by what is fitted on the others."""
+    decided = np.zeros(data.y.shape, dtype=bool)
     for held, known in fifths(data):
         logits = joined(way, members, data.y, known)
-        said[held] = decide_from(spec, metric, logits[held], logits[known], data.y[known])
-    return said
+        decided[held] = decide_from(spec, metric, logits[held], logits[known], data.y[known])
+    return decided
 
 
 def members_of(name, found):

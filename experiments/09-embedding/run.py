@@ -1,9 +1,9 @@
-"""How much should the encoder's vectors weigh beside TF-IDF in `model=embedding`? Cross-fitted
-scores on the development data.
+"""Compare weights of the encoder's vectors beside TF-IDF in `model=embedding`.
 
 python experiments/09-embedding/run.py [--seeds 1]
 
-Every cell is kept in cells.jsonl beside this file and not computed again; results.md is rebuilt.
+Cross-fitted scores on the development data. Every cell is stored in cells.jsonl beside this file
+and not computed again; results.md is written from the cells.
 """
 
 import argparse

@@ -1,13 +1,12 @@
-"""Reading a fine-tuned transformer in eight bits: what changes how many decisions, step by step and
-margin by margin.
+"""Read a fine-tuned transformer in eight bits, and count the decisions that each step changes.
 
 python experiments/10-eight-bits/run.py HELDOUT
 
-HELDOUT is a transformer's bundle that has not seen a fifth of the development documents
-(benchmarks/predict.py --prepare). Variants of the eight-bit graph against float32 on those
-documents' passages: mean difference of logits, decisions that differ, topic macro-F1; and, for
-margins in logits, how many passages are read again in float32 and what differs then. No test
-document is read.
+HELDOUT is the bundle of a transformer that has not seen a fifth of the development documents
+(benchmarks/predict.py --prepare). Variants of the eight-bit graph are compared with float32 on the
+passages of these documents: mean difference of logits, decisions that differ, topic macro-F1. For
+several margins in logits: how many passages are read again in float32, and what still differs. No
+test document is read.
 """
 
 import argparse
