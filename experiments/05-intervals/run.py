@@ -285,19 +285,19 @@ def write(args, per_score, per_difference, per_test):
             :: len([r for r in rows if r[3] == method]) - 1
         ]
     )
+    t = "studentized, symmetric"
     answer = (
-        "**Answer.** One score: studentized on log-odds covers "
+        "**Answer.** For one score, the studentized bootstrap on log-odds covers "
         f"{span(per_score, 'studentized on log-odds')}, percentiles "
-        f"{span(per_score, 'percentile')} and mostly miss on one side (they lie too low), BCa "
-        f"{span(per_score, 'BCa')}. A difference: studentized with |t| covers "
-        f"{span(per_difference, 'studentized, symmetric')}, percentiles "
-        f"{span(per_difference, 'percentile')}, BCa {span(per_difference, 'BCa')}. "
-        f"The paired test from the same |t| finds {span(per_test, 'studentized, symmetric')} "
-        f"where there is nothing, sign flips {span(per_test, 'sign flips')}; "
-        "flips cannot hold a mean over seeds against a single run, since the two cannot change "
-        "sides. `evaluation/intervals.py` takes the "
-        "studentized bootstrap for all three: the log-odds keep a score's interval between 0 and "
-        "1, and p and the interval of a difference say the same."
+        f"{span(per_score, 'percentile')} (mostly too low: the truth lies above), BCa "
+        f"{span(per_score, 'BCa')}. For a difference, the studentized bootstrap with |t| covers "
+        f"{span(per_difference, t)}, percentiles {span(per_difference, 'percentile')}, BCa "
+        f"{span(per_difference, 'BCa')}. Where two systems are equal, the paired test from the "
+        f"same |t| finds a difference in {span(per_test, t)} of the sets, sign flips in "
+        f"{span(per_test, 'sign flips')}. Sign flips cannot compare a mean over seeds with a "
+        "single run, because these two cannot swap. `evaluation/intervals.py` uses the "
+        "studentized bootstrap for all three: with log-odds, the interval of a score stays "
+        "between 0 and 1, and p and the interval of a difference agree."
     )
     error = np.sqrt(0.05 * 0.95 / args.sets)
     tables = " --tables tfidf.csv keywords.csv" if args.tables else ""
