@@ -29,11 +29,8 @@ def plain_rows(config: BenchmarkConfig, scores: Sequence[ScoreRow]) -> list[dict
     for of_system in scores:
         row = asdict(of_system)
         scored = row.pop("scored")
-        published = (row["part"], row["rows"], row["metric"]) == (
-            "test",
-            "all",
-            SETS[row["set"]].metric,
-        )
+        place = ("test", "all", SETS[row["set"]].metric)
+        published = (row["part"], row["rows"], row["metric"]) == place
         others = config.benchmark.sets[row["set"]].others if published else []
         for name in ("value", "sd", "low", "high"):
             row[name] = None if scored[name] is None else round(scored[name], DECIMALS)

@@ -151,11 +151,7 @@ def _part_of(document: str) -> str:
     return "test" if place < 0.15 else "dev" if place < 0.3 else "train"
 
 
-READERS: dict[str, Reader] = {
-    "tsv": _tsv_rows,
-    "tweets": _tweet_rows,
-    "sentences": _sentence_rows,
-}
+READERS: dict[str, Reader] = {"tsv": _tsv_rows, "tweets": _tweet_rows, "sentences": _sentence_rows}
 
 
 def read_set(name: str, root: Path | str) -> BenchmarkSet:
