@@ -24,7 +24,7 @@ def test_the_wheel_works_without_the_repository(tmp_path):
     wheel = next((tmp_path / "dist").glob("*.whl"))
     names = zipfile.ZipFile(wheel).namelist()
     for part in ("sahelclf/data/conf/train.yaml", "sahelclf/data/annotations/passages.jsonl", "sahelclf/export/pyfunc.py.in", "sahelclf/export/labeller.R", "sahelclf/py.typed",
-                 *(f"sahelclf/reports/error_page.{kind}" for kind in ("html", "css", "js"))):  # fmt: skip
+                 *(f"sahelclf/reports/templates/error_page.{kind}" for kind in ("html", "css", "js"))):  # fmt: skip
         assert part in names
     site = tmp_path / "site"
     subprocess.run(

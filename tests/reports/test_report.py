@@ -13,15 +13,15 @@ from sahelclf.evaluation.prediction_tables import from_gold_rows
 from sahelclf.evaluation.report import Report
 from sahelclf.paths import data_root
 from sahelclf.reports.bibliography import (
-    FIXED,
     bibliography,
     cff_entry,
     cited_keys,
-    escape,
     read_cff,
+    references,
 )
 from sahelclf.reports.methods import as_latex, methods_paragraph
 from sahelclf.reports.tables import Subject, tables
+from sahelclf.reports.text import escape_latex
 from sahelclf.tracking import runs
 from sahelclf.training.run import run as train_run
 from sahelclf.workflows.record import training_record
@@ -74,11 +74,11 @@ def test_the_paragraph_says_what_the_manifest_says(manifest):
     text = methods_paragraph([subject(manifest)], ALPHA, [], corpus_cited=True)
     counts = manifest["corpus"]
     assert f"(40 documents, 120 passages; codebook 0.3; SHA-256 {counts['sha256'][:16]})" in text
-    assert "2 topics (fishing and dredging;" in text
+    assert "defines 2 topics (fishing and dredging), any number of which may hold" in text
     # topics are the rows named as topics, stances those with an alpha; documents and sets are not among them
     assert (
-        "of the two annotators on 90 passages was 0.800 to 0.910 over the topics and 0.700 to 0.700 over their stances"
-        in text
+        "between the two annotators on 90 passages ranged from 0.800 to 0.910 over the topics and "
+        "from 0.700 to 0.700 over their stances" in text
     )
     assert (
         f'The split "grouped" has {counts["parts"]["train"]} train, {counts["parts"]["dev"]} dev and {counts["parts"]["test"]} test documents'
@@ -89,8 +89,8 @@ def test_the_paragraph_says_what_the_manifest_says(manifest):
         in text
     )
     assert "C = 4, class-balanced weights" in text
-    assert "derives from its seed (0)" in text
-    assert "over 3 folds of documents" in text
+    assert "derive from its seed (0)" in text
+    assert "cross-fitted over 3 folds of documents" in text
     assert f"sahelclf {manifest['versions']['sahelclf']} [@sahelclf]" in text
     assert f"{manifest['threads']} hardware threads" in text
     assert "Test scores" not in text
@@ -166,25 +166,25 @@ def test_test_scores_and_robustness_are_told_where_there_are_any(manifest):
     ]
     text = methods_paragraph([tested], [], robust, corpus_cited=False)
     assert (
-        f"Test scores (tfidf, seed 0) are of the final labeller on the {manifest['corpus']['parts']['test']} test documents."
+        f"Test scores (tfidf, seed 0) are those of the final labeller on the {manifest['corpus']['parts']['test']} test documents."
         in text
     )
     assert "Robustness (tfidf, seed 0: 5 fits)" in text
-    assert "(country) with the cross-fitted score" in text
+    assert "(country) with the cross-fitted scores" in text
     assert "Name swaps (vessel) exchange" in text
 
 
 def test_latex_cites_and_escapes():
-    text = 'The "first_one" [@a; @b2] costs 5% & {more} ± 1, \\ [0.1, 0.2].'
+    text = 'The "first_one" [@platt1999; @efron1993] costs 5% & {more} ± 1, \\ [0.1, 0.2].'
     assert (
         as_latex(text)
-        == "The ``first\\_one''~\\cite{a,b2} costs 5\\% \\& \\{more\\} $\\pm$ 1, \\textbackslash{} [0.1, 0.2].\n"
+        == "The ``first\\_one''~\\cite{platt1999,efron1993} costs 5\\% \\& \\{more\\} \\(\\pm\\) 1, \\textbackslash{} [0.1, 0.2].\n"
     )
-    assert escape("a_b^c~") == "a\\_b\\textasciicircum{}c\\textasciitilde{}"
+    assert escape_latex("a_b^c~") == "a\\_b\\textasciicircum{}c\\textasciitilde{}"
 
 
 def test_every_fixed_entry_is_whole():
-    for key, entry in FIXED.items():
+    for key, entry in references().items():
         assert re.match(rf"@\w+\{{{key},\n", entry)
         assert entry.count("{") == entry.count("}")
         assert {"author", "title", "year"} <= set(re.findall(r"^  (\w+) =", entry, re.MULTILINE))

@@ -1,16 +1,15 @@
 """`errors RUN|BUNDLE [-o errors.html]`: the error page of a training."""
 
-import re
 from pathlib import Path
 
 from sahelclf.cli.console import parser, result, write_page
 from sahelclf.errors import RequestError
-from sahelclf.workflows.bundles import load_labeller
-from sahelclf.workflows.errors import run_page
+from sahelclf.workflows.errors import errors
 
-EPILOG = """RUN is the id of a run of `train` (or runs:/<id>), BUNDLE the folder that it wrote. The page is one HTML file that opens
-from disk, without a network: every development passage with gold, cross-fitted prediction and both annotators' labels, and
-for linear models what each term adds. It holds the passages' texts: whoever has the page has these.
+EPILOG = """RUN is the id of a run of `train` (or runs:/<id>), BUNDLE the folder that it wrote. The page
+is one HTML file that opens from disk, without a network: every development passage with gold,
+cross-fitted prediction and the annotators' labels, and for linear models what each term adds. The
+file contains the texts of the passages: share it only where these may be shared.
 """
 
 
@@ -26,28 +25,6 @@ def run(args: list[str]) -> int:
     out = Path(options.out)
     if out.is_dir():
         raise RequestError(f"-o {out}: a folder; expected the name of an HTML file")
-
-    from sahelclf.corpus.read import corpus_root, read_corpus
-    from sahelclf.tracking.read import read_run
-    from sahelclf.workflows.tables import read_predictions
-
-    labeller = load_labeller(_model(options.model))
-    manifest = labeller.manifest
-    corpus = read_corpus(corpus_root(options.corpus or manifest["config"]["corpus"]))
-    if corpus.sha256 != manifest["corpus"]["sha256"]:
-        raise RequestError(
-            f"{corpus.root}: corpus {corpus.sha256[:16]}; the model was trained on {manifest['corpus']['sha256'][:16]}, "
-            f"{manifest['corpus']['title']!r}. --corpus names the folder that holds that one"
-        )
-    found = read_run(manifest["run_id"], f"run {manifest['run_id']}")
-    page = run_page(*read_predictions(found, "passages"), corpus, labeller)
-    write_page(out, page)
+    write_page(out, errors(options.model, options.corpus))
     result(str(out))
     return 0
-
-
-def _model(name: str) -> str:
-    """A run's id stands for its labeller, unless a folder has that name."""
-    return (
-        f"runs:/{name}" if re.fullmatch(r"[0-9a-f]{32}", name) and not Path(name).exists() else name
-    )

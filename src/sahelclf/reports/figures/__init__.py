@@ -1,15 +1,31 @@
-"""Figures for print, in one style: each as PDF and as PNG."""
+"""Figures for print, in one style. To add one, write its module and add a line to FIGURES."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from sahelclf.evaluation.groups import GroupScore
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import Report
+from sahelclf.reports.figures import curves, dots, grids
+from sahelclf.reports.figures.data import FigureData
+from sahelclf.reports.figures.style import PrintFigure
 
 FORMS = ("pdf", "png")
+# Functions return None where the data have nothing for them to draw.
+FIGURES: dict[str, Callable[[FigureData], PrintFigure | None]] = {
+    "precision_recall": curves.precision_recall,
+    "reliability": curves.reliability,
+    "stance_confusion": grids.stance_confusion,
+    "groups": dots.groups,
+    "agreement": dots.agreement,
+}
+
+
+def draw(data: FigureData) -> dict[str, PrintFigure]:
+    """Every figure of `FIGURES` that the data allow, by name."""
+    drawn = {name: function(data) for name, function in FIGURES.items()}
+    return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
 def figures(
@@ -20,33 +36,7 @@ def figures(
     groups: Sequence[GroupScore] = (),
     reports: Mapping[str, Report] | None = None,
     agreement: Mapping[str, Mapping[str, float]] | None = None,
-) -> dict[str, Any]:
-    """Matplotlib figures by file name.
-
-    Parameters
-    ----------
-    predicted, gold
-        Passages, and what holds of them.
-    thresholds
-        (n_topics,) on the probabilities.
-    groups
-        `evaluation.groups.group_scores` of the same passages; without them there is no figure of groups.
-    reports, agreement
-        By level ('passage', 'document'): the model's report, and the annotators' F1 against each other. A level is drawn
-        where both are given.
-    """
-    from sahelclf.reports.figures import curves, dots, grids
-
-    drawn = {
-        "precision_recall": curves.precision_recall(predicted, gold, thresholds),
-        "reliability": curves.reliability(predicted, gold),
-        "stance_confusion": grids.stance_confusion(predicted, gold),
-    }
-    if groups:
-        drawn["groups"] = dots.groups(groups)
-    levels = [level for level in (reports or {}) if (agreement or {}).get(level)]
-    if reports and agreement and levels:
-        drawn["agreement"] = dots.agreement(
-            {k: reports[k] for k in levels}, agreement, predicted.names
-        )
-    return {f"figures/{name}.{form}": figure for name, figure in drawn.items() for form in FORMS}
+) -> dict[str, PrintFigure]:
+    """Figures by file name, `figures/<name>.pdf` and `.png`; the arguments are `FigureData`'s."""
+    data = FigureData(predicted, gold, thresholds, groups, reports or {}, agreement or {})
+    return {f"figures/{name}.{form}": f for name, f in draw(data).items() for form in FORMS}

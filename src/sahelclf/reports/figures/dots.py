@@ -1,16 +1,17 @@
-"""Dots with intervals: scores by group, and the model beside the annotators."""
+"""Dots with intervals: scores by group, and the labeller beside the annotators."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sahelclf.evaluation.groups import FEWEST_DOCUMENTS, KINDS, GroupScore
-from sahelclf.evaluation.predictions import Names
-from sahelclf.evaluation.report import Report
+from sahelclf.evaluation.metrics import METRICS
+from sahelclf.reports.figures.data import FigureData
 from sahelclf.reports.figures.style import (
     COLOURS,
     GREY,
     PAGE,
     PrintFigure,
+    legend_line,
     new_figure,
     styled,
     words,
@@ -29,10 +30,15 @@ MOST_NAMED = 8
 
 
 @styled
-def groups(scores: Sequence[GroupScore]) -> PrintFigure:
-    """Topic and stance by group, 95% intervals; a group of fewer than ten documents that count is named below, not drawn."""
-    wanted = [s for s in scores if s.score in DRAWN]
-    shown = {(s.kind, s.group): s for s in wanted if s.low is not None}
+def groups(data: FigureData) -> PrintFigure | None:
+    """Topic and stance scores by group, with 95% intervals.
+
+    Groups with fewer than ten documents that count are named below, not drawn.
+    """
+    scores = [s for s in data.groups if s.score in DRAWN]
+    if not scores:
+        return None
+    shown = {(s.kind, s.group): s for s in scores if s.low is not None}
     by_kind = {k: [s for (kind, _), s in shown.items() if kind == k] for k in KINDS}
     by_kind = {k: v for k, v in by_kind.items() if v}
     columns = _two_columns({k: len(v) + 2.2 for k, v in by_kind.items()})
@@ -40,28 +46,22 @@ def groups(scores: Sequence[GroupScore]) -> PrintFigure:
     figure = new_figure(PAGE, height)
     outer = figure.add_gridspec(1, max(1, len(columns)))
     for column, kinds in enumerate(columns):
-        inner = outer[column].subgridspec(
-            len(kinds), 1, height_ratios=[len(by_kind[k]) + 0.6 for k in kinds]
-        )
+        heights = [len(by_kind[k]) + 0.6 for k in kinds]
+        inner = outer[column].subgridspec(len(kinds), 1, height_ratios=heights)
         for line, kind in enumerate(kinds):
-            _group_panel(figure.add_subplot(inner[line]), kind, by_kind[kind], wanted)
+            _group_panel(figure.add_subplot(inner[line]), kind, by_kind[kind], scores)
     handles = [
-        _handle("topic: F1 pooled over topics (by basis: recall)", TOPIC),
-        _handle("stance: share right, where a topic holds", STANCE),
+        legend_line("topic: F1 pooled over topics (by basis: recall)", TOPIC),
+        legend_line("stance: share right, where a topic holds", STANCE),
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=2)
-    figure.supxlabel(
-        _left_out([s for s in wanted if (s.kind, s.group) not in shown]),
-        fontsize=6.5,
-        color=GREY,
-        x=0.01,
-        ha="left",
-    )
+    note = _left_out([s for s in scores if (s.kind, s.group) not in shown])
+    figure.supxlabel(note, fontsize=6.5, color=GREY, x=0.01, ha="left")
     return figure
 
 
 def _two_columns(heights: Mapping[str, float]) -> list[list[str]]:
-    """Kinds in two columns of like height, in order."""
+    """Kinds in two columns of about the same height, in order."""
     kinds = list(heights)
     if len(kinds) < 2:
         return [kinds] if kinds else []
@@ -77,13 +77,7 @@ def _group_panel(
 ) -> None:
     place = {s.group: -k for k, s in enumerate(order)}
     for s in scores:
-        if (
-            s.kind == kind
-            and s.group in place
-            and s.value is not None
-            and s.low is not None
-            and s.high is not None
-        ):
+        if s.kind == kind and s.group in place and s.low is not None:
             shift = 0.16 if DRAWN[s.score] is TOPIC else -0.16
             _dot(axes, s.value, s.low, s.high, place[s.group] + shift, DRAWN[s.score])
     axes.set_yticks(list(place.values()), [f"{words(s.group)} ({s.documents:,})" for s in order])
@@ -99,63 +93,43 @@ def _left_out(scores: Sequence[GroupScore]) -> str:
         named = ", ".join(f"{words(g)} {n}" for g, n in list(few.items())[:MOST_NAMED])
         more = f" and {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
         parts += [f"{kind}: {named}{more}"] if few else []
-    note = f"95% intervals, resampled by document. A score that fewer than {FEWEST_DOCUMENTS} documents have a part in is not drawn"
+    note = (
+        "95% intervals, resampled by document. Not drawn: scores that count fewer than "
+        f"{FEWEST_DOCUMENTS} documents"
+    )
     return f"{note}:\n" + "\n".join(parts) if parts else f"{note}."
 
 
 @styled
-def agreement(
-    reports: Mapping[str, Report], human: Mapping[str, Mapping[str, float]], names: Names
-) -> PrintFigure:
-    """F1 of the model, with its interval, beside the annotators' against each other; one panel a level."""
-    scores = [f"topic/{t}/f1" for t in names.topics] + [
-        "topic/macro_f1",
-        "stance/macro_f1",
-        "joint/f1",
-    ]
-    titles = [words(t) for t in names.topics] + [
-        "topics, macro",
-        "stance, macro",
-        "topic and stance",
-    ]
-    figure = new_figure(PAGE if len(reports) > 1 else 4.6, 0.27 * len(scores) + 0.9)
+def agreement(data: FigureData) -> PrintFigure | None:
+    """F1 of the labeller with its interval, and of one annotator against the other, by level."""
+    reports = {k: r for k, r in data.reports.items() if data.agreement.get(k)}
+    if not reports:
+        return None
+    topics = data.predicted.names.topics
+    titles = {f"topic/{t}/f1": words(t) for t in topics} | {m.name: m.title for m in METRICS}
+    figure = new_figure(PAGE if len(reports) > 1 else 4.6, 0.27 * len(titles) + 0.9)
     row = figure.subplots(1, len(reports), sharey=True, squeeze=False)[0]
     for axes, (level, report) in zip(row, reports.items(), strict=True):
-        for k, name in enumerate(scores):
-            low, high = report.intervals[name]
-            _dot(axes, report.scores[name], low, high, -k, TOPIC)
-            if name in human[level]:
-                axes.plot(human[level][name], -k, **ANNOTATORS)
-        axes.axhline(0.5 - len(names.topics), color=GREY, linewidth=0.6)
-        axes.set_title(
-            f"{report.n_units:,} {level}s"
-            + (
-                f" of {report.n_documents:,} documents"
-                if report.n_units > report.n_documents
-                else ""
-            ),
-            loc="left",
-        )
-        axes.set(xlim=(0, 1), ylim=(0.6 - len(scores), 0.6), xlabel="F1")
+        for k, name in enumerate(titles):
+            _dot(axes, report.scores[name], *report.intervals[name], -k, TOPIC)
+            if name in data.agreement[level]:
+                axes.plot(data.agreement[level][name], -k, **ANNOTATORS)
+        axes.axhline(0.5 - len(topics), color=GREY, linewidth=0.6)
+        several = report.n_units > report.n_documents
+        documents = f" of {report.n_documents:,} documents" if several else ""
+        axes.set_title(f"{report.n_units:,} {level}s{documents}", loc="left")
+        axes.set(xlim=(0, 1), ylim=(0.6 - len(titles), 0.6), xlabel="F1")
         axes.tick_params(axis="y", length=0)
-    row[0].set_yticks([-k for k in range(len(scores))], titles)
+    row[0].set_yticks([-k for k in range(len(titles))], list(titles.values()))
     handles = [
-        _handle("model against the final labels, 95% interval", TOPIC),
-        _handle("one annotator against the other", ANNOTATORS),
+        legend_line("labeller against the final labels, 95% interval", TOPIC),
+        legend_line("one annotator against the other", ANNOTATORS),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
 
-def _dot(
-    axes: Any, value: float, low: float, high: float, y: float, look: Mapping[str, Any]
-) -> None:
+def _dot(axes: Any, value: Any, low: Any, high: Any, y: float, look: Mapping[str, Any]) -> None:
     axes.plot([low, high], [y, y], color=look["color"], linewidth=1, solid_capstyle="butt")
     axes.plot(value, y, **look)
-
-
-def _handle(label: str, look: Mapping[str, Any]) -> Any:
-    from matplotlib.lines import Line2D
-
-    options: dict[str, Any] = {"linestyle": "-", "linewidth": 1} | dict(look)
-    return Line2D([], [], **options, label=label)

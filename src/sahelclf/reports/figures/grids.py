@@ -1,47 +1,45 @@
-"""Grids: annotated against predicted stance, topic by topic."""
+"""Confusion of stances, topic by topic."""
+
+from typing import Any
 
 import numpy as np
 
-from sahelclf.evaluation.predictions import Gold, Predictions
-from sahelclf.reports.figures.style import PAGE, PrintFigure, new_figure, styled, words
+from sahelclf.reports.figures.data import FigureData
+from sahelclf.reports.figures.style import PrintFigure, panels, styled, words
 
 ACROSS = 4
+WHITE_ABOVE = 0.62  # share from which on a cell is too dark for black text
 
 
 @styled
-def stance_confusion(predicted: Predictions, gold: Gold) -> PrintFigure:
-    """Passages by annotated and likeliest stance, where the topic holds, found or not; the shade is the share of the row."""
-    names = predicted.names
-    n, s = len(names.topics), len(names.stances)
-    down = -(-n // ACROSS)
-    figure = new_figure(PAGE, 2.25 * down)
-    grid = figure.subplots(down, min(n, ACROSS), squeeze=False)
-    for k, axes in enumerate(grid.flat):
-        if k >= n:
-            axes.set_axis_off()
-            continue
-        held = gold.topics[:, k]
-        table = np.zeros((s, s), dtype=int)
-        np.add.at(table, (gold.stance[held, k], predicted.stance[held, k]), 1)
-        share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-        axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        for i, j in np.ndindex(*table.shape):
-            text = f"{table[i, j]}\n{share[i, j]:.0%}"
-            axes.text(
-                j,
-                i,
-                text,
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="white" if share[i, j] > 0.62 else "black",
-            )
-        axes.set_xticks(range(s), [words(x) for x in names.stances])
-        axes.set_yticks(range(s), [words(x) for x in names.stances] if k % ACROSS == 0 else [])
-        axes.set_title(f"{words(names.topics[k])} (n = {held.sum():,})", fontsize=8)
-        axes.tick_params(length=0)
-        axes.grid(visible=False)
-        axes.spines[:].set_visible(False)
+def stance_confusion(data: FigureData) -> PrintFigure:
+    """Passages by annotated and most probable stance, where a topic holds, predicted or not.
+
+    The shade is the share of the row.
+    """
+    names, gold = data.predicted.names, data.gold
+    n = len(names.stances)
+    figure, grid = panels(len(names.topics), ACROSS, 2.25)
+    for k, axes in enumerate(grid):
+        holds = gold.topics[:, k]
+        table = np.zeros((n, n), dtype=int)
+        np.add.at(table, (gold.stance[holds, k], data.predicted.stance[holds, k]), 1)
+        _draw(axes, table)
+        axes.set_xticks(range(n), [words(x) for x in names.stances])
+        axes.set_yticks(range(n), [words(x) for x in names.stances] if k % ACROSS == 0 else [])
+        axes.set_title(f"{words(names.topics[k])} (n = {holds.sum():,})", fontsize=8)
     figure.supylabel("annotated", fontsize=8)
     figure.supxlabel("predicted, where the topic holds (passages, share of the row)", fontsize=8)
     return figure
+
+
+def _draw(axes: Any, table: np.ndarray) -> None:
+    share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    look = {"ha": "center", "va": "center", "fontsize": 7}
+    for i, j in np.ndindex(*table.shape):
+        colour = "white" if share[i, j] > WHITE_ABOVE else "black"
+        axes.text(j, i, f"{table[i, j]}\n{share[i, j]:.0%}", color=colour, **look)
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)

@@ -1,4 +1,4 @@
-"""Shares by period or by group: the corrected share with its band, and the naive count as a line to compare."""
+"""Shares by period or by group: the corrected share with its interval, beside the naive share."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from sahelclf.reports.figures.style import (
     GREY,
     PAGE,
     PrintFigure,
+    legend_line,
     new_figure,
     styled,
     words,
@@ -28,12 +29,12 @@ def share_panels(
     Parameters
     ----------
     panels
-        Title of the row, title of the column, values on the axis, and (n, 4): corrected share, low, high, naive share; nan where
-        it is withheld.
+        Title of the row, title of the column, (n,) names on the axis, and (n, 4) from 0 to 1:
+        corrected share, low, high, naive share; NaN where the share is withheld.
     ordered
-        Values are periods: a line with a band; else points with bars.
+        Whether the names are periods: a line with a band; else points with bars.
     note
-        What the band is, and what is left out.
+        What the interval is, and what is left out.
     """
     rows = list(dict.fromkeys(p[0] for p in panels))[:MOST_ROWS]
     columns = list(dict.fromkeys(p[1] for p in panels))[:ACROSS]
@@ -47,9 +48,8 @@ def share_panels(
         place = np.arange(len(values))
         if ordered:
             axes.fill_between(place, low, high, color=COLOURS[0], alpha=0.2, linewidth=0)
-            axes.vlines(
-                place, low, high, color=COLOURS[0], alpha=0.4, linewidth=0.6
-            )  # of points that stand alone, all there is of the band
+            # a point without neighbours has no band
+            axes.vlines(place, low, high, color=COLOURS[0], alpha=0.4, linewidth=0.6)
             axes.plot(place, value, color=COLOURS[0], marker="o", markersize=2.5)
             axes.plot(place, naive, color=GREY, linestyle="--", linewidth=0.9)
         else:
@@ -66,28 +66,13 @@ def share_panels(
         axes.set_ylim(bottom=0)
     left_out = len({p[1] for p in panels}) - len(columns)
     if left_out:
-        note = f"{note}. The {len(columns)} largest groups; {left_out} are in the table alone"
+        note = f"{note}. The {len(columns)} largest groups; {left_out} more are in the table"
+    corrected = {"color": COLOURS[0], "marker": "o", "markersize": 3, "linewidth": 1.3}
+    naive_look = {"linestyle": "--"} if ordered else {"linestyle": "", "marker": "x"}
     handles = [
-        _handle("corrected (dsl), 95% interval", ordered=ordered, corrected=True),
-        _handle("naive count", ordered=ordered, corrected=False),
+        legend_line("corrected (dsl), 95% interval", corrected),
+        legend_line("naive count", {"color": GREY, "linewidth": 1.3} | naive_look),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.suptitle(note, x=0.01, ha="left", color=GREY, fontsize=7.5)
     return figure
-
-
-def _handle(label: str, *, ordered: bool, corrected: bool) -> object:
-    from matplotlib.lines import Line2D
-
-    if corrected:
-        return Line2D(
-            [], [], color=COLOURS[0], marker="o", markersize=3, linestyle="-", label=label
-        )
-    return Line2D(
-        [],
-        [],
-        color=GREY,
-        linestyle="--" if ordered else "",
-        marker="" if ordered else "x",
-        label=label,
-    )

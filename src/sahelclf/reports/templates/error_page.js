@@ -7,7 +7,7 @@ const AT_ONCE = 25;
 const form = document.getElementById("filters"), list = document.getElementById("list");
 let shown = [], drawn = 0, current = -1;
 
-/* small helpers: every text goes into the page as a text node */
+/* every text goes into the page as a text node */
 function el(name, options = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(options)) {
@@ -23,11 +23,11 @@ const signed = (thousandths) => (thousandths < 0 ? "−" : "+") + (Math.abs(thou
 const number = (n) => n.toLocaleString("en");
 const headName = (head) => (head < T ? plain(D.topics[head]) : `${plain(D.topics[Math.floor((head - T) / S)])} = ${plain(D.stances[(head - T) % S])}`);
 
-/* what is right and wrong in each passage, topic by topic */
+/* the errors in each passage, topic by topic */
 function byTopic(labels) {
-  const found = Array(T).fill(null);
-  for (const [k, s, b] of labels) found[k] = { stance: s, basis: b };
-  return found;
+  const topics = Array(T).fill(null);
+  for (const [k, s, b] of labels) topics[k] = { stance: s, basis: b };
+  return topics;
 }
 for (const [n, r] of D.rows.entries()) {
   r.n = n;
@@ -36,11 +36,11 @@ for (const [n, r] of D.rows.entries()) {
   r.coders = r.a.map((labels) => labels && byTopic(labels));
   r.topics = D.topics.map((_, k) => {
     const stances = r.s.slice(k * S, k * S + S), stance = stances.indexOf(Math.max(...stances));
-    const said = r.h.includes(k), gold = r.gold[k];
-    const status = !gold ? (said ? "false" : "none") : !said ? "missed" : gold.stance === stance ? "right" : "wrong";
+    const predicted = r.h.includes(k), gold = r.gold[k];
+    const status = !gold ? (predicted ? "false" : "none") : !predicted ? "missed" : gold.stance === stance ? "right" : "wrong";
     const p = r.p[k];
-    const sure = { missed: 1000 - p, none: 1000 - p, false: p, wrong: stances[stance], right: Math.min(p, stances[stance]) }[status];
-    return { status, sure, said, stance, stances, p };
+    const confident = { missed: 1000 - p, none: 1000 - p, false: p, wrong: stances[stance], right: Math.min(p, stances[stance]) }[status];
+    return { status, confident, predicted, stance, stances, p };
   });
   r.differ = D.topics.map((_, k) => r.coders.every((c) => c) && r.coders.some((c) => (c[k] ? c[k].stance : -1) !== (r.coders[0][k] ? r.coders[0][k].stance : -1)));
   const d = r.document;
@@ -65,7 +65,7 @@ options(form.country, [["", "any"], ...valuesOf((d) => d.countries || [])]);
 options(form.genre, [["", "any"], ...valuesOf((d) => one(d.genre))]);
 options(form.stratum, [["", "any"], ...valuesOf((d) => one(d.stratum))]);
 options(form.annotators, [["", "any"], ["differed", "differed"], ["agreed", "agreed"]]);
-options(form.sort, [["sure", "surest first"], ["unsure", "least sure first"], ["corpus", "as in the corpus"]]);
+options(form.sort, [["sure", "most confident first"], ["unsure", "least confident first"], ["corpus", "order of the corpus"]]);
 const FIELDS = ["topic", "kind", "stance", "basis", "country", "genre", "stratum", "annotators", "sort", "q"];
 const defaults = Object.fromEntries(FIELDS.map((f) => [f, f === "kind" ? "error" : f === "sort" ? "sure" : ""]));
 
@@ -85,8 +85,8 @@ function writeAddress() {
   if (/^(file|https?):/.test(location.protocol)) history.replaceState(null, "", `#${given}`);
 }
 
-/* The topics of a passage that a choice is about, and how sure the model was of them; null where the passage is not wanted. */
-function sureness(r, kind, want) {
+/* The confidence of the model in the topics that the filters select; null where the passage does not match. */
+function confidence(r, kind, want) {
   const d = r.document;
   if (want.country && !(d.countries || []).includes(want.country)) return null;
   if ((want.genre && d.genre !== want.genre) || (want.stratum && d.stratum !== want.stratum)) return null;
@@ -99,22 +99,22 @@ function sureness(r, kind, want) {
   const of = scope.filter((k) => {
     const gold = r.gold[k], t = r.topics[k];
     if (want.basis >= 0 && !(gold && gold.basis === want.basis)) return false;
-    return want.stance < 0 || (gold && gold.stance === want.stance) || (t.said && t.stance === want.stance);
+    return want.stance < 0 || (gold && gold.stance === want.stance) || (t.predicted && t.stance === want.stance);
   });
   const narrow = want.topic >= 0, narrower = want.basis >= 0 || want.stance >= 0;
   const wrong = scope.some((k) => ["missed", "false", "wrong"].includes(r.topics[k].status));
   let kept;
   if (kind === "right") {
     kept = wrong ? [] : narrow || narrower ? of.filter((k) => r.topics[k].status === "right") : scope;
-    return kept.length ? Math.min(...kept.map((k) => r.topics[k].sure)) : null;
+    return kept.length ? Math.min(...kept.map((k) => r.topics[k].confident)) : null;
   }
   if (kind === "all") {
     kept = narrow || narrower ? of.filter((k) => r.topics[k].status !== "none") : scope;
     const errors = kept.filter((k) => ["missed", "false", "wrong"].includes(r.topics[k].status));
-    return kept.length ? Math.max(0, ...errors.map((k) => r.topics[k].sure)) : null;
+    return kept.length ? Math.max(0, ...errors.map((k) => r.topics[k].confident)) : null;
   }
   kept = of.filter((k) => (kind === "error" ? ["missed", "false", "wrong"].includes(r.topics[k].status) : r.topics[k].status === kind));
-  return kept.length ? Math.max(...kept.map((k) => r.topics[k].sure)) : null;
+  return kept.length ? Math.max(...kept.map((k) => r.topics[k].confident)) : null;
 }
 function choose(at) {
   const want = {
@@ -125,17 +125,17 @@ function choose(at) {
   const kinds = Object.fromEntries(KINDS.map(([k]) => [k, []]));
   for (const r of D.rows) {
     for (const [kind] of KINDS) {
-      const sure = sureness(r, kind, want);
-      if (sure !== null) kinds[kind].push([r, sure]);
+      const confident = confidence(r, kind, want);
+      if (confident !== null) kinds[kind].push([r, confident]);
     }
   }
   for (const option of form.kind.options) {
     option.textContent = `${KINDS.find(([k]) => k === option.value)[1]} (${number(kinds[option.value].length)})`;
   }
-  const found = kinds[form.kind.value], way = { sure: -1, unsure: 1, corpus: 0 }[form.sort.value];
-  shown = found.sort((a, b) => way * (a[1] - b[1]) || a[0].n - b[0].n).map(([r]) => r);
+  const rows = kinds[form.kind.value], way = { sure: -1, unsure: 1, corpus: 0 }[form.sort.value];
+  shown = rows.sort((a, b) => way * (a[1] - b[1]) || a[0].n - b[0].n).map(([r]) => r);
   for (const f of FIELDS) form[f].classList.toggle("set", form[f].value !== defaults[f]);
-  document.getElementById("count").textContent = `${number(shown.length)} of ${number(D.rows.length)} passages` + (shown.length ? "" : ": none fits; clear a filter");
+  document.getElementById("count").textContent = `${number(shown.length)} of ${number(D.rows.length)} passages` + (shown.length ? "" : ": none matches; clear a filter");
   list.replaceChildren();
   drawn = 0;
   current = at ? shown.findIndex((r) => r.i === at) : -1;
@@ -161,7 +161,7 @@ function bar(thousandths) {
   return el("span", { class: "bar", "aria-hidden": "true" }, fill);
 }
 function topicRow(r, k) {
-  const t = r.topics[k], answer = t.said ? plain(D.stances[t.stance]) : "no";
+  const t = r.topics[k], answer = t.predicted ? plain(D.stances[t.stance]) : "no";
   const stances = t.stances.map((p, j) => `${plain(D.stances[j])} ${share(p)}`).join(", ");
   return el("tr", { class: t.status },
     el("th", { scope: "row" }, plain(D.topics[k])),
@@ -239,15 +239,15 @@ function normalised(text) {
   return { letters, places };
 }
 function runs(letters, inside) {
-  const found = [];
+  const spans = [];
   for (let i = 0; i < letters.length; i += 1) {
     if (!inside.test(letters[i])) continue;
     let j = i;
     while (j < letters.length && inside.test(letters[j])) j += 1;
-    found.push([i, j]);
+    spans.push([i, j]);
     i = j;
   }
-  return found;
+  return spans;
 }
 function occurrences(term, analyzer, letters, words, chunks) {
   const spans = [];

@@ -1,0 +1,225 @@
+"""What `report` does: rebuild tables, figures and the methods paragraph from runs and bundles."""
+
+import json
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sahelclf.errors import RequestError, SahelclfError
+
+if TYPE_CHECKING:
+    from sahelclf.reports.tables import Subject
+    from sahelclf.tracking.read import Run
+
+LOG = logging.getLogger(__name__)
+RUN_ID = re.compile(r"(?:runs:/)?([0-9a-f]{32})/?")
+
+
+@dataclass(frozen=True)
+class RobustnessRun:
+    """What a run of `robustness` holds: robustness.json, and the rows of robustness.csv."""
+
+    run_id: str
+    about: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+
+@dataclass
+class _Sources:
+    """What the report is about."""
+
+    subjects: "list[Subject]" = field(default_factory=list)
+    robustness: list[RobustnessRun] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def report(*sources: str | Path, out: str | Path) -> Path:
+    """Write figures, tables, the methods paragraph and its BibTeX into a new folder.
+
+    Parameters
+    ----------
+    sources
+        Run ids or `runs:/<id>`, of `train`, of `robustness` or of a sweep (its finished children
+        are taken), and bundle folders; all of one corpus, codebook and split.
+    out
+        The folder; it must not exist.
+
+    Raises
+    ------
+    RequestError
+        Where a source is unknown, or the sources differ in corpus, codebook or split.
+    SahelclfError
+        Where the scores of a run do not follow from its predictions.
+    """
+    from sahelclf.files import written_aside
+    from sahelclf.reports.bibliography import CORPUS, citation_entries
+    from sahelclf.reports.document import write_report
+    from sahelclf.reports.methods import methods_paragraph
+    from sahelclf.reports.tables import robustness_table, tables
+
+    target = Path(out)
+    if target.exists():
+        raise RequestError(f"{target}: exists already; choose another folder, or move it away")
+    found = _read([str(s) for s in sources])
+    _check_same_corpus(found)
+    manifest = found.subjects[0].manifest
+    corpus = manifest["config"]["corpus"]
+    citations = citation_entries(corpus)
+    paragraph = methods_paragraph(
+        found.subjects,
+        _agreement(corpus, manifest["corpus"]["sha256"]),
+        [r.about for r in found.robustness],
+        corpus_cited=CORPUS in citations,
+    )
+    shown = [
+        *tables(found.subjects),
+        *(robustness_table(r.about, r.rows) for r in found.robustness),
+    ]
+    with written_aside(target) as folder:
+        write_report(folder, found.subjects, shown, paragraph, citations, found.notes)
+    for note in found.notes:
+        LOG.info("note: %s", note)
+    return target
+
+
+def _read(names: list[str]) -> _Sources:
+    from sahelclf.bundle.load import open_bundle
+    from sahelclf.tracking.read import find_run, finished_children
+    from sahelclf.workflows.bundles import local_bundle
+
+    found = _Sources()
+    while names:
+        name = names.pop(0)
+        run = _run_of(name)
+        if run is not None and run.kind == "sweep":
+            names = [*(child.id for child in finished_children(run)), *names]
+        elif run is not None and run.kind == "robustness":
+            found.robustness.append(_robustness_of(run))
+        else:
+            with local_bundle(f"runs:/{run.id}" if run else name) as folder:
+                manifest = open_bundle(folder)
+            _add_subject(found, manifest, run or find_run(manifest["run_id"]))
+    if not found.subjects:
+        raise RequestError(
+            "report: only runs of robustness; expected a trained run or a bundle too, which says "
+            "what the model is"
+        )
+    return found
+
+
+def _run_of(name: str) -> "Run | None":
+    """The run of that id; None for a bundle folder."""
+    from sahelclf.tracking.read import find_run
+    from sahelclf.tracking.store import tracking_uri
+
+    match = RUN_ID.fullmatch(name)
+    if match is None:
+        if Path(name).is_dir():
+            return None
+        raise RequestError(
+            f"{name}: neither a bundle folder nor a run; expected runs:/<32 hexadecimal digits>, "
+            "or a folder that train wrote"
+        )
+    run = find_run(match[1])
+    if run is None:
+        raise RequestError(
+            f"{name}: no such run in {tracking_uri()}; cd to the folder of its mlflow.db, set "
+            "MLFLOW_TRACKING_URI, or name the bundle's folder"
+        )
+    return run
+
+
+def _robustness_of(run: "Run") -> RobustnessRun:
+    from sahelclf.evaluation.prediction_files import read_table
+    from sahelclf.tracking.read import fetched_artifact
+
+    with (
+        fetched_artifact(run, "robustness.json") as about,
+        fetched_artifact(run, "robustness.csv") as rows,
+    ):
+        if about is None or rows is None:
+            raise RequestError(
+                f"run {run.id}: a robustness run without its table (status {run.status}); "
+                "expected one that finished"
+            )
+        records = read_table(rows).to_dict("records")
+        named = [{str(k): v for k, v in r.items()} for r in records]
+        return RobustnessRun(run.id, json.loads(about.read_text(encoding="utf-8")), named)
+
+
+def _add_subject(found: _Sources, manifest: dict[str, Any], run: "Run | None") -> None:
+    """Add a labeller with its reports: computed from the run's predictions, else those recorded."""
+    from sahelclf.evaluation.report import Report
+    from sahelclf.evaluation.report import report as score
+    from sahelclf.reports.tables import Subject, differences
+    from sahelclf.training.seeds import derive_seed
+    from sahelclf.workflows.tables import LEVELS, find_predictions
+
+    seed, run_id = manifest["config"]["seed"], manifest["run_id"]
+    name = f"{manifest['model']}, seed {seed}"
+    if name in {s.name for s in found.subjects}:
+        name = f"{name} ({run_id[:8]})"
+    stored = {level: find_predictions(run, level) for level in LEVELS} if run else {}
+    tables = {level: table for level, table in stored.items() if table is not None}
+    if "passages" in tables:
+        draw = derive_seed(seed, "bootstrap")
+        reports = {level: score(*table, draw) for level, table in tables.items()}
+    else:
+        tables = {}
+        found.notes.append(
+            f"{name}: no predictions of run {run_id} in the MLflow store; its tables are those of "
+            "the bundle's manifest, and figures cannot be drawn"
+        )
+        recorded = manifest["scores"]
+        keys = {level: level.removesuffix("s") for level in LEVELS}
+        reports = {k: Report.from_dict(recorded[v]) for k, v in keys.items() if v in recorded}
+    subject = Subject(name, manifest, reports, run.metrics if run else {}, tables)
+    differing = differences(subject) if tables else []
+    if differing:
+        raise SahelclfError(
+            f"run {run_id}: scores computed from its predictions differ from those recorded: "
+            f"{'; '.join(differing[:3])}"
+        )
+    found.subjects.append(subject)
+
+
+def _check_same_corpus(found: _Sources) -> None:
+    """Raise where the sources differ in codebook, corpus or split."""
+    first = found.subjects[0]
+    problems = []
+    for s in found.subjects[1:]:
+        if s.manifest["codebook"] != first.manifest["codebook"]:
+            problems.append(
+                f"report: {first.name} and {s.name} were trained with different codebooks; "
+                "report on each alone"
+            )
+        for key in ("sha256", "split"):
+            problems += _difference(first, s.name, key, s.manifest["corpus"][key])
+    for r in found.robustness:
+        problems += _difference(
+            first, f"robustness run {r.run_id}", "sha256", r.about["corpus_sha256"]
+        )
+    if problems:
+        raise RequestError(problems)
+
+
+def _difference(first: "Subject", name: str, key: str, other: str) -> Sequence[str]:
+    value = first.manifest["corpus"][key]
+    if value == other:
+        return []
+    return [
+        f"report: {first.name} and {name} differ in corpus {key}: {value[:16]!r} and "
+        f"{other[:16]!r}; report on each alone"
+    ]
+
+
+def _agreement(corpus: str | None, sha256: str) -> list[dict[str, Any]]:
+    """Agreement from the corpus card, if the card is of the corpus that was trained on."""
+    from sahelclf.corpus.read import corpus_root
+
+    path = corpus_root(corpus) / "card.json"
+    card = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return list(card.get("agreement", [])) if card.get("corpus_sha256") == sha256 else []
