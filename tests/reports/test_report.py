@@ -344,7 +344,7 @@ def test_what_cannot_be_reported_on_is_refused(bundle, harbour, tmp_path, monkey
     assert main(["report", "nothing", "-o", "paper"]) == 2
     assert "neither a bundle folder nor a run" in capsys.readouterr().err
     assert main(["report", "runs:/" + "a" * 32, "-o", "paper"]) == 2
-    assert "no such run in sqlite:///" in capsys.readouterr().err
+    assert "there is no MLflow store sqlite:///" in capsys.readouterr().err
     other = train_run(tfidf_config(corpus=str(harbour), seed=1))
     from dataclasses import replace
 

@@ -65,10 +65,7 @@ METRICS = (
         "the annotation",
     ),
     Metric(
-        "joint/f1",
-        joint_f1,
-        "topic and stance",
-        "micro-averaged F1 over pairs of topic and stance",
+        "joint/f1", joint_f1, "topic and stance", "micro-averaged F1 over pairs of topic and stance"
     ),
 )
 

@@ -25,15 +25,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sahelclf.evaluation import decide
-from sahelclf.evaluation.metrics import (
-    Counts,
-    Parts,
-    confusion,
-    f1,
-    f1_parts,
-    label_parts,
-    ratio,
-)
+from sahelclf.evaluation.metrics import Counts, Parts, confusion, f1, f1_parts, label_parts, ratio
 from sahelclf.tasks.base import TaskSpec
 from sahelclf.tasks.labels import layout_of
 

@@ -2,20 +2,19 @@
 
 import json
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.workflows.systems import RUN_ID
 
 if TYPE_CHECKING:
     from sahelclf.reports.tables import Subject
     from sahelclf.tracking.read import Run
 
 LOG = logging.getLogger(__name__)
-RUN_ID = re.compile(r"(?:runs:/)?([0-9a-f]{32})/?")
 
 
 @dataclass(frozen=True)
@@ -112,24 +111,17 @@ def _read(names: list[str]) -> _Sources:
 
 def _run_of(name: str) -> "Run | None":
     """The run of that id; None for a bundle folder."""
-    from sahelclf.tracking.read import find_run
-    from sahelclf.tracking.store import tracking_uri
+    from sahelclf.tracking.read import read_run
 
     match = RUN_ID.fullmatch(name)
-    if match is None:
-        if Path(name).is_dir():
-            return None
+    if match:
+        return read_run(match[1], name)
+    if not Path(name).is_dir():
         raise RequestError(
             f"{name}: neither a bundle folder nor a run; expected runs:/<32 hexadecimal digits>, "
             "or a folder that train wrote"
         )
-    run = find_run(match[1])
-    if run is None:
-        raise RequestError(
-            f"{name}: no such run in {tracking_uri()}; cd to the folder of its mlflow.db, set "
-            "MLFLOW_TRACKING_URI, or name the bundle's folder"
-        )
-    return run
+    return None
 
 
 def _robustness_of(run: "Run") -> RobustnessRun:

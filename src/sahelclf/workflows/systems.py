@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sahelclf.evaluation.predictions import Gold, Predictions
     from sahelclf.tracking.read import Run
 
+RUN_ID = re.compile(r"(?:runs:/)?([0-9a-f]{32})(?:/.*)?")
 EXPECTED = "expected a run id (32 signs), runs:/<id>, a bundle folder or a predictions table"
 
 
@@ -60,9 +61,9 @@ def _run_of(name: str) -> "Run":
 
     if Path(name).is_dir():
         return read_run(str(open_bundle(Path(name))["run_id"]), name)
-    run_id = name.removeprefix("runs:/").strip("/").partition("/")[0]
-    if re.fullmatch("[0-9a-f]{32}", run_id):
-        return read_run(run_id, name)
+    match = RUN_ID.fullmatch(name)
+    if match:
+        return read_run(match[1], name)
     raise RequestError(f"{name}: no such file, folder or run; {EXPECTED}")
 
 
