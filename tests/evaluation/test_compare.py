@@ -295,7 +295,7 @@ def test_every_form_is_written_and_the_run_holds_the_table(store, capsys):
     for form, part in (
         ("md", "| topic/macro_f1  | B "),
         ("tex", r"topic/macro\_f1"),
-        ("html", '<td class="worse">worse</td>'),
+        ("html", 'class="worse">worse</td>'),
     ):
         assert main(["compare", ids["a0"], ids["b0"], "--to", f"t.{form}"]) == 0
         assert capsys.readouterr().out == f"t.{form}\n"

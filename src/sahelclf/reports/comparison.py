@@ -115,6 +115,7 @@ class ComparisonReport:
         rows = self.comparison.rows
         return self._render(
             "html",
+            header=HEADER,
             rows=[(r, c, _bar(r, reach)) for r, c in zip(rows, self.scores()[1:], strict=True)],
         )
 
