@@ -79,7 +79,7 @@ def test_another_corpus_is_refused_with_the_difference(tracked, tmp_path, monkey
     assert not (folder / "x.html").exists()
 
 
-def test_a_folder_is_no_place_for_the_page(tracked, tmp_path, monkeypatch, capsys):
+def test_a_folder_in_place_of_a_file_is_refused(tracked, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tracked[0])
     assert main(["errors", "bundle", "-o", str(tmp_path)]) == 2
     assert "expected the name of an HTML file" in capsys.readouterr().err

@@ -150,7 +150,7 @@ def test_a_table_with_gold_comes_back_whole():
         from_gold_rows([*rows, rows[1]], "t.csv")
 
 
-def test_a_stance_that_is_not_said_is_a_miss_and_not_the_first_of_the_codebook():
+def test_a_missing_stance_is_a_miss_and_not_the_first_of_the_codebook():
     rows = [{"id": "1", "t_holds": "0", "u_holds": "1", "u_stance": "con"}]
     found = from_flat_rows(rows, NAMES, {"1": "d"}, "llm.csv")
     assert found.stance.tolist() == [[-1, 1]]
@@ -192,7 +192,7 @@ def test_warnings_carry_their_codes():
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A folder with a store: two seeds of one model, another model, one of another corpus, and a sweep over both models."""
+    """A store with two seeds of a model, another model, another corpus, and a sweep over models."""
     from sahelclf.tracking.runs import Record, log_record, open_run
 
     folder = tmp_path_factory.mktemp("store")
@@ -274,7 +274,8 @@ def test_seeds_and_sweeps_are_systems(store, capsys):
         (["a0"], "expected two or more"),
         (
             ["a0", "b0", "--split", "test"],
-            "no predictions/test_passages.csv; python -m sahelclf evaluate BUNDLE --split test puts it there",
+            "no predictions/test_passages.csv; python -m sahelclf evaluate BUNDLE --split test "
+            "puts it there",
         ),
         (["a0", "b0", "--level", "document"], "no predictions/documents.csv"),
         (["a0", "b0", "--to", "x.pdf"], "expected one of .md, .tex, .html"),
@@ -325,13 +326,13 @@ def test_tables_of_any_system_are_compared(tmp_path, monkeypatch, capsys):
 
     def table(name, rows):
         topics = ("fishing", "dredging")
-        said = [
+        labels = [
             {"id": r["id"]}
             | {f"{t}_holds": t in r["topics"] for t in topics}
             | {f"{t}_stance": r["topics"].get(t, {}).get("stance") for t in topics}
             for r in rows
         ]
-        pd.DataFrame(said).to_csv(name, index=False)
+        pd.DataFrame(labels).to_csv(name, index=False)
 
     table("oracle.csv", passages)
     table("mute.csv", [p | {"topics": {}} for p in passages])

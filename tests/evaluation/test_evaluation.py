@@ -73,16 +73,22 @@ def test_scores_are_scikit_learns(seed):
 
 
 def test_scores_of_a_worked_example():
-    # t: gold 1 1 0, said 1 0 1 -> tp 1, fp 1, fn 1 -> F1 1/2; u: gold 0 0 0, said 0 0 0 -> 0 (nothing to find); macro 1/4
-    # stance on gold pairs: (pro said pro), (con said pro) -> pro 2/3, con 0, none 0 -> macro 2/9
-    # joint: said t=pro in rows 0 and 2, gold t=pro row 0, t=con row 1 -> tp 1, fp 1, fn 1 -> 1/2
+    # t: gold 1 1 0, predicted 1 0 1 -> tp 1, fp 1, fn 1 -> F1 1/2; u: gold 0 0 0, predicted 0 0 0
+    # -> 0 (nothing to find); macro 1/4
+    # stance on gold pairs: (pro predicted pro), (con predicted pro) -> pro 2/3, con 0, none 0 ->
+    # macro 2/9
+    # joint: predicted t=pro in rows 0 and 2, gold t=pro row 0, t=con row 1 -> tp 1, fp 1, fn 1 ->
+    # 1/2
     stance = np.zeros((3, 2, 3))
     stance[:, :, 0] = 1
     held = np.array([[1, 0], [1, 0], [0, 0]], dtype=bool)
     gold = Gold(held, np.array([[0, -1], [1, -1], [-1, -1]]))
-    said = np.array([[0.9, 0.1], [0.2, 0.1], [0.8, 0.1]])
+    probability = np.array([[0.9, 0.1], [0.2, 0.1], [0.8, 0.1]])
     scores = report(
-        Predictions(NAMES, ("1", "2", "3"), ("a", "a", "b"), said, stance, said > 0.5), gold
+        Predictions(
+            NAMES, ("1", "2", "3"), ("a", "a", "b"), probability, stance, probability > 0.5
+        ),
+        gold,
     ).scores
     assert scores["topic/macro_f1"] == pytest.approx(1 / 4)
     assert scores["stance/macro_f1"] == pytest.approx(2 / 9)
@@ -90,7 +96,8 @@ def test_scores_of_a_worked_example():
 
 
 def test_calibration_error_of_a_worked_example():
-    # bin 0.2-0.3: mean p 0.25, share 1/2 -> 0.25 x 2 of 4; bin 0.9-1: p 0.95 and 0.95, share 1 -> 0.05 x 2 of 4
+    # bin 0.2-0.3: mean p 0.25, share 1/2 -> 0.25 x 2 of 4; bin 0.9-1: p 0.95 and 0.95, share 1 ->
+    # 0.05 x 2 of 4
     p, y = np.array([0.25, 0.25, 0.95, 0.95]), np.array([0, 1, 1, 1])
     assert metrics.expected_calibration_error(p, y) == pytest.approx(0.25 / 2 + 0.05 / 2)
     assert metrics.expected_calibration_error(np.array([1.0]), np.array([1])) == 0
@@ -181,7 +188,7 @@ def test_calibration_is_platts():
     assert (found.scale[0], found.offset[0]) == pytest.approx((-theirs.a_, -theirs.b_), abs=1e-3)
 
 
-def test_calibration_uses_only_rows_with_an_answer():
+def test_calibration_uses_only_rows_with_a_label():
     z = np.array([-2.0, -1, 1, 2, 50, -50])[:, None]
     y = np.array([0, 0, 1, 1, 0, 1])[:, None]
     mask = np.array([1, 1, 1, 1, 0, 0], dtype=bool)[:, None]
@@ -193,7 +200,7 @@ def test_calibration_uses_only_rows_with_an_answer():
     assert masked.scale[0] > 0
 
 
-def test_a_head_that_ranks_the_wrong_way_says_the_prior():
+def test_a_head_that_ranks_the_wrong_way_predicts_the_prior():
     z = np.array([3.0, 2, -2, -3, -4])[:, None]
     y = np.array([0, 0, 1, 1, 1])[:, None]
     found = decide.fit_calibration(z, y, np.ones((5, 1), dtype=bool))

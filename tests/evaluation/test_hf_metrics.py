@@ -13,33 +13,33 @@ from sahelclf.evaluation.predictions import Names
 NAMES = Names(("t", "u"), ("pro", "con"))
 # topics t u, then t=pro t=con, u=pro u=con
 GOLD = [[1, 0, 1, 0, 0, 0], [1, 1, 0, 1, 1, 0], [0, 0, 0, 0, 0, 0]]
-SAID = [[1, 0, 1, 0, 1, 0], [0, 1, 1, 0, 1, 0], [0, 0, 1, 0, 0, 1]]
+PREDICTED = [[1, 0, 1, 0, 1, 0], [0, 1, 1, 0, 1, 0], [0, 0, 1, 0, 0, 1]]
 
 
 def made(seed, names=NAMES, n=80):
     rng = np.random.default_rng(seed)
     heads = len(names.topics) * (1 + len(names.stances))
-    said, gold = (decide_heads(rng.normal(size=(n, heads)), names) for _ in range(2))
+    predicted, gold = (decide_heads(rng.normal(size=(n, heads)), names) for _ in range(2))
     t, s = len(names.topics), len(names.stances)
     gold[:, t:] *= np.repeat(gold[:, :t], s, axis=1)
-    return said, gold
+    return predicted, gold
 
 
 def test_scores_of_a_worked_example():
     # topics: t tp 1 fn 1 -> 2/3, u tp 1 -> 1, macro 5/6
     # rows: {t} {t} -> 1, {u} of {t, u} -> 2/3, the empty row is dropped: 5/6
-    # stance on gold pairs: pro pro, con said pro, pro pro -> pro 4/5, con 0, macro 2/5
-    # joint: said t=pro u=pro, gold t=pro t=con u=pro -> tp 2 fn 1 -> 4/5
-    assert TopicF1(NAMES).compute(predictions=SAID, references=GOLD) == pytest.approx(
+    # stance on gold pairs: pro pro, con predicted pro, pro pro -> pro 4/5, con 0, macro 2/5
+    # joint: predicted t=pro u=pro, gold t=pro t=con u=pro -> tp 2 fn 1 -> 4/5
+    assert TopicF1(NAMES).compute(predictions=PREDICTED, references=GOLD) == pytest.approx(
         {"topic/macro_f1": 5 / 6, "topic/t/f1": 2 / 3, "topic/u/f1": 1}
     )
-    assert ExampleF1(NAMES).compute(predictions=SAID, references=GOLD) == pytest.approx(
+    assert ExampleF1(NAMES).compute(predictions=PREDICTED, references=GOLD) == pytest.approx(
         {"example_f1": 5 / 6}
     )
-    assert StanceF1(NAMES).compute(predictions=SAID, references=GOLD) == pytest.approx(
+    assert StanceF1(NAMES).compute(predictions=PREDICTED, references=GOLD) == pytest.approx(
         {"stance/macro_f1": 2 / 5, "stance/pro/f1": 4 / 5, "stance/con/f1": 0}
     )
-    assert JointF1(NAMES).compute(predictions=SAID, references=GOLD) == pytest.approx(
+    assert JointF1(NAMES).compute(predictions=PREDICTED, references=GOLD) == pytest.approx(
         {"joint/f1": 4 / 5}
     )
 
@@ -47,11 +47,11 @@ def test_scores_of_a_worked_example():
 @pytest.mark.parametrize("seed", range(3))
 def test_scores_are_scikit_learns(seed):
     names = Names(("a", "b", "c", "d"), ("x", "y", "z"))
-    said, gold = made(seed, names)
+    predicted, gold = made(seed, names)
     found = evaluate.combine([m(names) for m in (TopicF1, StanceF1, JointF1, ExampleF1)]).compute(
-        predictions=said, references=gold
+        predictions=predicted, references=gold
     )
-    held, holds = gold[:, :4].astype(bool), said[:, :4].astype(bool)
+    held, holds = gold[:, :4].astype(bool), predicted[:, :4].astype(bool)
     assert found["topic/macro_f1"] == pytest.approx(
         f1_score(held, holds, average="macro", zero_division=0), abs=1e-12
     )
@@ -59,7 +59,7 @@ def test_scores_are_scikit_learns(seed):
     assert found["example_f1"] == pytest.approx(
         f1_score(held[kept], holds[kept], average="samples", zero_division=0), abs=1e-12
     )
-    stance, gold_stance = (x[:, 4:].reshape(-1, 4, 3) for x in (said, gold))
+    stance, gold_stance = (x[:, 4:].reshape(-1, 4, 3) for x in (predicted, gold))
     on_gold = f1_score(
         gold_stance.argmax(axis=2)[held],
         stance.argmax(axis=2)[held],
@@ -88,21 +88,21 @@ def test_decisions_of_logits():
 def test_a_plain_multilabel_task_is_names_without_stances():
     names = Names(("t", "u"), ())
     topics = lambda rows: np.array(rows)[:, :2]
-    assert TopicF1(names).compute(predictions=topics(SAID), references=topics(GOLD))[
+    assert TopicF1(names).compute(predictions=topics(PREDICTED), references=topics(GOLD))[
         "topic/macro_f1"
     ] == pytest.approx(5 / 6)
     with pytest.raises(ValueError, match="the names have no stances"):
-        JointF1(names).compute(predictions=topics(SAID), references=topics(GOLD))
+        JointF1(names).compute(predictions=topics(PREDICTED), references=topics(GOLD))
 
 
 def test_whole_batches_and_single_rows_give_the_same():
-    said, gold = made(1)
-    whole = JointF1(NAMES).compute(predictions=said, references=gold.astype(np.float32))
+    predicted, gold = made(1)
+    whole = JointF1(NAMES).compute(predictions=predicted, references=gold.astype(np.float32))
     metric = JointF1(NAMES)
     for at in range(0, 80, 30):
-        metric.add_batch(predictions=said[at : at + 30], references=gold[at : at + 30])
+        metric.add_batch(predictions=predicted[at : at + 30], references=gold[at : at + 30])
     assert metric.compute() == whole
-    for s, g in zip(said.tolist(), gold.astype(bool), strict=True):
+    for s, g in zip(predicted.tolist(), gold.astype(bool), strict=True):
         metric.add(prediction=s, reference=g)
     assert metric.compute() == whole
 
@@ -114,33 +114,33 @@ def test_what_trainer_hands_over_is_scored():
     compute = lambda seen: metrics.compute(
         predictions=decide_heads(seen.predictions, NAMES), references=seen.label_ids
     )
-    logits = np.array(SAID, dtype=np.float32) * 8 - 4
+    logits = np.array(PREDICTED, dtype=np.float32) * 8 - 4
     found = compute(EvalPrediction(predictions=logits, label_ids=np.array(GOLD, dtype=np.float32)))
     assert (found["topic/macro_f1"], found["joint/f1"]) == pytest.approx((5 / 6, 4 / 5))
 
 
 def test_rows_that_cannot_be_scored_are_refused_and_the_metric_goes_on():
-    said, gold = made(2)
+    predicted, gold = made(2)
     metric = StanceF1(NAMES)
-    good = metric.compute(predictions=said, references=gold)
+    good = metric.compute(predictions=predicted, references=gold)
     with pytest.raises(
         ValueError, match=r"predictions: found \[-0.5, 0.5\], expected 0 and 1; decide_heads"
     ):
-        metric.compute(predictions=said - 0.5, references=gold)
+        metric.compute(predictions=predicted - 0.5, references=gold)
     with pytest.raises(
         ValueError,
-        match=r"references: found shape \(80, 2\), expected \(n, 6\): 2 topics, and 2 stances on each",
+        match=r"references: found shape \(80, 2\), expected \(n, 6\): 2 topics, and 2 stances",
     ):
-        metric.compute(predictions=said, references=gold[:, :2])
+        metric.compute(predictions=predicted, references=gold[:, :2])
     with pytest.raises(ValueError, match=r"predictions: rows of \[1, 6\] columns"):
-        metric.compute(predictions=[[1], SAID[0]], references=GOLD[:2])
+        metric.compute(predictions=[[1], PREDICTED[0]], references=GOLD[:2])
     with pytest.raises(
         ValueError, match=r"predictions: row 1: 0 stances on 'u', expected one of \['pro', 'con'\]"
     ):
-        metric.compute(predictions=[SAID[0], [0, 1, 1, 0, 0, 0]], references=GOLD[:2])
+        metric.compute(predictions=[PREDICTED[0], [0, 1, 1, 0, 0, 0]], references=GOLD[:2])
     with pytest.raises(ValueError, match="references: row 0: 2 stances on 't'"):
-        metric.compute(predictions=SAID, references=[[1, 0, 1, 1, 0, 0], *GOLD[1:]])
-    assert metric.compute(predictions=said, references=gold) == good
+        metric.compute(predictions=PREDICTED, references=[[1, 0, 1, 1, 0, 0], *GOLD[1:]])
+    assert metric.compute(predictions=predicted, references=gold) == good
 
 
 SCRIPT = """
@@ -153,7 +153,8 @@ from sahelclf.evaluation.hf_metrics import ExampleF1, JointF1, StanceF1, TopicF1
 from sahelclf.evaluation.predictions import Names
 names = Names(("t",), ("pro", "con"))
 rows = [[1, 1, 0], [0, 0, 1]]
-found = evaluate.combine([m(names) for m in (TopicF1, StanceF1, JointF1, ExampleF1)]).compute(predictions=rows, references=[[1, 1, 0], [0, 0, 0]])
+metrics = evaluate.combine([m(names) for m in (TopicF1, StanceF1, JointF1, ExampleF1)])
+found = metrics.compute(predictions=rows, references=[[1, 1, 0], [0, 0, 0]])
 print(found["joint/f1"])
 """
 

@@ -1,4 +1,4 @@
-"""Coverage and error rates in simulation with fixed seeds; the resampled numbers against a plain loop."""
+"""Coverage and error rates in simulations with fixed seeds; resampling against a plain loop."""
 
 import sys
 from copy import deepcopy
@@ -41,7 +41,7 @@ def small(seed=0, n=7, cells=3):
 
 @pytest.fixture(scope="module")
 def simulated(experiment):
-    """Whether A's interval covers, whether the difference's does, and p, for each set and score; A and B are equal."""
+    """By set and score, of equal A and B: do A's and the difference's intervals cover, and p."""
     draws = document_draws(DOCUMENTS, 0, RESAMPLES)
     whole = experiment.population("spread", pieces=2).sum(axis=1)
     truth = {
@@ -66,18 +66,18 @@ def simulated(experiment):
 
 
 @pytest.mark.parametrize("name", ["topic/macro_f1", "stance/macro_f1", "joint/f1"])
-def test_intervals_cover_as_often_as_they_say(simulated, name):
+def test_intervals_have_their_nominal_coverage(simulated, name):
     score, gap, _ = simulated[name]
     assert 0.93 <= score <= 0.97
     assert 0.93 <= gap <= 0.97
 
 
 @pytest.mark.parametrize("name", ["topic/macro_f1", "stance/macro_f1", "joint/f1"])
-def test_the_paired_test_finds_nothing_where_there_is_nothing(simulated, name):
+def test_the_paired_test_keeps_its_level(simulated, name):
     assert simulated[name][2] <= 0.06
 
 
-def test_the_paired_test_finds_what_is_there(experiment):
+def test_the_paired_test_detects_a_difference(experiment):
     # B's threshold is far too low: its topic F1 is some 0.1 below A's
     draws = document_draws(DOCUMENTS, 0, RESAMPLES)
     rng = np.random.default_rng(5)
@@ -119,7 +119,8 @@ def test_blocks_do_not_change_the_numbers(monkeypatch):
 
 
 def test_the_interval_of_a_worked_example():
-    # one cell, documents 1/2 and 1/2 and 2/2; F = 4/6; influences (1 - 2/3·2)/6 = -1/18 twice and (2 - 4/3)/6 = 1/9;
+    # one cell, documents 1/2 and 1/2 and 2/2; F = 4/6; influences (1 - 2/3·2)/6 = -1/18 twice and
+    # (2 - 4/3)/6 = 1/9;
     # error = sqrt((1/324 + 1/324 + 4/324) · 3/2) = sqrt(1/36) = 1/6
     score = Score(np.array([[1.0], [1], [2]]), np.full((3, 1), 2.0), np.ones(1))
     values, errors = resample(score, np.array([[1.0, 1, 1], [0, 1, 2], [0, 0, 3]]))
@@ -146,7 +147,7 @@ def test_a_score_of_zero_or_one_has_no_width(above, expected):
     assert interval(score, document_draws(9, 0, 200)) == expected
 
 
-def test_one_document_has_an_interval_without_width_and_no_finding():
+def test_one_document_has_an_interval_without_width_and_no_significance():
     a, b = (Score(np.array([[x]]), np.array([[4.0]]), np.ones(1)) for x in (1.0, 3.0))
     draws = document_draws(1, 0, 50)
     assert interval(a, draws) == (0.25, 0.25)
@@ -154,7 +155,7 @@ def test_one_document_has_an_interval_without_width_and_no_finding():
     assert (d.value, d.low, d.high, d.p) == (0.5, 0.5, 0.5, 1.0)
 
 
-def test_an_empty_label_keeps_its_place_at_zero():
+def test_a_label_without_support_counts_as_zero():
     above, below = np.zeros((50, 2)), np.zeros((50, 2))
     above[:, 0], below[:, 0] = np.arange(50) % 2 + 1, 3
     found = interval(mean_score([(above, below)]), document_draws(50, 0, 400))
@@ -170,8 +171,9 @@ def test_the_same_system_twice_differs_in_nothing():
     assert d.high == pytest.approx(0, abs=1e-12)
 
 
-def test_two_differing_documents_of_many_are_no_finding():
-    # B is right where A is wrong in 2 documents of 60: a resample misses both with probability (58/60)^60 = 0.13
+def test_two_differing_documents_of_many_are_not_significant():
+    # B is right where A is wrong in 2 documents of 60: a resample misses both with probability
+    # (58/60)^60 = 0.13
     below = np.full((60, 1), 4.0)
     above = np.where(np.arange(60) < 30, 2.0, 4.0)[:, None]
     better = above.copy()

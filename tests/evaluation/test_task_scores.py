@@ -56,15 +56,15 @@ def test_decisions_refuse_what_they_cannot_use():
 
 
 def test_multilabel_scores_of_a_worked_example():
-    # row 0: gold fish mud, said fish       -> 2x1/(2+1) = 2/3
-    # row 1: gold nothing, said nothing     -> dropped
-    # row 2: gold nothing, said mud         -> 0
-    # row 3: gold song, said fish song      -> 2x1/(1+2) = 2/3      mean over three rows 4/9
+    # row 0: gold fish mud, predicted fish       -> 2x1/(2+1) = 2/3
+    # row 1: gold nothing, predicted nothing     -> dropped
+    # row 2: gold nothing, predicted mud         -> 0
+    # row 3: gold song, predicted fish song      -> 2x1/(1+2) = 2/3      mean over three rows 4/9
     # fish: tp 1 fp 1 fn 0 -> 2/3; mud: tp 0 fp 1 fn 1 -> 0; song: tp 1 -> 1; macro 5/9
     # together tp 2 fp 2 fn 1 -> 4/7; rows with all labels right: 1 of 4
     gold = np.array([[1, 1, 0], [0, 0, 0], [0, 0, 0], [0, 0, 1]])
-    said = np.array([[1, 0, 0], [0, 0, 0], [0, 1, 0], [1, 0, 1]])
-    found = scores(ANY, said, gold)
+    predicted = np.array([[1, 0, 0], [0, 0, 0], [0, 1, 0], [1, 0, 1]])
+    found = scores(ANY, predicted, gold)
     assert found["example_f1"] == pytest.approx(4 / 9)
     assert found["macro_f1"] == pytest.approx(5 / 9)
     assert found["micro_f1"] == pytest.approx(4 / 7)
@@ -86,7 +86,8 @@ def test_binary_scores_of_a_worked_example():
 
 
 def test_stance_scores_of_a_worked_example():
-    # con: gold rows 0 1, said 0 -> 2/3; pro: gold row 2, said rows 1 2 -> 2/3; none: gold row 3, said row 3 -> 1
+    # con: gold rows 0 1, predicted 0 -> 2/3; pro: gold row 2, predicted rows 1 2 -> 2/3; none: gold
+    # row 3, predicted row 3 -> 1
     found = scores(SIDE, one_hot([1, 2, 2, 0]), one_hot([1, 1, 2, 0]))
     assert found["mean_f1/con+pro"] == pytest.approx(2 / 3)
     assert found["macro_f1"] == pytest.approx(7 / 9)
@@ -98,18 +99,18 @@ def test_stance_scores_of_a_worked_example():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_multilabel_scores_are_scikit_learns(seed):
-    said, gold = random_rows(seed, ANY)
-    found = scores(ANY, said, gold)
-    kept = (said | gold).any(axis=1)
+    predicted, gold = random_rows(seed, ANY)
+    found = scores(ANY, predicted, gold)
+    kept = (predicted | gold).any(axis=1)
     assert found["example_f1"] == pytest.approx(
-        f1_score(gold[kept], said[kept], average="samples", zero_division=0), abs=1e-12
+        f1_score(gold[kept], predicted[kept], average="samples", zero_division=0), abs=1e-12
     )
     for average in ("macro", "micro"):
         assert found[f"{average}_f1"] == pytest.approx(
-            f1_score(gold, said, average=average, zero_division=0), abs=1e-12
+            f1_score(gold, predicted, average=average, zero_division=0), abs=1e-12
         )
-    assert found["accuracy"] == pytest.approx(accuracy_score(gold, said), abs=1e-12)
-    expected = precision_recall_fscore_support(gold, said, average=None, zero_division=0)
+    assert found["accuracy"] == pytest.approx(accuracy_score(gold, predicted), abs=1e-12)
+    expected = precision_recall_fscore_support(gold, predicted, average=None, zero_division=0)
     for k, label in enumerate(ANY.labels):
         assert [found[f"{label}/{m}"] for m in ("precision", "recall", "f1")] == pytest.approx(
             [float(e[k]) for e in expected[:3]], abs=1e-12
@@ -118,8 +119,8 @@ def test_multilabel_scores_are_scikit_learns(seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_scores_of_one_label_a_row_are_scikit_learns(seed):
-    said, gold = random_rows(seed, SIDE)
-    found, s, g = scores(SIDE, said, gold), said.argmax(axis=1), gold.argmax(axis=1)
+    predicted, gold = random_rows(seed, SIDE)
+    found, s, g = scores(SIDE, predicted, gold), predicted.argmax(axis=1), gold.argmax(axis=1)
     for average in ("macro", "micro"):
         assert found[f"{average}_f1"] == pytest.approx(
             f1_score(g, s, labels=[0, 1, 2], average=average, zero_division=0), abs=1e-12
@@ -128,23 +129,24 @@ def test_scores_of_one_label_a_row_are_scikit_learns(seed):
     assert found["mean_f1/con+pro"] == pytest.approx(
         f1_score(g, s, labels=[1, 2], average="macro", zero_division=0), abs=1e-12
     )
-    said, gold = random_rows(seed, BINARY)
-    found = scores(BINARY, said, gold)
+    predicted, gold = random_rows(seed, BINARY)
+    found = scores(BINARY, predicted, gold)
     assert found["positive_f1"] == pytest.approx(
-        f1_score(gold[:, 0], said[:, 0], zero_division=0), abs=1e-12
+        f1_score(gold[:, 0], predicted[:, 0], zero_division=0), abs=1e-12
     )
     assert found["macro_f1"] == pytest.approx(
-        f1_score(gold[:, 0], said[:, 0], average="macro", zero_division=0), abs=1e-12
+        f1_score(gold[:, 0], predicted[:, 0], average="macro", zero_division=0), abs=1e-12
     )
 
 
 def test_example_f1_is_the_published_codes():
-    # the released function, line by line: rows with neither dropped, then twice the intersection over the sum of sizes
-    said, gold = random_rows(9, ANY, n=200)
-    rows = [(g, s) for g, s in zip(gold, said, strict=True) if sum(g) + sum(s) > 0]
+    # the released function, line by line: rows with neither dropped, then twice the intersection
+    # over the sum of sizes
+    predicted, gold = random_rows(9, ANY, n=200)
+    rows = [(g, s) for g, s in zip(gold, predicted, strict=True) if sum(g) + sum(s) > 0]
     expected = np.mean([2 * sum(np.logical_and(g, s)) / (sum(g) + sum(s)) for g, s in rows])
     assert len(rows) < 200
-    assert scores(ANY, said, gold)["example_f1"] == pytest.approx(expected, abs=1e-12)
+    assert scores(ANY, predicted, gold)["example_f1"] == pytest.approx(expected, abs=1e-12)
 
 
 def test_nothing_to_find_and_nothing_found_is_zero():
@@ -165,20 +167,20 @@ def test_a_label_without_support_keeps_its_place_in_the_mean():
 
 
 def test_resampled_counts_give_the_scores_of_the_resampled_rows():
-    said, gold = random_rows(3, ANY, n=20)
+    predicted, gold = random_rows(3, ANY, n=20)
     rows = [0, 0, 5, 7, 7, 7, 19]
     weight = np.bincount(rows, minlength=20).astype(float)
     counts = {
         k: np.tensordot(np.stack([weight, np.ones(20)]), v, axes=1)
-        for k, v in row_counts(ANY, said, gold).items()
+        for k, v in row_counts(ANY, predicted, gold).items()
     }
     found = {
         k: ratio(above, below).mean(axis=-1)
         for k, (above, below) in metric_ratios(ANY, counts).items()
     }
-    for name, value in scores(ANY, said[rows], gold[rows]).items():
+    for name, value in scores(ANY, predicted[rows], gold[rows]).items():
         assert found[name][0] == pytest.approx(value, abs=1e-12)
-    for name, value in scores(ANY, said, gold).items():
+    for name, value in scores(ANY, predicted, gold).items():
         assert found[name][1] == pytest.approx(value, abs=1e-12)
 
 
@@ -211,7 +213,8 @@ def test_a_multi_class_task_has_no_thresholds():
 
 
 def test_thresholds_for_example_f1_of_a_worked_example():
-    # one label besides two silent ones: fish holds where p is 0.3 or more, so any threshold in (0.12, 0.3] finds all
+    # one label besides two silent ones: fish holds where p is 0.3 or more, so any threshold in
+    # (0.12, 0.3] finds all
     # and gives 1; the one of them on the grid nearest to 0.5 is 0.3
     p, y = np.zeros((4, 3)), np.zeros((4, 3), dtype=int)
     p[:, 0], y[:, 0] = [0.3, 0.4, 0.12, 0.1], [1, 1, 0, 0]

@@ -12,7 +12,10 @@ from sahelclf.reports import error_page as module
 from sahelclf.reports.error_page import analyzers_of, error_page
 from support import write_corpus, write_lines
 
-HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"><!-- <script>alert(1)</script> & \u2028 &lt;b&gt; catch"
+HOSTILE = (
+    "</script><img src=x onerror=\"document.title='owned'\"><!-- <script>alert(1)</script> & "
+    "\u2028 &lt;b&gt; catch"
+)
 
 
 def labeller_of(terms, coef, intercept, **block):
@@ -114,12 +117,12 @@ def test_the_page_holds_every_passage_with_its_labels_and_terms(trained, bundle)
         assert row["a"] == [row["g"], row["g"]]  # the annotators of this corpus are of one mind
         for head, logit, *pairs in row["w"]:
             assert logit == pytest.approx(1000 * logits[k, head], abs=0.5)
-            told = {
+            shown = {
                 tuple(data["terms"][t]): v for t, v in zip(pairs[::2], pairs[1::2], strict=True)
             }
             whole = contributions(labeller, row["x"])
             exact = dict(zip(whole.terms, whole.values[:, head], strict=True))
-            assert all(v == pytest.approx(1000 * exact[t], abs=0.5) for t, v in told.items())
+            assert all(v == pytest.approx(1000 * exact[t], abs=0.5) for t, v in shown.items())
     assert data["intercept"] == pytest.approx(1000 * labeller.intercept, abs=0.5)
     assert data["annotators"] == ["a", "b"]
     assert data["analyzers"] == {"word": "word", "char": "char_wb"}
@@ -181,7 +184,7 @@ def test_script_and_style_are_allowed_by_their_hash_and_the_network_is_not(train
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page.split('id="data"')[0])
 
 
-def test_of_too_many_passages_the_mistakes_are_kept_surest_first(trained, monkeypatch):
+def test_of_too_many_passages_the_most_confident_mistakes_are_kept(trained, monkeypatch):
     from dataclasses import replace
 
     gold, predicted = trained.passages.gold, trained.passages.predictions

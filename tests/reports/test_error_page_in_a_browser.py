@@ -70,21 +70,21 @@ class Reader(HTMLParser):
                 self.cards[-1]["marks"][-1] += data
         elif self.cards and self.where in ("rows", "terms"):
             line = (self.cards[-1][self.where] or [[]])[-1]
-            if len(line) > 1:  # a caption stands outside the lines
+            if len(line) > 1:  # a caption is outside the lines
                 line[-1] += data
 
 
 @pytest.fixture(scope="module")
 def made(trained, bundle, tmp_path_factory):
-    """A page with a missed topic, a false one and a wrong stance, over a corpus with a hostile document; their ids."""
+    """A page with one error of each kind, of a corpus with a hostile document; their ids."""
     from sahelclf.models.runtime.linear import PlainLabeller
 
     folder = tmp_path_factory.mktemp("page")
     gold, predicted = trained.passages.gold, trained.passages.predictions
     p = np.where(gold.topics, 0.8, 0.2)
     held, free = np.flatnonzero(gold.topics[:, 0]), np.flatnonzero(~gold.topics.any(axis=1))
-    missed, surest, wrong, false = held[0], held[1], held[2], free[0]
-    p[missed, 0], p[surest, 0], p[false, 0] = 0.3, 0.05, 0.7
+    missed, confident, wrong, false = held[0], held[1], held[2], free[0]
+    p[missed, 0], p[confident, 0], p[false, 0] = 0.3, 0.05, 0.7
     stance = np.where(gold.stance[:, :, None] == np.arange(2), 0.9, 0.1)
     stance[wrong, 0] = stance[wrong, 0][::-1]
     scored = replace(
@@ -95,7 +95,7 @@ def made(trained, bundle, tmp_path_factory):
         replace(hostile_training(trained, folder), passages=scored), PlainLabeller.load(bundle)
     )
     (folder / "errors.html").write_text(page, encoding="utf-8")
-    names = {"missed": missed, "surest": surest, "wrong": wrong, "false": false}
+    names = {"missed": missed, "confident": confident, "wrong": wrong, "false": false}
     return folder / "errors.html", {k: predicted.ids[i] for k, i in names.items()}, scored
 
 
@@ -126,7 +126,7 @@ def test_errors_come_first_the_surest_before_others(made):
     path, named, _ = made
     dom = opened(path)
     assert ids(dom) == [
-        named["surest"],
+        named["confident"],
         named["wrong"],
         named["false"],
         named["missed"],
@@ -137,7 +137,7 @@ def test_errors_come_first_the_surest_before_others(made):
 def test_the_address_sets_the_filters(made):
     path, named, scored = made
     topics = scored.predictions.names.topics
-    assert ids(opened(path, "#kind=missed&sort=unsure")) == [named["missed"], named["surest"]]
+    assert ids(opened(path, "#kind=missed&sort=unsure")) == [named["missed"], named["confident"]]
     assert ids(opened(path, f"#kind=false&topic={topics[0]}")) == [named["false"]]
     assert ids(opened(path, f"#kind=missed&topic={topics[1]}")) == []
     assert ids(opened(path, "#kind=wrong")) == [named["wrong"]]
@@ -167,7 +167,7 @@ def test_terms_the_rest_and_the_intercept_add_up_to_the_logit(made):
         assert len(amounts) > 4
 
 
-def test_terms_are_marked_where_they_stand(made):
+def test_terms_are_marked_where_they_occur(made):
     path, named, _ = made
     card = Reader(opened(path, f"#kind=missed&q={named['missed']}")).cards[0]
     marked = "".join(m for m in card["marks"] if m).lower()
@@ -199,7 +199,7 @@ def test_every_control_has_a_name(made):
 
 
 def test_five_thousand_passages_are_shown_at_once(trained, tmp_path):
-    """Loading and drawing a page of many passages ends within the browser's two seconds of page time."""
+    """A page of many passages is loaded and drawn in two seconds of the browser's time."""
     gold, predicted = trained.passages.gold, trained.passages.predictions
     rows = np.tile(np.arange(len(predicted.ids)), 5000 // len(predicted.ids))
     from sahelclf.evaluation.predictions import Gold

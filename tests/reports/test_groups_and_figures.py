@@ -16,8 +16,10 @@ from sahelclf.reports.figures import figures
 
 NAMES = Names(("t", "u"), ("pro", "con"))
 BOOK = Codebook.model_validate({
-    "version": "1", "title": "x", "languages": ["en"], "stances": {"pro": "a", "con": "b"}, "genres": ["letter", "wire"],
-    "bases": {"said": {"stances": ["pro", "con"]}, "done": {"stances": ["pro"]}}, "topics": {"t": {"holds": "a"}, "u": {"holds": "b"}},
+    "version": "1", "title": "x", "languages": ["en"], "stances": {"pro": "a", "con": "b"},
+    "genres": ["letter", "wire"],
+    "bases": {"said": {"stances": ["pro", "con"]}, "done": {"stances": ["pro"]}},
+    "topics": {"t": {"holds": "a"}, "u": {"holds": "b"}},
 })  # fmt: skip
 
 
@@ -27,7 +29,7 @@ def corpus_of(documents, passages):
     )
 
 
-def said(passages, holds, stance):
+def predictions_of(passages, holds, stance):
     """Predictions of 0.9 and 0.1, and stances by number."""
     holds = np.array(holds, dtype=bool)
     p = np.where(np.array(stance)[:, :, None] == np.arange(2), 0.8, 0.2)
@@ -75,7 +77,9 @@ def worked():
         np.array([[1, 0], [1, 1], [0, 0], [0, 1]], dtype=bool),
         np.array([[0, -1], [1, 0], [-1, -1], [-1, 0]]),
     )
-    predicted = said(passages, [[1, 0], [1, 0], [1, 0], [0, 1]], [[0, 0], [0, 0], [0, 0], [0, 1]])
+    predicted = predictions_of(
+        passages, [[1, 0], [1, 0], [1, 0], [0, 1]], [[0, 0], [0, 0], [0, 0], [0, 1]]
+    )
     return predicted, gold, corpus_of(documents, passages)
 
 
@@ -85,17 +89,19 @@ def by_key(rows):
 
 def test_scores_of_groups_of_a_worked_example():
     rows = by_key(group_scores(*worked()))
-    # Mali: a1 a2 b1. topics said 3, gold 3, both 2 -> 4/6; stances of gold pairs pro/pro, con/pro, pro/pro -> 2/3;
-    # joint: said pairs with the right stance and topic: a1's -> 2 x 1 / 6
+    # Mali: a1 a2 b1. topics predicted 3, gold 3, both 2 -> 4/6; stances of gold pairs pro/pro,
+    # con/pro, pro/pro -> 2/3;
+    # joint: predicted pairs with the right stance and topic: a1's -> 2 x 1 / 6
     mali = [rows["country", "Mali", s] for s in ("topic/micro_f1", "stance/accuracy", "joint/f1")]
     assert [r.value for r in mali] == pytest.approx([4 / 6, 2 / 3, 2 / 6])
     assert (mali[0].units, mali[0].documents, mali[0].counted, mali[1].counted) == (3, 2, 2, 1)
-    # Niger: a1 a2: said 2, gold 3, both 2 -> 4/5
+    # Niger: a1 a2: predicted 2, gold 3, both 2 -> 4/5
     assert rows["country", "Niger", "topic/micro_f1"].value == pytest.approx(4 / 5)
     # letter: b1: a false topic, nothing in gold: F1 0, and no stance to score
     assert rows["genre", "letter", "topic/micro_f1"].value == 0
     assert rows["genre", "letter", "stance/accuracy"].value is None
-    # said: pairs (a1, t) and (a2, t): both found, one stance right; done: (a2, u): not found, stance right; c1's has no basis
+    # said: pairs (a1, t) and (a2, t): both found, one stance right; done: (a2, u): not found,
+    # stance right; c1's has no basis
     assert [
         rows["basis", "said", s].value for s in ("topic/recall", "stance/accuracy", "joint/recall")
     ] == [1, 0.5, 0.5]
@@ -143,11 +149,11 @@ def many(n):
     ]
     holds = [[i % 2, 0] for i in range(n)]
     gold = Gold(np.array([[1, 0]] * n, dtype=bool), np.array([[0, -1]] * n))
-    return said(passages, holds, [[0, 0]] * n), gold, corpus_of(documents, passages)
+    return predictions_of(passages, holds, [[0, 0]] * n), gold, corpus_of(documents, passages)
 
 
 def test_intervals_are_those_of_every_other_score():
-    """Of a share of ten documents' passages: the interval of that share as a score of its own."""
+    """Of a share of ten documents' passages: the interval of that share as a score by itself."""
     predicted, gold, corpus = many(FEWEST_DOCUMENTS)
     found = by_key(group_scores(predicted, gold, corpus, seed=3))["basis", "said", "topic/recall"]
     assert found.value == 0.5
@@ -231,7 +237,7 @@ def test_small_groups_are_named_and_not_drawn(trained):
     assert not [w for w in words if w.split(" (")[0] in few]
 
 
-def test_a_label_that_nobody_carries_and_groups_without_documents_are_drawn_as_nothing():
+def test_a_label_without_support_and_groups_without_documents_are_drawn_as_nothing():
     predicted, gold, corpus = worked()
     none = Gold(np.zeros((4, 2), dtype=bool), np.full((4, 2), -1))
     found = figures(

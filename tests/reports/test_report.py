@@ -41,7 +41,7 @@ ALPHA = [
 
 @pytest.fixture(autouse=True)
 def store_of_the_working_folder(monkeypatch):
-    """MLflow puts the last store's address into the environment, where the next test would find it."""
+    """MLflow leaves the last store's address in the environment."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
 
 
@@ -67,26 +67,28 @@ def subject(manifest, **changes):
     )
 
 
-# --- the paragraph and its references ---------------------------------------------------------------------------------------
+# --- the paragraph and its references ---------------------------------------------------
 
 
 def test_the_paragraph_says_what_the_manifest_says(manifest):
     text = methods_paragraph([subject(manifest)], ALPHA, [], corpus_cited=True)
     counts = manifest["corpus"]
+    parts = counts["parts"]
     assert f"(40 documents, 120 passages; codebook 0.3; SHA-256 {counts['sha256'][:16]})" in text
     assert "defines 2 topics (fishing and dredging), any number of which may hold" in text
-    # topics are the rows named as topics, stances those with an alpha; documents and sets are not among them
+    # topics are the rows named as topics, stances those with an alpha; documents and sets are not
+    # among them
     assert (
         "between the two annotators on 90 passages ranged from 0.800 to 0.910 over the topics and "
         "from 0.700 to 0.700 over their stances" in text
     )
     assert (
-        f'The split "grouped" has {counts["parts"]["train"]} train, {counts["parts"]["dev"]} dev and {counts["parts"]["test"]} test documents'
-        in text
+        f'The split "grouped" has {parts["train"]} train, {parts["dev"]} dev and {parts["test"]} test '
+        "documents; no test document is used in training" in text
     )
     assert (
-        "word 1-2-grams (in at least 1 passages) and within-word character 3-4-grams (in at least 2 passages)"
-        in text
+        "word 1-2-grams (in at least 1 passages) and within-word character 3-4-grams "
+        "(in at least 2 passages)" in text
     )
     assert "C = 4, class-balanced weights" in text
     assert "derive from its seed (0)" in text
@@ -117,7 +119,7 @@ def test_only_what_is_used_is_cited(manifest):
     assert "pedregosa2011" not in cited_keys(other)
 
 
-def test_the_recipe_of_an_encoder_is_told(manifest):
+def test_the_settings_of_an_encoder_are_described(manifest):
     from sahelclf.training.compose import compose_config
 
     about = {
@@ -134,12 +136,12 @@ def test_the_recipe_of_an_encoder_is_told(manifest):
         corpus_cited=False,
     )
     assert (
-        "fine-tunes the encoder all-MiniLM-L6-v2 (SHA-256 53aa51172d142c89), which reads 256 tokens at once"
-        in text
+        "fine-tunes the encoder all-MiniLM-L6-v2 (SHA-256 53aa51172d142c89), which reads 256 tokens "
+        "at once" in text
     )
     assert (
-        "4 epochs, batches of 16, AdamW with learning rate 0.0002 (0.0005 for the head), warm-up over 10% of the steps"
-        in text
+        "4 epochs, batches of 16, AdamW with learning rate 0.0002 (0.0005 for the head), warm-up "
+        "over 10% of the steps" in text
     )
     assert "the lowest 2 layers held fixed" in text
     assert "wolf2020" in cited_keys(text)
@@ -153,7 +155,7 @@ def test_the_recipe_of_an_encoder_is_told(manifest):
     assert "the unit-length mean vector of the frozen encoder all-MiniLM-L6-v2" in text
 
 
-def test_test_scores_and_robustness_are_told_where_there_are_any(manifest):
+def test_test_scores_and_robustness_are_described_where_there_are_any(manifest):
     tested = subject(manifest, metrics={"test/topic/macro_f1": 0.5})
     robust = [
         {
@@ -166,8 +168,8 @@ def test_test_scores_and_robustness_are_told_where_there_are_any(manifest):
     ]
     text = methods_paragraph([tested], [], robust, corpus_cited=False)
     assert (
-        f"Test scores (tfidf, seed 0) are those of the final labeller on the {manifest['corpus']['parts']['test']} test documents."
-        in text
+        "Test scores (tfidf, seed 0) are those of the final labeller on the "
+        f"{manifest['corpus']['parts']['test']} test documents." in text
     )
     assert "Robustness (tfidf, seed 0: 5 fits)" in text
     assert "(country) with the cross-fitted scores" in text
@@ -178,12 +180,13 @@ def test_latex_cites_and_escapes():
     text = 'The "first_one" [@platt1999; @efron1993] costs 5% & {more} ± 1, \\ [0.1, 0.2].'
     assert (
         as_latex(text)
-        == "The ``first\\_one''~\\cite{platt1999,efron1993} costs 5\\% \\& \\{more\\} \\(\\pm\\) 1, \\textbackslash{} [0.1, 0.2].\n"
+        == "The ``first\\_one''~\\cite{platt1999,efron1993} costs 5\\% \\& \\{more\\} \\(\\pm\\) 1, "
+        "\\textbackslash{} [0.1, 0.2].\n"
     )
     assert escape_latex("a_b^c~") == "a\\_b\\textasciicircum{}c\\textasciitilde{}"
 
 
-def test_every_fixed_entry_is_whole():
+def test_every_entry_of_the_bibliography_is_complete():
     for key, entry in references().items():
         assert re.match(rf"@\w+\{{{key},\n", entry)
         assert entry.count("{") == entry.count("}")
@@ -215,7 +218,7 @@ def test_a_citation_file_becomes_bibtex(tmp_path):
         read_cff(tmp_path / "none.cff")
 
 
-# --- tables -----------------------------------------------------------------------------------------------------------------
+# --- tables -----------------------------------------------------------------------------
 
 
 def test_means_over_seeds_by_hand(manifest):
@@ -254,7 +257,7 @@ def test_predictions_come_back_from_their_table_as_they_were(trained, tmp_path):
         assert predicted.documents == scored.predictions.documents
 
 
-# --- the command ------------------------------------------------------------------------------------------------------------
+# --- the command ------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +283,7 @@ def store(trained, tmp_path_factory):
     return folder, run_id
 
 
-def test_a_run_is_rebuilt_with_figures_and_equals_what_was_recorded(
+def test_the_report_of_a_run_has_figures_and_equals_what_was_recorded(
     store, trained, tmp_path, monkeypatch, capsys
 ):
     folder, run_id = store
@@ -300,7 +303,7 @@ def test_a_run_is_rebuilt_with_figures_and_equals_what_was_recorded(
     cited = set(re.findall(r"\\cite\{([^}]+)\}", (out / "methods.tex").read_text()))
     keys = set(re.findall(r"^@\w+\{(\w+),", (out / "references.bib").read_text(), re.MULTILINE))
     assert {k for c in cited for k in c.split(",")} == keys
-    assert "corpus" not in keys  # the small corpus has no citation of its own
+    assert "corpus" not in keys  # the small corpus has no citation
     for picture in re.findall(r"\]\((figures/[^)]+)\)", (out / "report.md").read_text()):
         assert (out / picture).is_file()
     assert main(["report", run_id, "-o", str(out)]) == 2
@@ -356,7 +359,7 @@ def test_what_cannot_be_reported_on_is_refused(bundle, harbour, tmp_path, monkey
     assert not (tmp_path / "paper").exists()
 
 
-def test_a_sweep_is_its_children_and_robustness_stands_beside(
+def test_a_sweep_is_its_children_and_robustness_has_its_own_table(
     store, harbour, tmp_path, monkeypatch, capsys
 ):
     folder, run_id = store
