@@ -83,8 +83,8 @@ def test_the_paragraph_says_what_the_manifest_says(manifest):
         "from 0.700 to 0.700 over their stances" in text
     )
     assert (
-        f'The split "grouped" has {parts["train"]} train, {parts["dev"]} dev and {parts["test"]} test '
-        "documents; no test document is used in training" in text
+        f'The split "grouped" has {parts["train"]} train, {parts["dev"]} dev and {parts["test"]} '
+        "test documents; no test document is used in training" in text
     )
     assert (
         "word 1-2-grams (in at least 1 passages) and within-word character 3-4-grams "
@@ -136,8 +136,8 @@ def test_the_settings_of_an_encoder_are_described(manifest):
         corpus_cited=False,
     )
     assert (
-        "fine-tunes the encoder all-MiniLM-L6-v2 (SHA-256 53aa51172d142c89), which reads 256 tokens "
-        "at once" in text
+        "fine-tunes the encoder all-MiniLM-L6-v2 (SHA-256 53aa51172d142c89), which reads 256 "
+        "tokens at once" in text
     )
     assert (
         "4 epochs, batches of 16, AdamW with learning rate 0.0002 (0.0005 for the head), warm-up "
@@ -180,8 +180,8 @@ def test_latex_cites_and_escapes():
     text = 'The "first_one" [@platt1999; @efron1993] costs 5% & {more} ± 1, \\ [0.1, 0.2].'
     assert (
         as_latex(text)
-        == "The ``first\\_one''~\\cite{platt1999,efron1993} costs 5\\% \\& \\{more\\} \\(\\pm\\) 1, "
-        "\\textbackslash{} [0.1, 0.2].\n"
+        == "The ``first\\_one''~\\cite{platt1999,efron1993} costs 5\\% \\& \\{more\\} \\(\\pm\\) "
+        "1, \\textbackslash{} [0.1, 0.2].\n"
     )
     assert escape_latex("a_b^c~") == "a\\_b\\textasciicircum{}c\\textasciitilde{}"
 
@@ -204,8 +204,13 @@ def test_a_citation_file_becomes_bibtex(tmp_path):
     }
     authors = [{"family-names": "Traoré", "given-names": "Awa"}, {"name": "The group"}]
     assert cff_entry("corpus", cff | {"authors": authors}) == (
-        "@misc{corpus,\n  author = {Traoré, Awa and {The group}},\n  title = {{Labels \\& texts}},\n"
-        "  howpublished = {Data set, version 1.0, CC-BY-4.0},\n  year = {2026},\n  doi = {10.1/x_y}\n}"
+        "@misc{corpus,\n"
+        "  author = {Traoré, Awa and {The group}},\n"
+        "  title = {{Labels \\& texts}},\n"
+        "  howpublished = {Data set, version 1.0, CC-BY-4.0},\n"
+        "  year = {2026},\n"
+        "  doi = {10.1/x_y}\n"
+        "}"
     )
     package = read_cff(data_root() / "CITATION.cff")
     assert "@misc{sahelclf," in bibliography(

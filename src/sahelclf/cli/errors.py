@@ -6,8 +6,8 @@ from sahelclf.cli.console import parser, result, write_page
 from sahelclf.errors import RequestError
 from sahelclf.workflows.errors import errors
 
-EPILOG = """RUN is the id of a run of `train` (or runs:/<id>), BUNDLE the folder that it wrote. The page
-is one HTML file that opens from disk, without a network: every development passage with gold,
+EPILOG = """RUN is the id of a run of `train` (or runs:/<id>), BUNDLE the folder that it wrote. The
+page is one HTML file that opens from disk, without a network: every development passage with gold,
 cross-fitted prediction and the annotators' labels, and for linear models what each term adds. The
 file contains the texts of the passages: share it only where these may be shared.
 """
