@@ -58,7 +58,7 @@ def test_a_comparison_in_html_has_no_tags_of_a_name(name):
     plain = Tags(comparison_of("name").html())
     assert page.tags == plain.tags
     assert page.attributes == plain.attributes
-    assert page.text.count(name.replace("\x00", "")[:20]) >= 10
+    assert page.text.count(name) >= 10
     assert Tags(comparison_of(name)._repr_html_()).tags.count("script") == 0
 
 
@@ -82,7 +82,8 @@ def test_a_comparison_in_markdown_keeps_its_cells(name):
     lines = comparison_of(name).markdown().splitlines()
     cells = {len(re.findall(r"(?<!\\)\|", line)) for line in lines if line.startswith("|")}
     assert cells == {8, 4}  # seven columns of scores; a name and two systems
-    assert not re.search(r"(?<!\\)<[a-z/]", "".join(x for x in lines if x.startswith(("|", "-"))))
+    outside_code = re.sub(r"(?<!\\)`[^`]*`", "", "\n".join(lines))
+    assert not re.search(r"(?<!\\)<[a-z/]", outside_code)
     assert [x for x in lines if x.startswith("#")] == [
         "# Comparison",
         "## Parameters that differ",

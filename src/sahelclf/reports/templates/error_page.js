@@ -65,7 +65,7 @@ options(form.country, [["", "any"], ...valuesOf((d) => d.countries || [])]);
 options(form.genre, [["", "any"], ...valuesOf((d) => one(d.genre))]);
 options(form.stratum, [["", "any"], ...valuesOf((d) => one(d.stratum))]);
 options(form.annotators, [["", "any"], ["differed", "differed"], ["agreed", "agreed"]]);
-options(form.sort, [["sure", "most confident first"], ["unsure", "least confident first"], ["corpus", "order of the corpus"]]);
+options(form.sort, [["sure", "most confident"], ["unsure", "least confident"], ["corpus", "corpus order"]]);
 const FIELDS = ["topic", "kind", "stance", "basis", "country", "genre", "stratum", "annotators", "sort", "q"];
 const defaults = Object.fromEntries(FIELDS.map((f) => [f, f === "kind" ? "error" : f === "sort" ? "sure" : ""]));
 
@@ -325,7 +325,7 @@ document.getElementById("skip").addEventListener("click", (event) => { event.pre
 window.addEventListener("hashchange", () => choose(readAddress()));
 new IntersectionObserver((seen) => { if (seen.some((s) => s.isIntersecting)) draw(drawn + AT_ONCE); }, { rootMargin: "1500px" }).observe(document.getElementById("end"));
 
-document.getElementById("about").textContent = Object.entries(D.about).map(([k, v]) => `${k} ${v}`).join(" · ") + (D.left_out ? ` · ${number(D.left_out)} passages are left out, those with a mistake last` : "");
+document.getElementById("about").textContent = Object.entries(D.about).map(([k, v]) => `${k} ${v}`).join(" · ") + (D.left_out ? ` · ${number(D.left_out)} passages are left out, first those without an error` : "");
 for (const node of document.querySelectorAll(".linear")) node.hidden = !D.intercept.length;
 for (const f of ["basis", "country", "genre", "stratum", "annotators"]) form[f].closest("label").hidden = f === "annotators" ? D.annotators.length < 2 : form[f].options.length < 2;
 choose(readAddress());
