@@ -5,10 +5,10 @@ from typing import Any
 
 import yaml
 
+from sahelclf.evaluation.report import HEADLINE
 from sahelclf.models.kinds import texts_of
 from sahelclf.templates import render
 
-SCORES = ("topic/macro_f1", "stance/macro_f1", "joint/f1")
 LOADING = (
     "import sahelclf",
     'sahelclf.load("this/folder").predict(["Niger recalled its ambassador from Paris."])',
@@ -34,7 +34,7 @@ def model_card(manifest: dict[str, Any]) -> str:
 def card_text(manifest: dict[str, Any], loading: Sequence[str]) -> str:
     """A card without front matter, with these lines of Python to load the folder."""
     scores = manifest["scores"]
-    names = [*SCORES, *(f"topic/{t}/f1" for t in manifest["topics"])]
+    names = [*HEADLINE, *(f"topic/{t}/f1" for t in manifest["topics"])]
     return render(
         "sahelclf.bundle",
         "card.md",

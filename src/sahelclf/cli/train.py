@@ -81,6 +81,7 @@ def _train(settings: dict[str, Any], overrides: list[str]) -> None:
 
 def _show(done: "Result") -> None:
     """The tables of scores and the next three commands."""
+    from sahelclf.evaluation.report import HEADLINE
     from sahelclf.reports.tables import label_table, score_table
     from sahelclf.tracking.store import experiment_id, runs_page
 
@@ -100,8 +101,7 @@ def _show(done: "Result") -> None:
     table([row[1:] for row in label_table({"": report}, names).shown])
     if trained.cv:
         folds = ", ".join(
-            f"{n} {trained.cv[f'cv/{n}']:.3f} ± {trained.cv[f'cv/{n}/sd']:.3f}"
-            for n in ("topic/macro_f1", "stance/macro_f1", "joint/f1")
+            f"{n} {trained.cv[f'cv/{n}']:.3f} ± {trained.cv[f'cv/{n}/sd']:.3f}" for n in HEADLINE
         )
         say(f"\ncross-validated, mean ± sd over folds: {folds}")
     for note in (*trained.notes, *report.warnings):
