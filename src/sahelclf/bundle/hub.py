@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from sahelclf.bundle.card import SCORES, card_text, title
+from sahelclf.bundle.card import card_text, title
 from sahelclf.bundle.golden import check_golden
 from sahelclf.bundle.load import need_form
 from sahelclf.bundle.onnx import check_pipeline, check_transformers
@@ -24,9 +24,11 @@ from sahelclf.models.kinds import kind_of, read_labeller, texts_of
 PACKAGE_ON_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 LARGE = ("*.safetensors", "*.onnx", "*.npz", "*.skops")
 TAGS = ("text-classification", "multi-label", "stance-detection", "news", "political-science")
-METRICS = dict(
-    zip(SCORES, ("macro-F1 of topics", "macro-F1 of stances", "micro-F1 of pairs"), strict=True)
-)
+METRICS = {
+    "topic/macro_f1": "macro-F1 of topics",
+    "stance/macro_f1": "macro-F1 of stances",
+    "joint/f1": "micro-F1 of pairs",
+}
 DOWNLOAD = (
     "from huggingface_hub import snapshot_download",
     'folder = snapshot_download("USER/NAME")',
