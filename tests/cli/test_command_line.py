@@ -309,7 +309,7 @@ def test_another_codebook_trains_predicts_and_exports_without_a_line_changed(tmp
         (["train", "--nonsense"], "train"),
         (
             ["train", "corpus=/nowhere"],
-            "no such folder; corpus= takes a folder of the form of annotations/",
+            "no such folder; corpus= takes one in the form of annotations/",
         ),
         (["train", "split=mine"], "no such split; expected one of"),
         (["train", "model.features.0.min_df=x"], "min_df"),

@@ -67,8 +67,8 @@ def test_a_passage_without_its_document_and_doubled_ids_are_refused_together(cor
     refused(
         corpus,
         "passages.jsonl:2: document_id: 'nowhere' is not in documents.jsonl",
-        "passages.jsonl:3: 'h000-0' stands at",
-        "documents.jsonl:2: 'h000' stands at",
+        "passages.jsonl:3: 'h000-0' is at",
+        "documents.jsonl:2: 'h000' is at",
     )
 
 
@@ -132,7 +132,7 @@ def test_annotations_of_unknown_units_are_refused(corpus):
 
 def test_problems_beyond_fifty_are_counted(corpus):
     (corpus / "passages.jsonl").write_text("x\n" * 80)
-    refused(corpus, "… and 30 problems more")
+    refused(corpus, "… and 30 more problems")
 
 
 @given(st.binary(max_size=200))
@@ -155,8 +155,8 @@ def test_records_come_back_as_they_were_written(records):
     assert [line.record for line in read_lines(io.BytesIO(lines.encode()))] == records
 
 
-def test_a_key_that_stands_twice_is_refused():
-    assert parse_line(b'{"a": 1, "a": 2}') == (None, "not JSON: the key 'a' stands twice")
+def test_a_duplicated_key_is_refused():
+    assert parse_line(b'{"a": 1, "a": 2}') == (None, "not JSON: the key 'a' is duplicated")
 
 
 def test_half_a_surrogate_pair_is_refused():

@@ -21,11 +21,12 @@ from support import write_corpus, write_lines
 
 
 def test_near_duplicates_by_hand():
-    # runs of four words: "a b c d", "b c d e" against "a b c d", "b c d x": one of three shared
-    assert near_duplicates(["a b c d e", "a b c d x"], 0.3) == [(0, 1, pytest.approx(1 / 3))]
-    assert near_duplicates(["a b c d e", "a b c d x"], 0.5) == []
-    assert near_duplicates(["One two", "one  TWO", "three"]) == [(0, 1, 1.0)]
+    # runs of five words: "a b c d e", "b c d e f" and "a b c d e", "b c d e x": one of three shared
+    assert near_duplicates(["a b c d e f", "a b c d e x"], 0.3) == [(0, 1, pytest.approx(1 / 3))]
+    assert near_duplicates(["a b c d e f", "a b c d e x"], 0.5) == []
+    assert near_duplicates(["Été two", "ete,  TWO", "three"]) == [(0, 1, 1.0)]
     assert near_duplicates(["", " "]) == []
+    assert near_duplicates([]) == []
 
 
 @given(
@@ -36,7 +37,7 @@ def test_near_duplicates_are_those_of_a_plain_loop(texts, threshold):
     def runs(text):
         words = text.split()
         return (
-            {" ".join(words[i : i + 4]) for i in range(max(1, len(words) - 3))} if words else set()
+            {" ".join(words[i : i + 5]) for i in range(max(1, len(words) - 4))} if words else set()
         )
 
     expected = []

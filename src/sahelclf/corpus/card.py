@@ -17,7 +17,7 @@ TTR_WORDS = 1000
 
 
 def compute_card(corpus: Corpus) -> dict[str, Any]:
-    """Counts, lengths, labels, sameness and agreement; the same numbers for the same corpus."""
+    """Counts, lengths, labels, sameness and agreement of a corpus."""
     documents, passages = corpus.documents, corpus.passages
     lengths = [len(p.text.split()) for p in passages]
     of_document = {
@@ -85,15 +85,15 @@ def _counts(values: Any) -> dict[str, int]:
 
 
 def _topics(corpus: Corpus) -> dict[str, Any]:
-    found = {}
+    table = {}
     for topic in corpus.codebook.topic_names:
         stances = Counter(p.topics[topic].stance for p in corpus.passages if topic in p.topics)
-        found[topic] = {
+        table[topic] = {
             "passages": sum(stances.values()),
             "documents": sum(topic in (d.topics or {}) for d in corpus.documents),
             "stances": {s: stances[s] for s in corpus.codebook.stance_names},
         }
-    return found
+    return table
 
 
 def _by_stratum(corpus: Corpus) -> dict[str, dict[str, float]]:
@@ -103,17 +103,17 @@ def _by_stratum(corpus: Corpus) -> dict[str, dict[str, float]]:
         inside = [
             p for d in corpus.documents if d.stratum == stratum for p in corpus.passages_of[d.id]
         ]
-        held: dict[str, float] = {
+        of_topic: dict[str, float] = {
             t: round(sum(t in p.topics for p in inside) / max(len(inside), 1), 4)
             for t in corpus.codebook.topic_names
         }
-        shares[stratum] = held | {"passages": len(inside)}
+        shares[stratum] = of_topic | {"passages": len(inside)}
     return shares
 
 
 def _sameness(corpus: Corpus) -> dict[str, dict[str, float]]:
     """By genre: passages with the opening of another, sentence lengths, type-token ratio."""
-    found = {}
+    table = {}
     openings = Counter(_opening(p.text) for p in corpus.passages)
     for genre in sorted({d.genre for d in corpus.documents if d.genre}):
         texts = [
@@ -129,7 +129,7 @@ def _sameness(corpus: Corpus) -> dict[str, dict[str, float]]:
         ]
         words = " ".join(texts).lower().split()
         pieces = [words[i : i + TTR_WORDS] for i in range(0, len(words) - TTR_WORDS + 1, TTR_WORDS)]
-        found[genre] = {
+        table[genre] = {
             "passages": len(texts),
             "open_alike": round(sum(openings[_opening(t)] > 1 for t in texts) / len(texts), 4),
             "sentence_words": round(mean(sentences), 2),
@@ -138,7 +138,7 @@ def _sameness(corpus: Corpus) -> dict[str, dict[str, float]]:
             if pieces
             else 0.0,
         }
-    return found
+    return table
 
 
 def _opening(text: str) -> str:

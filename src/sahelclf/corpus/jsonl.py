@@ -18,8 +18,9 @@ class Line(NamedTuple):
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) < len(pairs):
-        doubled = sorted({k for k, _ in pairs if [key for key, _ in pairs].count(k) > 1})
-        raise ValueError(f"the key {doubled[0]!r} stands twice")
+        keys = [key for key, _ in pairs]
+        duplicate = min(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {duplicate!r} is duplicated")
     return record
 
 
@@ -28,10 +29,9 @@ def parse_line(raw: bytes) -> tuple[dict[str, Any] | None, str | None]:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return None, (
-            f"not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start}; convert the file, for instance "
-            "with: iconv -f cp1252 -t utf-8"
-        )
+        byte = f"byte 0x{raw[error.start]:02x} at position {error.start}"
+        hint = "convert the file, for instance with: iconv -f cp1252 -t utf-8"
+        return None, f"not UTF-8: {byte}; {hint}"
     if "\x00" in text:
         return None, f"a NUL byte at position {text.index(chr(0))}"
     try:
@@ -60,7 +60,7 @@ def _lone_surrogate(record: dict[str, Any]) -> str | None:
 def bounded_lines(
     stream: BinaryIO, limit: int = MAX_LINE_BYTES
 ) -> Iterator[tuple[int, bytes | None, int]]:
-    """Yield (number, line or None where it is longer than `limit` bytes, its length), blank lines left out."""
+    """Yield (number, line or None if longer than `limit` bytes, length), without blank lines."""
     number = 0
     while chunk := stream.readline(limit + 1):
         number += 1

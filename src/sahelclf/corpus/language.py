@@ -1,8 +1,8 @@
-"""The language of a text, recognised off-line by py3langid; 'und' where there is too little to tell.
+"""The language of a text, recognised off-line by py3langid; 'und' where there is too little text.
 
-The recogniser chooses among the languages that news of the region and of the world's agencies comes in. Left to
-choose among all the languages that py3langid knows, it takes headlines full of names for Latin or Hungarian, and
-English for Nigerian Pidgin, which is therefore reported as English here.
+The recogniser chooses among the languages of the region's news and of the world's agencies. If it
+could choose among all languages that py3langid knows, it would take headlines full of names for
+Latin or Hungarian, and English for Nigerian Pidgin, which is therefore reported as English here.
 """
 
 from collections.abc import Collection
@@ -14,12 +14,14 @@ LANGUAGES = (
     *("uk", "pl", "ro", "el", "sv", "da", "no", "fi", "cs", "hu", "bg", "sr"),
     *("he", "am", "so", "hi", "ur", "bn", "ta", "ps", "id", "vi", "th", "ko"),
 )
-FEWEST_LETTERS = (
-    40  # counted as UTF-8 bytes: a letter of another script tells more than a Latin one
-)
-READ = 300  # characters; reading on changes the answer of a news text rarely, and takes as long as labelling it
+# Counted as UTF-8 bytes: a letter of another script tells more than a Latin one.
+FEWEST_LETTERS = 40
+# Characters. More of a news text rarely changes the answer, and takes as long as labelling it.
+READ = 300
 READ_OF_DOCUMENT = 3000
-SURE = 40.0  # difference of log-likelihoods; an English sentence of names in the corpus reaches 38, a French one of ten words 100
+# Difference of log-likelihoods: an English sentence of names has up to 38, a French one of ten
+# words 100.
+SURE = 40.0
 
 
 def recognise(text: str, read: int = READ) -> str:
@@ -32,10 +34,10 @@ def recognise(text: str, read: int = READ) -> str:
 
 
 def surely_foreign(text: str, language: str, trained: Collection[str], read: int = READ) -> bool:
-    """Whether `language`, which `recognise` said, is far likelier than every language that the model was trained on.
+    """Whether `language`, the answer of `recognise`, is far likelier than those of the training.
 
-    Never where too little text was there to tell, nor where the model was trained on a language that the recogniser
-    does not know: it would take that for another one.
+    False where there is too little text, or where the model was trained on a language that the
+    recogniser does not know: it would take that for another one.
     """
     if language == "und" or language in trained or not set(trained) <= set(LANGUAGES):
         return False
@@ -45,7 +47,7 @@ def surely_foreign(text: str, language: str, trained: Collection[str], read: int
 
 @cache
 def _identifier() -> Any:
-    """A recogniser of our own: py3langid's shared one, which a user's program may have set up, stays as it is."""
+    """A separate recogniser: the one that py3langid shares, which a user may set, is not changed."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE)

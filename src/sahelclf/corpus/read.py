@@ -1,4 +1,4 @@
-"""A corpus folder to records: schema, vocabularies and ids are checked here, so that later code need not."""
+"""A corpus folder to records: schema, vocabularies and ids are checked here, and only here."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -48,19 +48,16 @@ class Corpus:
 
 
 def read_corpus(root: Path) -> Corpus:
-    """Read `codebook.yaml`, `documents.jsonl` and `passages.jsonl`; raise with every problem at once."""
+    """Read `codebook.yaml`, `documents.jsonl`, `passages.jsonl`; raise with all problems at once."""
     root = Path(root)
     if not root.is_dir():
-        raise CorpusError(
-            f"{root}: no such folder; corpus= takes a folder of the form of annotations/"
-        )
+        raise CorpusError(f"{root}: no such folder; corpus= takes one in the form of annotations/")
     codebook = read_codebook(root / "codebook.yaml")
     problems: list[str] = []
     documents = _read(root / "documents.jsonl", Document, problems)
     passages = _read(root / "passages.jsonl", Passage, problems)
-    problems += _check_documents(documents, codebook) + _check_passages(
-        passages, documents, codebook
-    )
+    problems += _check_documents(documents, codebook)
+    problems += _check_passages(passages, documents, codebook)
     _raise_all(problems)
     return Corpus(
         root=root,
@@ -72,7 +69,10 @@ def read_corpus(root: Path) -> Corpus:
 
 
 def read_labelled(path: Path, codebook: Codebook) -> Corpus:
-    """One file of labelled passages, in the form of `passages.jsonl`, as a corpus; its documents have no labels of their own."""
+    """One file of labelled passages, in the form of `passages.jsonl`, as a corpus.
+
+    Its documents have no labels.
+    """
     problems: list[str] = []
     passages = _read(Path(path), Passage, problems)
     documents = [
@@ -91,14 +91,13 @@ def read_labelled(path: Path, codebook: Codebook) -> Corpus:
 
 
 def read_annotations(corpus: Corpus) -> dict[str, list[Annotation]]:
-    """First-hand labels by annotator, from `raw/*.jsonl`; empty where the corpus has none."""
+    """Labels by annotator, from `raw/*.jsonl`; empty where the corpus has none."""
     problems: list[str] = []
     by_annotator = {}
     for path in sorted((corpus.root / "raw").glob("*.jsonl")):
         rows = _read(path, Annotation, problems)
-        problems += _check_units(rows, corpus) + _doubled(
-            rows, lambda a: f"{a.unit} (round {a.round})"
-        )
+        problems += _check_units(rows, corpus)
+        problems += _duplicates(rows, lambda a: f"{a.unit} (round {a.round})")
         by_annotator[path.stem] = [a for _, a in rows]
     _raise_all(problems)
     return by_annotator
@@ -111,25 +110,25 @@ def read_adjudications(corpus: Corpus) -> list[Adjudication]:
         return []
     problems: list[str] = []
     rows = _read(path, Adjudication, problems)
-    problems += _check_units(rows, corpus) + _doubled(rows, lambda a: a.unit)
+    problems += _check_units(rows, corpus) + _duplicates(rows, lambda a: a.unit)
     _raise_all(problems)
     return [a for _, a in rows]
 
 
 def label_problems(topics: Topics, codebook: Codebook) -> Iterator[str]:
-    """What in these labels the codebook does not know."""
+    """Labels that the codebook does not know."""
     for topic, label in topics.items():
         if topic not in codebook.topics:
-            yield f"topic {topic!r} is not in codebook {codebook.version}; expected one of {[*codebook.topics]}"
+            expected = f"expected one of {[*codebook.topics]}"
+            yield f"topic {topic!r} is not in codebook {codebook.version}; {expected}"
             continue
         if label.stance not in codebook.stances:
             yield f"{topic}: stance {label.stance!r}; expected one of {[*codebook.stances]}"
         elif label.basis is not None:
-            allowed = [
-                name for name, basis in codebook.bases.items() if label.stance in basis.stances
-            ]
+            allowed = [k for k, basis in codebook.bases.items() if label.stance in basis.stances]
             if label.basis not in allowed:
-                yield f"{topic}: basis {label.basis!r} with stance {label.stance!r}; expected one of {allowed}"
+                pair = f"basis {label.basis!r} with stance {label.stance!r}"
+                yield f"{topic}: {pair}; expected one of {allowed}"
         unknown = [p for p in label.parties if p not in codebook.parties]
         if unknown:
             yield f"{topic}: parties {unknown}; expected some of {codebook.parties}"
@@ -138,7 +137,7 @@ def label_problems(topics: Topics, codebook: Codebook) -> Iterator[str]:
 
 
 def _read(path: Path, kind: type[Record], problems: list[str]) -> list[tuple[str, Record]]:
-    """Records with where each stands, as 'file:line'."""
+    """Records, each with its place as 'file:line'."""
     rows: list[tuple[str, Record]] = []
     try:
         with path.open("rb") as stream:
@@ -160,7 +159,7 @@ def _read(path: Path, kind: type[Record], problems: list[str]) -> list[tuple[str
 
 
 def _check_documents(rows: list[tuple[str, Document]], codebook: Codebook) -> list[str]:
-    problems = _doubled(rows, lambda d: d.id)
+    problems = _duplicates(rows, lambda d: d.id)
     for where, d in rows:
         problems += [f"{where}: {p}" for p in label_problems(d.topics or {}, codebook)]
         for field, value, allowed in (
@@ -175,13 +174,11 @@ def _check_documents(rows: list[tuple[str, Document]], codebook: Codebook) -> li
 def _check_passages(
     rows: list[tuple[str, Passage]], documents: list[tuple[str, Document]], codebook: Codebook
 ) -> list[str]:
-    problems = _doubled(rows, lambda p: p.id)
+    problems = _duplicates(rows, lambda p: p.id)
     known = {d.id for _, d in documents}
     clash = sorted({p.id for _, p in rows} & known)
     if clash:
-        problems.append(
-            f"ids of both a passage and a document: {clash[:5]}; units need ids of their own"
-        )
+        problems.append(f"ids of both a passage and a document: {clash[:5]}; ids must differ")
     seen: dict[tuple[str, int], str] = {}
     for where, p in rows:
         if p.document_id not in known:
@@ -190,7 +187,7 @@ def _check_passages(
             problems.append(f"{where}: text: only white space; expected the passage's text")
         first = seen.setdefault((p.document_id, p.index), where)
         if first != where:
-            problems.append(f"{where}: index {p.index} of {p.document_id!r} stands at {first} too")
+            problems.append(f"{where}: index {p.index} of {p.document_id!r} is at {first} too")
         problems += [f"{where}: {problem}" for problem in label_problems(p.topics, codebook)]
     return problems
 
@@ -207,22 +204,20 @@ def _check_units(
     return problems
 
 
-def _doubled(rows: Iterable[tuple[str, Any]], key: Callable[[Any], str]) -> list[str]:
+def _duplicates(rows: Iterable[tuple[str, Any]], key: Callable[[Any], str]) -> list[str]:
     first: dict[str, str] = {}
     problems = []
     for where, row in rows:
         other = first.setdefault(key(row), where)
         if other != where:
-            problems.append(f"{where}: {key(row)!r} stands at {other} too; ids are unique")
+            problems.append(f"{where}: {key(row)!r} is at {other} too; ids are unique")
     return problems
 
 
 def _raise_all(problems: list[str]) -> None:
     if len(problems) > MOST_PROBLEMS:
-        problems = [
-            *problems[:MOST_PROBLEMS],
-            f"… and {len(problems) - MOST_PROBLEMS} problems more",
-        ]
+        more = len(problems) - MOST_PROBLEMS
+        problems = [*problems[:MOST_PROBLEMS], f"… and {more} more problems"]
     if problems:
         raise CorpusError(problems)
 

@@ -1,7 +1,7 @@
 """Splits that no document, event, page or near-duplicate crosses, stratified over every label.
 
-scikit-learn has no grouped split for multi-label data (`StratifiedGroupKFold` refuses it), so the assignment
-is iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011), applied to groups.
+scikit-learn has no grouped split for multi-label data (`StratifiedGroupKFold` refuses it), so the
+assignment is iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011), applied to groups.
 """
 
 import json
@@ -26,7 +26,7 @@ N_FOLDS = 5
 
 @lru_cache(maxsize=4)
 def document_groups(corpus: Corpus) -> list[int]:
-    """Group of each document, in the corpus's order: one event, one page, or texts nearly the same."""
+    """Group of each document, in order: one event, one page, or near-duplicate texts."""
     texts = [corpus.text_of(d.id) for d in corpus.documents]
     pairs = [(i, j) for i, j, _ in near_duplicates(texts)]
     owner = {p.id: i for i, d in enumerate(corpus.documents) for p in corpus.passages_of[d.id]}
@@ -44,7 +44,8 @@ def stratify_groups(
     Parameters
     ----------
     counts
-        (n_items, n_labels): how often each item carries each label; a column of ones keeps sizes in proportion.
+        (n_items, n_labels): how often each item has each label; a column of ones keeps the parts'
+        sizes in proportion.
     groups
         (n_items,) group numbers.
     shares
@@ -52,7 +53,8 @@ def stratify_groups(
 
     Returns
     -------
-    (n_items,) part numbers. Groups with the rarest labels are placed first, each where its labels are missing most.
+    (n_items,) part numbers. Groups with the rarest labels are assigned first, each to the part that
+    lacks its labels most.
     """
     names, index = np.unique(np.asarray(groups), return_inverse=True)
     per_group = np.zeros((len(names), counts.shape[1]))
@@ -72,7 +74,7 @@ def stratify_groups(
 
 
 def label_counts(corpus: Corpus, document_ids: Sequence[str]) -> np.ndarray:
-    """(n_documents, n_columns): size, stratum, document topics, and passages with each topic and topic=stance."""
+    """(n_documents, n_columns): size, stratum, topics, passages with each topic, topic=stance."""
     names: dict[str, int] = {}
     rows: list[Counter[str]] = []
     for document_id in document_ids:
@@ -134,17 +136,12 @@ def make_splits(corpus: Corpus, seed: int = 0) -> list[Split]:
     groups = dict(zip((d.id for d in corpus.documents), document_groups(corpus), strict=True))
     if len({groups[d] for d in development}) >= N_FOLDS:
         fold = make_folds(corpus, development, N_FOLDS, seed)
-        splits.append(
-            Split(
-                name="folds",
-                kind="folds",
-                rule=f"{N_FOLDS} stratified folds of the train and dev parts of 'grouped'; {TOGETHER}",
-                parts={
-                    f"fold{k}": [d for d, f in zip(development, fold, strict=True) if f == k]
-                    for k in range(N_FOLDS)
-                },
-            )
-        )
+        rule = f"{N_FOLDS} stratified folds of the train and dev parts of 'grouped'; {TOGETHER}"
+        parts = {
+            f"fold{k}": [d for d, f in zip(development, fold, strict=True) if f == k]
+            for k in range(N_FOLDS)
+        }
+        splits.append(Split(name="folds", kind="folds", rule=rule, parts=parts))
     return splits + _by_date(corpus) + _by_country(corpus)
 
 
@@ -170,7 +167,10 @@ def _by_country(corpus: Corpus) -> list[Split]:
         return []
     parts = {c: [d for d, country in first.items() if country == c] for c in common}
     parts["other"] = [d for d, country in first.items() if country not in set(common)]
-    rule = "by the first country named; leave one out at a time (countries of fewer than 5 documents are 'other')"
+    rule = (
+        "by the first country named; leave one out at a time "
+        "(countries of fewer than 5 documents are 'other')"
+    )
     return [
         Split(name="country", kind="folds", rule=rule, parts={k: v for k, v in parts.items() if v})
     ]
@@ -187,29 +187,24 @@ def write_splits(corpus: Corpus, folder: Path, seed: int = 0) -> list[Split]:
 
 
 def read_split(corpus: Corpus, name: str) -> Split:
-    """A committed split; 'grouped' is drawn on the spot where the corpus has none (always the same one)."""
+    """A committed split; 'grouped' is drawn, always the same, where the corpus has none."""
     path = corpus.root / "splits" / f"{name}.json"
     if not path.exists():
         if name == "grouped":
             return grouped_split(corpus)
         there = sorted(p.stem for p in path.parent.glob("*.json")) or ["grouped"]
-        raise CorpusError(
-            f"{path}: no such split; expected one of {there}, or write them with: sahelclf corpus split"
-        )
+        hint = f"expected one of {there}, or write them with: sahelclf corpus split"
+        raise CorpusError(f"{path}: no such split; {hint}")
     try:
         split = Split.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise CorpusError(validation_problems(error, str(path))) from None
     listed = Counter(d for ids in split.parts.values() for d in ids)
-    doubled = sorted(d for d, n in listed.items() if n > 1)
-    unknown = sorted(set(listed) - set(corpus.document))
-    problems = []
-    if doubled:
-        problems.append(f"{path}: documents in two parts: {doubled[:5]}")
-    if unknown:
-        problems.append(
-            f"{path}: documents that the corpus does not have: {unknown[:5]} ({len(unknown)} in all)"
-        )
+    wrong = {
+        "in two parts": sorted(d for d, n in listed.items() if n > 1),
+        "that the corpus does not have": sorted(set(listed) - set(corpus.document)),
+    }
+    problems = [f"{path}: documents {k}: {v[:5]} ({len(v)} in all)" for k, v in wrong.items() if v]
     if problems:
         raise CorpusError(problems)
     return split

@@ -1,4 +1,4 @@
-"""`corpus validate`: every finding has a code; the known ones are excused by code and id, and stale excuses count."""
+"""`corpus validate`: findings with codes; `known_issues.json` excuses some by code and id."""
 
 import json
 from collections import Counter
@@ -21,19 +21,19 @@ from sahelclf.records import Topics
 SHORTEST, LONGEST = 10, 200
 
 CODES = {
-    "C01": "a text stands twice",
+    "C01": "a text is duplicated",
     "C02": "two texts of different documents are nearly the same",
     "C03": "a passage is shorter or longer than the codebook's unit",
     "C04": "a passage is boilerplate of a page",
-    "C05": "provenance is missing that other documents have (url, outlet, date, countries or genre)",
+    "C05": "no url, outlet, date, countries or genre, which other documents have",
     "C06": "a unit has fewer than two first-round annotators",
     "C07": "a label does not follow from the annotations and the adjudication",
     "C08": "a document is without passages, or its passages are not numbered 0, 1, 2, …",
-    "C09": "documents that belong together stand in different parts of a split",
+    "C09": "documents that belong together are in different parts of a split",
     "C10": "a topic or stance of the codebook has no unit",
     "C11": "an excuse in known_issues.json no longer applies",
     "C12": "a page is used more than twice",
-    "C13": "a document is without labels of its own",
+    "C13": "a document has no labels",
 }
 
 
@@ -46,7 +46,7 @@ class _Excuse(BaseModel):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to mend or to excuse."""
+    """One thing to fix or to excuse."""
 
     code: str
     id: str
@@ -55,21 +55,16 @@ class Finding:
 
 def validate(corpus: Corpus) -> list[Finding]:
     """All findings that `known_issues.json` does not excuse, and excuses that are stale."""
-    found = [
-        *_texts(corpus),
-        *_documents(corpus),
-        *_support(corpus),
-        *_labels(corpus),
-        *_splits(corpus),
-    ]
+    checks = (_texts, _documents, _support, _labels, _splits)
+    findings = [finding for check in checks for finding in check(corpus)]
     excuses = _read_excuses(corpus.root / "known_issues.json")
     excused = {(e.code, e.id) for e in excuses}
-    present = {(f.code, f.id) for f in found}
-    kept = [f for f in found if (f.code, f.id) not in excused]
-    stale = sorted(excused - present)
-    return kept + [
-        Finding("C11", id_, f"{code} {id_} is excused but not found") for code, id_ in stale
+    present = {(f.code, f.id) for f in findings}
+    stale = [
+        Finding("C11", i, f"{code} {i} is excused but not found")
+        for code, i in sorted(excused - present)
     ]
+    return [f for f in findings if (f.code, f.id) not in excused] + stale
 
 
 def _read_excuses(path: Path) -> list[_Excuse]:
@@ -92,7 +87,7 @@ def _texts(corpus: Corpus) -> Iterator[Finding]:
         if a.text == b.text:
             yield Finding("C01", b.id, f"the same text as {a.id}")
         elif a.document_id != b.document_id:
-            yield Finding("C02", b.id, f"shares {index:.0%} of its word runs with {a.id}")
+            yield Finding("C02", b.id, f"shares {index:.0%} of its runs of words with {a.id}")
     for p in passages:
         n = len(p.text.split())
         if not SHORTEST <= n <= LONGEST:
@@ -103,13 +98,10 @@ def _texts(corpus: Corpus) -> Iterator[Finding]:
 
 def _documents(corpus: Corpus) -> Iterator[Finding]:
     pages = Counter(d.url for d in corpus.documents if d.url)
-    kept = [
-        n
-        for n in ("url", "outlet", "date", "countries", "genre")
-        if any(getattr(d, n) for d in corpus.documents)
-    ]
+    fields = ("url", "outlet", "date", "countries", "genre")
+    used = [n for n in fields if any(getattr(d, n) for d in corpus.documents)]
     for d in corpus.documents:
-        missing = [n for n in kept if not getattr(d, n)]
+        missing = [n for n in used if not getattr(d, n)]
         if missing:
             yield Finding("C05", d.id, f"no {', '.join(missing)}")
         indexes = [p.index for p in corpus.passages_of[d.id]]
@@ -122,14 +114,14 @@ def _documents(corpus: Corpus) -> Iterator[Finding]:
 
 
 def _support(corpus: Corpus) -> Iterator[Finding]:
-    held = Counter[str]()
+    counts = Counter[str]()
     for p in corpus.passages:
         for topic, label in p.topics.items():
-            held.update((topic, f"{topic}={label.stance}"))
+            counts.update((topic, f"{topic}={label.stance}"))
     for topic in corpus.codebook.topic_names:
         for name in (topic, *(f"{topic}={s}" for s in corpus.codebook.stance_names)):
-            if not held[name]:
-                yield Finding("C10", name, "no passage carries it")
+            if not counts[name]:
+                yield Finding("C10", name, "no passage has it")
 
 
 def _labels(corpus: Corpus) -> Iterator[Finding]:
@@ -155,19 +147,19 @@ def _brief(topics: Topics | None) -> str:
 
 
 def _splits(corpus: Corpus) -> Iterator[Finding]:
-    together: dict[int, list[str]] = {}
+    groups: dict[int, list[str]] = {}
     for d, g in zip(corpus.documents, document_groups(corpus), strict=True):
-        together.setdefault(g, []).append(d.id)
+        groups.setdefault(g, []).append(d.id)
     for path in sorted((corpus.root / "splits").glob("*.json")):
         if path.stem.startswith(("temporal", "country")):
-            continue  # drawn by date and place, whatever belongs together
+            continue  # drawn by date and place, groups or not
         split = read_split(corpus, path.stem)
         part = {d: name for name, ids in split.parts.items() for d in ids}
-        for members in together.values():
+        for members in groups.values():
             parts = {part[d] for d in members if d in part}
             if len(parts) > 1:
                 yield Finding(
-                    "C09", members[0], f"{path.stem}: {members[:6]} stand in {sorted(parts)}"
+                    "C09", members[0], f"{path.stem}: {members[:6]} are in {sorted(parts)}"
                 )
         if path.stem == "grouped" and (left := sorted(set(corpus.document) - set(part))):
             yield Finding("C09", left[0], f"grouped: {len(left)} documents in no part: {left[:5]}")

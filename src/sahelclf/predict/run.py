@@ -20,7 +20,7 @@ from sahelclf.predict.checkpoint import Job, Progress, input_sha256
 from sahelclf.predict.engines import EngineOptions, labelled
 from sahelclf.predict.inputs import Source
 from sahelclf.predict.messages import Summary
-from sahelclf.predict.near_duplicates import Copies
+from sahelclf.corpus.duplicates import DuplicateIndex
 from sahelclf.predict.writers import Output, Rejects, check_form, finish, stdout_stream
 
 
@@ -93,7 +93,7 @@ class _Run:
         self.copies = None
         if options.duplicates and not self.progress.final:
             scratch = None if job else stack.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
-            self.copies = Copies(scratch or parts["copies"])
+            self.copies = DuplicateIndex(scratch or parts["copies"])
 
     def run(self) -> Summary:
         if not self.progress.final:
@@ -173,7 +173,7 @@ class _Run:
         """A piece's rows: labels, the first row that each is a near copy of where that was asked for, what is carried."""
         rows = piece.rows
         if self.copies:
-            firsts = self.copies.of(piece.texts, [row["id"] for row in rows])
+            firsts = self.copies.find(piece.texts, [row["id"] for row in rows])
             rows = [row | {"duplicate_of": first} for row, first in zip(rows, firsts, strict=True)]
         return [row | extra for row, extra in zip(rows, piece.extras, strict=True)]
 

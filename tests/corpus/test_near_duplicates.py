@@ -5,7 +5,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sahelclf.predict.near_duplicates import BANDS, SAME, Copies, jaccard, signatures
+from sahelclf.corpus.duplicates import (
+    BANDS,
+    SAME,
+    DuplicateIndex,
+    jaccard,
+    signatures,
+    word_runs,
+)
 
 WORDS = [f"word{i}" for i in range(4000)]
 
@@ -49,12 +56,12 @@ def wire(rng, n=300):
 
 
 def found_in_pieces(texts, size, stream=None):
-    copies = Copies(stream or io.BytesIO())
+    copies = DuplicateIndex(stream or io.BytesIO())
     ids = [str(i) for i in range(len(texts))]
     return [
         f
         for i in range(0, len(texts), size)
-        for f in copies.of(texts[i : i + size], ids[i : i + size])
+        for f in copies.find(texts[i : i + size], ids[i : i + size])
     ]
 
 
@@ -138,11 +145,11 @@ def test_what_was_seen_is_read_back_from_its_file():
     stream = io.BytesIO()
     whole = found_in_pieces(texts, 20)
     first = found_in_pieces(texts[:100], 20, stream)
-    again = Copies(io.BytesIO(stream.getvalue()))
+    again = DuplicateIndex(io.BytesIO(stream.getvalue()))
     rest = [
         f
         for i in range(100, 200, 20)
-        for f in again.of(texts[i : i + 20], [str(k) for k in range(i, i + 20)])
+        for f in again.find(texts[i : i + 20], [str(k) for k in range(i, i + 20)])
     ]
     assert first + rest == whole
     assert sum(c is not None for c in copied[100:]) > 20
@@ -150,9 +157,9 @@ def test_what_was_seen_is_read_back_from_its_file():
 
 def test_memory_is_128_bytes_for_a_text_that_is_no_copy():
     rng = random.Random(6)
-    copies = Copies(io.BytesIO())
+    copies = DuplicateIndex(io.BytesIO())
     for start in range(0, 3000, 100):
-        copies.of([text(rng, 8) for _ in range(100)], [str(start)] * 100)
+        copies.find([text(rng, 8) for _ in range(100)], [str(start)] * 100)
     assert sum(level.nbytes for level in copies.levels) == 3000 * BANDS * 8 == 3000 * 128
     assert len(copies.levels) <= 12
 
@@ -166,11 +173,10 @@ def test_any_texts_in_any_pieces_give_the_same_true_answer(texts, size):
         if first is not None:
             other = texts[int(first)]
             assert found[int(first)] is None
-            copies = Copies(io.BytesIO())
-            assert jaccard(copies._runs(text_), copies._runs(other)) >= SAME
+            assert jaccard(word_runs(text_), word_runs(other)) >= SAME
     for i, text_ in enumerate(texts):
         same = [k for k in range(i) if texts[k] == text_ and found[k] is None]
-        if same and Copies(io.BytesIO())._runs(text_).size:
+        if same and word_runs(text_).size:
             assert found[i] is not None
             assert int(found[i]) <= same[0]
 
