@@ -13,6 +13,7 @@ from tempfile import TemporaryFile
 from sahelclf import __version__
 from sahelclf.bundle.labeller import Labeller
 from sahelclf.bundle.rows import Row
+from sahelclf.corpus.duplicates import DuplicateIndex
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.predict import messages as advice
 from sahelclf.predict.batches import LabelledBatch
@@ -20,7 +21,6 @@ from sahelclf.predict.checkpoint import Job, Progress, input_sha256
 from sahelclf.predict.engines import EngineOptions, labelled
 from sahelclf.predict.inputs import Source
 from sahelclf.predict.messages import Summary
-from sahelclf.corpus.duplicates import DuplicateIndex
 from sahelclf.predict.writers import Output, Rejects, check_form, finish, stdout_stream
 
 
