@@ -215,7 +215,7 @@ class DuplicateIndex:
 def signatures(sets: Sequence[np.ndarray]) -> np.ndarray:
     """(n, BANDS) of uint32: each band a hash of four minima; zeros for an empty set."""
     lengths = np.array([len(s) for s in sets], dtype=int)
-    rows = np.flatnonzero(lengths)
+    rows = np.flatnonzero(lengths).tolist()
     out = np.zeros((len(sets), BANDS), dtype=np.uint32)
     if not len(rows):
         return out
