@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from sahelclf.evaluation.decide import labeller_names
 from sahelclf.measurement.collection import cell_members, cross_cells, period, read_collection
 from sahelclf.measurement.drift import drift
 from sahelclf.measurement.estimators import Cells, Design, Outcome, Sample
-from sahelclf.measurement.r_files import r_script, r_table
+from sahelclf.measurement.r_files import r_names, r_script, r_table
 from sahelclf.measurement.study import build_study
 from sahelclf.measurement.table import estimate_shares, required_codes
+from sahelclf.workflows.measure import measure as sahelclf_measure
 
 TOPICS, STANCES = ("fishing", "dredging"), ("pro", "con")
 N = 400
@@ -628,4 +630,114 @@ def test_the_lines_for_r_in_docs_are_those_that_are_written():
     assert (
         page.split("```r\n")[1].split("```")[0]
         == r_script("sanctions", {"month": "month"}).split("\n", 1)[1]
+    )
+
+
+def measured(harbour, labels="labels.csv", gold="filled.csv", **options):
+    return sahelclf_measure(labels, gold, corpus=harbour, **options)
+
+
+SYNTACTIC = re.compile(r"([A-Za-z]|\.(?!\d))[A-Za-z0-9._]*")  # R's rules for a name
+WORDS_OF_R = {"if", "else", "repeat", "while", "function", "for", "next", "break", "in", "TRUE"}
+AWKWARD = [
+    "coded", "stratum", "Coded", "id", "event country", "country-code", "country.code", "if", "TRUE",
+    "pays/région", "a\nsystem('x')#", "_x", "2nd", ".5", "...", "fishing_gold", "地区", "", "a'b\"c\\",
+]  # fmt: skip
+
+
+def test_names_for_r_are_names_of_r_and_none_of_ours(book):
+    names = labeller_names(book)
+    found = r_names(AWKWARD, names)
+    assert list(found) == AWKWARD
+    ours = {"id", "coded", "sampling_probability", "stratum", "fishing_gold", "fishing_predicted"}
+    lower = [name.lower() for name in found.values()]
+    assert len({*lower} | ours) == len(lower) + len(ours)
+    assert all(SYNTACTIC.fullmatch(n) and n not in WORDS_OF_R for n in found.values())
+    assert found["event country"] == "event.country"
+    assert found["country-code"] == "country.code"
+    assert found["country.code"] == "country.code.1"
+    assert found["stratum"] == "stratum.1"
+    assert found["pays/région"] == "pays.region"
+    assert found["if"] == "if."
+    assert r_names(["month", "country"], names) == {"month": "month", "country": "country"}
+
+
+@pytest.mark.parametrize(
+    "column", ["coded", "stratum", "event country", "a\nsystem('x')#", "pays/é"]
+)
+def test_columns_of_the_collection_never_meet_ours_in_files_for_r(work, harbour, column):
+    sampled(harbour)
+    fill("sheet.csv", "filled.csv", work[1])
+    labels = pd.read_csv("labels.csv", dtype=str, keep_default_na=False)
+    found = measured(harbour, labels.rename(columns={"country": column}), by=column)
+    found.write("out")
+    units = pd.read_csv("out/units_for_r.csv", dtype=str, keep_default_na=False)
+    name = r_names([column], found.study.collection.names)[column]
+    assert (units["coded"] == "1").sum() == 120
+    assert set(units.loc[units["coded"] == "1", "stratum"]) == {"all"}
+    assert set(units[name]) == {"Mali", "Niger"}
+    script = Path("out/measure.R").read_text()
+    code = [line for line in script.splitlines() if not line.startswith("#")]
+    assert f"print(svyby(~fishing_gold, ~{name}, design, svymean))" in code
+    assert not any("system" in line and "system" not in name for line in code)
+    assert Path(f"out/shares_by_{name}.png").is_file()
+
+
+def test_measure_takes_files_and_frames_alike(work, harbour):
+    sampled(harbour, "--predictions", "labels.csv", "--by", "probability")
+    fill("sheet.csv", "filled.csv", work[1])
+    files = measured(harbour, by=["month"])
+    labels = pd.read_csv("labels.csv", dtype={"duplicate_of": str})
+    gold = pd.read_csv("filled.csv", encoding="utf-8-sig")
+    frames = measured(harbour, labels, gold, by="month")
+    pd.testing.assert_frame_equal(files.table, frames.table)
+    assert set(files.table["by"]) == {"", "month"}
+    assert len(files.warnings) == len(frames.warnings)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 0.3])
+def test_constant_predictions_show_the_samples_estimate(work, harbour, p):
+    sampled(harbour, n=200)
+    fill("sheet.csv", "filled.csv", work[1])
+    labels = pd.read_csv("labels.csv", dtype=str, keep_default_na=False)
+    labels["fishing_probability"], labels["fishing_holds"] = p, "FALSE"
+    table = measured(harbour, labels).table
+    rows = table[(table["measured"] == "topic") & (table["topic"] == "fishing")]
+    rows = rows.set_index("estimator")
+    # a constant says nothing: ppi is the sample's estimate, and dsl nearly so
+    sheet = pd.read_csv("filled.csv", encoding="utf-8-sig").iloc[1:]
+    share = (sheet["fishing"] != "no").mean()
+    assert rows.loc["sample", "share"] == pytest.approx(share)
+    assert rows.loc["ppi", "share"] == pytest.approx(share)
+    assert rows.loc["dsl", "share"] == pytest.approx(share, abs=0.01)
+    assert (rows["more_codes"] == 0).all()
+
+
+def test_advice_never_exceeds_what_the_collection_has(work, harbour):
+    none = {unit: dict.fromkeys(TOPICS, "no") for unit in work[1]}
+    sampled(harbour, n=200)
+    fill("sheet.csv", "filled.csv", none)
+    found = measured(harbour, by=["month"])
+    corrected = found.table[found.table["estimator"] != "naive"]
+    assert corrected["share"].isna().all()
+    more = corrected["more_codes"]
+    assert more.isna().all()
+    assert any("all 400 units would be too few" in w for w in found.warnings)
+    assert any("4 cells have too few units" in w for w in found.warnings)
+
+
+def test_a_month_without_codes_has_a_naive_share_alone(work, harbour):
+    sampled(harbour, n=200)
+    fill("sheet.csv", "filled.csv", work[1])
+    labels = pd.read_csv("labels.csv", dtype=str, keep_default_na=False)
+    coded = set(pd.read_csv("filled.csv", encoding="utf-8-sig")["id"])
+    labels.loc[~labels["id"].isin(coded), "date"] = "2024-01-01"
+    table = measured(harbour, labels, by=["year"]).table
+    cell = table[(table["by"] == "year") & (table["year"] == "2024")]
+    assert (cell["codes"] == 0).all()
+    assert cell.loc[cell["estimator"] != "naive", "share"].isna().all()
+    assert (
+        cell.loc[(cell["estimator"] == "naive") & (cell["measured"] == "topic"), "share"]
+        .notna()
+        .all()
     )

@@ -108,6 +108,8 @@ def _cell(row: Any) -> str:
 
     if row["share"] == row["share"]:
         return f"{100 * row['share']:.1f}% [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+    if row["estimator"] == "naive":
+        return "–"
     if pd.isna(row["more_codes"]):
         return "– (too few units)"
     return f"– ({row['more_codes']} more codes)" if row["more_codes"] else "–"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_SHOWN = 20
+UNREADABLE = (ValueError, OSError, EOFError, zlib.error)
 LABEL_FIELDS = ("probability", "holds", "stance")
 
 
@@ -61,14 +62,16 @@ def text_table(table: "pd.DataFrame") -> "pd.DataFrame":
         columns[name] = values
     found = pd.DataFrame(columns)
     if {"unit", "passage"} <= columns.keys():
-        part = (found["unit"] == "passage") & ~is_blank(found["passage"])
+        part = (found["unit"] == "passage") & (as_text(found["passage"]) != "")
         found = found[~part]
     return found.reset_index(drop=True)
 
 
-def is_blank(values: "pd.Series[Any]") -> "pd.Series[bool]":
-    """Whether a cell holds nothing."""
-    return values.isna() | (values.astype(str).str.strip() == "")
+def as_text(values: "pd.Series[Any]") -> "pd.Series[str]":
+    """Cells as text without blanks around it, empty where they are missing."""
+    if values.dtype == "str":
+        return values.str.strip()
+    return values.astype(object).where(values.notna(), "").astype(str).str.strip()
 
 
 def _json_text(value: Any) -> Any:
@@ -90,7 +93,7 @@ def _read_file(path: Path) -> "pd.DataFrame":
                 return pd.read_parquet(io.BytesIO(stream.read()))
             if kind in {".jsonl", ".ndjson"}:
                 return _read_json_lines(path, stream)
-    except (ValueError, OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+    except (*UNREADABLE, zstandard.ZstdError, pd.errors.ParserWarning) as error:
         reason = " ".join(str(error).split())[:200]
         raise RequestError(f"{path}: not readable as {kind}: {reason}") from None
     raise RequestError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sahelclf.errors import RequestError
-from sahelclf.evaluation.prediction_files import LABEL_FIELDS, MOST_SHOWN, is_blank, text_table
+from sahelclf.evaluation.prediction_files import LABEL_FIELDS, MOST_SHOWN, as_text, text_table
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _needed(table: "pd.DataFrame", names: Names) -> list[str]:
         needed.append(f"{topic}_holds")
         complete = all(f"{topic}_{stance}" in table for stance in names.stances)
         if f"{topic}_holds" in table and not complete:
-            holds = table[f"{topic}_holds"].astype(str).str.strip().str.lower().isin(YES)
+            holds = as_text(table[f"{topic}_holds"]).str.lower().isin(YES)
             needed += [f"{topic}_stance"] if holds.any() else []
     return needed
 
@@ -147,7 +147,7 @@ def _parse_topic(
     complete = ~np.isnan(q).any(axis=1)
     unnamed = np.flatnonzero(holds & (named < 0))
     if column in table:
-        known = complete[unnamed] & is_blank(table[column].iloc[unnamed]).to_numpy()
+        known = complete[unnamed] & (as_text(table[column].iloc[unnamed]) == "").to_numpy()
     else:
         known = complete[unnamed]
     problems.add(column, unnamed[~known], f"one of {list(stances)}, as the topic holds")
@@ -159,7 +159,7 @@ def _parse_topic(
 
 
 def _parse_booleans(table: "pd.DataFrame", column: str, problems: "_Problems") -> np.ndarray:
-    text = table[column].astype(str).str.strip().str.lower()
+    text = as_text(table[column]).str.lower()
     problems.add(column, ~text.isin(YES | NO).to_numpy(), "true or false")
     return np.asarray(text.isin(YES))
 
@@ -170,7 +170,7 @@ def _stance_codes(table: "pd.DataFrame", column: str, stances: tuple[str, ...]) 
 
     if column not in table:
         return np.full(len(table), -1)
-    text = table[column].astype(str).str.strip()
+    text = as_text(table[column])
     return np.asarray(pd.Index(stances).get_indexer(pd.Index(text)))
 
 
@@ -182,7 +182,7 @@ def _parse_numbers(table: "pd.DataFrame", column: str, problems: "_Problems") ->
         return np.full(len(table), np.nan)
     values = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float, copy=True)
     rows = np.flatnonzero(np.isnan(values))
-    text = table[column].iloc[rows].fillna("").astype(str).str.strip()
+    text = as_text(table[column].iloc[rows])
     values[rows] = pd.to_numeric(text.str.replace(",", "."), errors="coerce")
     missing = np.zeros(len(table), dtype=bool)
     missing[rows] = text.str.lower().isin(MISSING).to_numpy()
@@ -201,7 +201,8 @@ class _Problems:
         rows = np.flatnonzero(bad) if bad.dtype == bool else bad
         for r in rows[:3]:
             cell = self.table[column].iloc[r] if column in self.table else ""
-            shown = "an empty cell" if cell != cell or cell == "" else repr(cell)
+            shown = repr(cell) if isinstance(cell, str) else str(cell)
+            shown = "an empty cell" if cell != cell or cell == "" else shown
             self.lines.append(
                 f"{self.where}: row {r + 1} (id {self.table['id'].iloc[r]!r}), column {column}: "
                 f"found {shown}; expected {expected}"

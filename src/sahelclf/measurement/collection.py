@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sahelclf.errors import RequestError
-from sahelclf.evaluation.prediction_files import read_table
+from sahelclf.evaluation.prediction_files import as_text, read_table
 from sahelclf.evaluation.prediction_tables import parse_labels
 from sahelclf.evaluation.predictions import Names
 from sahelclf.measurement.estimators import Cells
@@ -71,7 +71,7 @@ class Collection:
                 f"{where}: no column {DUPLICATE!r}; found {[*self.frame.columns][:12]}. `predict` "
                 "writes it; without it near-duplicates cannot be counted once"
             )
-        return np.flatnonzero((self.frame[DUPLICATE].fillna("") == "").to_numpy())
+        return np.flatnonzero((as_text(self.frame[DUPLICATE]) == "").to_numpy())
 
 
 def read_collection(
@@ -102,7 +102,7 @@ def cell_members(
     source = source_of(collection, name, where, date)
     column = collection.frame[source]
     values = column if source == name else _periods(column, name)
-    text = values.fillna("").astype(str).str.strip()
+    text = as_text(values)
     if text.str.startswith("[").any():
         text = text.astype(object).map(_list_items).explode()
     text = text[text.notna() & (text != "")]
@@ -157,7 +157,7 @@ def period(dates: Sequence[str], name: str) -> list[str]:
 
 def _periods(dates: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
     length, form = PERIODS[name]
-    text = dates.fillna("").astype(str).str.strip().str.slice(0, length)
+    text = as_text(dates).str.slice(0, length)
     text = text.where(text.str.fullmatch(form), "")
     if name == "quarter":
         quarters = {f"{m:02d}": f"-Q{(m + 2) // 3}" for m in range(1, 13)}
