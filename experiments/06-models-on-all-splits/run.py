@@ -3,7 +3,7 @@
 python experiments/06-models-on-all-splits/run.py [--models keywords tfidf] [--seeds 2]
 
 grouped: cross-fitted over the folds of `train`; folds: the same over the five committed folds;
-country: one country held out at a time; temporal-...: fitted before the cut and scored after it. The test part of `grouped` is left out of every split. A cell is a model, a split and a
+country: one country held out at a time; temporal-...: everything is fitted before the cut and
 seed. It is stored in cells.jsonl beside this file under the hash of its inputs (corpus, model
 settings, parts, seed), and is not computed again. results.md is written from the cells of the
 present inputs.
