@@ -4,7 +4,8 @@ python experiments/06-models-on-all-splits/run.py [--models keywords tfidf] [--s
 
 grouped: cross-fitted over the folds of `train`; folds: the same over the five committed folds;
 country: one country held out at a time; temporal-...: everything is fitted before the cut and
-seed. It is stored in cells.jsonl beside this file under the hash of its inputs (corpus, model
+scored after it. The test part of `grouped` is left out of every split. A cell is a model, a split
+and a seed. It is stored in cells.jsonl beside this file under the hash of its inputs (corpus, model
 settings, parts, seed), and is not computed again. results.md is written from the cells of the
 present inputs.
 """
