@@ -1,4 +1,4 @@
-"""A made-up French corpus: thirty raw pages of a harbour town's news, and their labels. No fact in it is real."""
+"""A made-up French corpus: thirty raw pages of a harbour's news, and their labels."""
 
 import random
 from pathlib import Path
@@ -43,7 +43,8 @@ SENTENCES = {
 MONTHS = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre")
 FOOT = (
     "Lire aussi : Dix bateaux perdus dans la tempête\n\nSource : AFP\n\nPartager\n\n"
-    "Abonnez-vous à notre newsletter\n\nLaisser un commentaire\n\n© 2024 Le Quai. Tous droits réservés."
+    "Abonnez-vous à notre newsletter\n\nLaisser un commentaire\n\n"
+    "© 2024 Le Quai. Tous droits réservés."
 )
 
 
@@ -62,7 +63,8 @@ def raw_pages(n: int = 30, seed: int = 2) -> list[tuple[str, str, dict]]:
         date = f"{day}{'er' if day == 1 else ''} {MONTHS[month]} 2024"
         kinds = (topic, topic, stance) if topic else ("autre", "autre")
         raw = (
-            f"Des nouvelles du port, numéro {i}\n\nPublié le {date} à 10h30\n\nPar Jeanne Dupont\n\n"
+            f"Des nouvelles du port, numéro {i}\n\n"
+            f"Publié le {date} à 10h30\n\nPar Jeanne Dupont\n\n"
             f"Port-Neuf, le {date} – {_sentences(rng, *kinds)}\n\n"
             f"{_sentences(rng, 'autre', 'autre')}\n\n{FOOT}\n"
         )

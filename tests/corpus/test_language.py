@@ -22,19 +22,19 @@ REPOSITORY = Path(__file__).parents[2]
         ),
         (
             "ha",
-            "Gwamnan jihar ya ce sojoji sun gano motocin da suka bata a kusa da kogin ranar Talata.",
+            "Gwamnan jihar ya ce sojoji sun gano motocin da suka bata a kusa da kogin.",
         ),
         (
             "es",
-            "El gobernador de la provincia dijo el martes que el convoy había llegado por fin al puerto.",
+            "El gobernador dijo el martes que el convoy había llegado por fin al puerto.",
         ),
         (
             "pt",
-            "O governador da província disse na terça-feira que o comboio tinha chegado finalmente ao porto.",
+            "O governador disse na terça-feira que o comboio tinha chegado finalmente ao porto.",
         ),
         (
             "de",
-            "Der Gouverneur der Provinz sagte am Dienstag, dass der Konvoi endlich den Hafen am Fluss erreicht habe.",
+            "Der Gouverneur sagte am Dienstag, dass der Konvoi endlich den Hafen erreicht habe.",
         ),
         ("zh", "该省省长星期二对记者说，失踪的车队终于抵达河边的港口，司机们都很安全。"),
     ],

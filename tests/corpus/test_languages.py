@@ -92,7 +92,7 @@ def test_a_language_is_added_by_one_file(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"furniture": []}, "es.yaml: furniture: Extra inputs are not permitted"),
+        ({"other": []}, "es.yaml: other: Extra inputs are not permitted"),
         ({"months": None}, "es.yaml: months: Input should be a valid list"),
         ({"numeric_dates": "dmy"}, "es.yaml: numeric_dates: Input should be 'day first'"),
     ],

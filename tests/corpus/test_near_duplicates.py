@@ -32,7 +32,7 @@ def exact(a, b):
 
 
 def wire(rng, n=300):
-    """Made-up news: of every four texts one is a copy of an earlier first, with a changed word, a lost tail or a new lead."""
+    """Made-up news: every fourth text copies an earlier one, but for words, end or lead."""
     texts, copied = [], []
     for i in range(n):
         if i % 4 < 3:
@@ -73,7 +73,7 @@ def test_every_wire_copy_is_found_and_nothing_else():
 
 
 def test_what_is_called_a_copy_is_one_by_the_exact_index():
-    """Ever more words changed: every call is right, and near the bound some that are alike are missed, none invented."""
+    """More and more words changed: some pairs near the bound are missed, none is invented."""
     rng = random.Random(2)
     texts = []
     for changed in range(30):
@@ -110,7 +110,10 @@ def test_a_copy_points_to_the_first_and_the_first_to_nothing():
 
 
 def test_clusters_are_stars():
-    """A and B share 80 of 112 runs (0.71), B and C too; A and C share 64 of 128 (0.5): C copies B, but B is no first text."""
+    """A and B share 80 of 112 runs (0.71), B and C too; A and C share 64 of 128 (0.5).
+
+    C copies B, but B is no first text.
+    """
     words = [f"w{i}" for i in range(132)]
     a, b, c = (" ".join(words[k : k + 100]) for k in (0, 16, 32))
     assert exact(a, b) == exact(b, c) == 80 / 112

@@ -40,7 +40,8 @@ def test_a_label_outside_the_codebook_is_refused_with_file_and_line(corpus):
     edit(corpus / "passages.jsonl", 4, topics={"sailing": {"stance": "pro"}})
     refused(
         corpus,
-        "passages.jsonl:4: topic 'sailing' is not in codebook 0.3; expected one of ['fishing', 'dredging']",
+        "passages.jsonl:4: topic 'sailing' is not in codebook 0.3; "
+        "expected one of ['fishing', 'dredging']",
     )
 
 
@@ -174,7 +175,7 @@ def test_a_date_that_no_calendar_has_is_refused(corpus, date):
     edit(corpus / "documents.jsonl", 2, date=date)
     refused(
         corpus,
-        f"documents.jsonl:2: date: found '{date}', which no calendar has; expected YYYY, YYYY-MM or",
+        f"documents.jsonl:2: date: found '{date}', which no calendar has; expected YYYY, YYYY-MM",
     )
 
 

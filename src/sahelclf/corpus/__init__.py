@@ -1,1 +1,1 @@
-"""The annotated corpus: read and write, validate, clean pages, cut passages, split, agreement, statistics."""
+"""The annotated corpus: read, validate, clean pages, cut passages, split, agreement, statistics."""

@@ -6,8 +6,8 @@ all texts of a corpus. `DuplicateIndex` reads a stream of any length: MinHash si
 values, in 16 bands of four, find candidates, and the same index decides.
 """
 
-# Our own index, by benchmarks/near_duplicates.txt: with the same bands, the recall of datasketch and
-# rensa in 0.3 and 0.6 of their time and 0.1 and 0.3 of their memory; and it resumes from a file.
+# Our own index, by benchmarks/near_duplicates.txt: with the same bands, the recall of datasketch
+# and rensa in 0.3 and 0.6 of their time, 0.1 and 0.3 of their memory; and it resumes from a file.
 
 import hashlib
 import re
@@ -217,7 +217,7 @@ def signatures(sets: Sequence[np.ndarray]) -> np.ndarray:
     lengths = np.array([len(s) for s in sets], dtype=int)
     rows = np.flatnonzero(lengths).tolist()
     out = np.zeros((len(sets), BANDS), dtype=np.uint32)
-    if not len(rows):
+    if not rows:
         return out
     values = np.concatenate([sets[r] for r in rows]).astype(np.uint64)
     starts = np.concatenate([[0], np.cumsum(lengths[rows])[:-1]])

@@ -47,7 +47,7 @@ def surely_foreign(text: str, language: str, trained: Collection[str], read: int
 
 @cache
 def _identifier() -> Any:
-    """A separate recogniser: the one that py3langid shares, which a user may set, is not changed."""
+    """A separate recogniser: the one that py3langid shares, which users may set, stays as is."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE)

@@ -48,7 +48,7 @@ class Corpus:
 
 
 def read_corpus(root: Path) -> Corpus:
-    """Read `codebook.yaml`, `documents.jsonl`, `passages.jsonl`; raise with all problems at once."""
+    """Read `codebook.yaml`, `documents.jsonl`, `passages.jsonl`; raise all problems at once."""
     root = Path(root)
     if not root.is_dir():
         raise CorpusError(f"{root}: no such folder; corpus= takes one in the form of annotations/")
