@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sahelclf.workflows.compare import compare
     from sahelclf.workflows.estimator import TopicStanceClassifier
     from sahelclf.workflows.evaluate import evaluate
+    from sahelclf.workflows.predict import predict_file
     from sahelclf.workflows.train import train
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __all__ = [
     "compare",
     "evaluate",
     "load",
+    "predict_file",
     "train",
 ]
 _MODULES = {
@@ -35,6 +37,7 @@ _MODULES = {
     "compare": "workflows.compare",
     "evaluate": "workflows.evaluate",
     "load": "workflows.bundles",
+    "predict_file": "workflows.predict",
     "train": "workflows.train",
 }
 

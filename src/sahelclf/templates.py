@@ -1,12 +1,18 @@
 """Texts made from Jinja templates that lie in a room's folder `templates/`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 
 def render(room: str, name: str, /, **values: Any) -> str:
-    """Fill in a template.
+    """Fill in a template; see `render_parts`."""
+    return "".join(render_parts(room, name, **values))
+
+
+def render_parts(room: str, name: str, /, **values: Any) -> Iterator[str]:
+    """Fill in a template part by part, so that a long page is never in memory as a whole.
 
     Parameters
     ----------
@@ -25,4 +31,4 @@ def render(room: str, name: str, /, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(name).render(values)
+    return environment.get_template(name).generate(values)

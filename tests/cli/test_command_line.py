@@ -318,7 +318,7 @@ def test_another_codebook_trains_predicts_and_exports_without_a_line_changed(tmp
         (["train", "out=taken"], "exists already"),
         (["predict", "taken", "x.csv"], "x.csv: no such file"),
         (["predict", "nowhere", "-"], "standard input is empty"),
-        (["predict", "x"], "the following arguments are required: INPUT"),
+        (["predict", "x"], "the following arguments are required: MODEL, INPUT"),
         (["predict", "taken", "t.txt"], "no manifest.json; not a bundle"),
         (["predict", "runs:/12", "t.txt"], "there is no MLflow store"),
         (["evaluate", "nowhere"], "no such bundle folder"),

@@ -15,7 +15,7 @@ from sahelclf.predict import engines
 from sahelclf.predict.batches import WorkerSpec, batches_of
 from sahelclf.predict.engines import EngineOptions
 from sahelclf.predict.inputs import open_source
-from sahelclf.predict.readers import Columns
+from sahelclf.predict.rows import Columns
 from sahelclf.predict.run import Options, predict
 from support import write_lines
 

@@ -20,7 +20,7 @@ from sahelclf.bundle.labeller import Labeller
 from sahelclf.bundle.load import open_bundle, sha256
 from sahelclf.errors import BundleError, RequestError, SahelclfError
 from sahelclf.predict.inputs import open_source
-from sahelclf.predict.readers import Columns, Item, Reject
+from sahelclf.predict.rows import Columns, Item, Reject
 
 QUICK = settings(
     max_examples=60,

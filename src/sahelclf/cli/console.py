@@ -5,6 +5,7 @@ import codecs
 import json
 import logging
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sahelclf.training.crossfit import Step
 
 ASCII = {"…": "...", "±": "+/-", "→": "->", "≥": ">=", "–": "-", "—": "-", "×": "x"}
+EVIDENCE_CHARACTERS = 300
 WHOLE_RUN = 10.0**9  # seconds: the time left is estimated from all steps, not from the last ones
 
 
@@ -103,6 +105,24 @@ def table(rows: Sequence[Sequence[str]], *, to_stdout: bool = False) -> None:
     for row in rows[1:]:
         shown.add_row(*row)
     Console(file=stream, highlight=False, markup=False, emoji=False).print(shown)
+
+
+def unit_printer() -> Callable[[Sequence[dict[str, Any]]], None]:
+    """A function that prints labelled units: topics that hold, and the text that shows them."""
+
+    def show(rows: Sequence[dict[str, Any]]) -> None:
+        for row in rows:
+            held = {topic: t for topic, t in row["topics"].items() if t["holds"]}
+            print(f"\n{row['id']}  ({row['language']})" + ("" if held else ": no topic holds"))
+            lines = [["topic", "probability", "stance", "evidence"]]
+            for topic, t in held.items():
+                text = row["passages"][t["evidence"]]["text"] if "passages" in row else row["text"]
+                quoted = f"“{textwrap.shorten(text, EVIDENCE_CHARACTERS, placeholder=' …')}”"
+                lines.append([topic, f"{t['probability']:.2f}", t["stance"] or "", quoted])
+            if held:
+                table(lines, to_stdout=True)
+
+    return show
 
 
 @contextmanager

@@ -143,7 +143,7 @@ def _stats(corpus: "Corpus", *, write: bool, as_json: bool) -> int:
 
 
 def _sample(corpus: "Corpus", options: Any) -> int:
-    from sahelclf.predict.readers import Columns
+    from sahelclf.predict.rows import Columns
     from sahelclf.workflows.sampling import sample_collection, sample_corpus
 
     out, draw = Path(options.out), {"n": options.n, "seed": options.seed}

@@ -1,60 +1,60 @@
-"""`predict MODEL INPUT [-o OUT]`."""
+"""`predict MODEL INPUT [-o OUT]`, and `predict --check INPUT`."""
 
-from pathlib import Path
+import sys
+from typing import Any
 
-from sahelclf.cli.console import parser
-from sahelclf.workflows.bundles import local_bundle
+from sahelclf.cli.console import parser, result, unit_printer
+from sahelclf.errors import RequestError
 
 EPILOG = """examples:
   python -m sahelclf predict bundles/tfidf-… articles.csv --text body -o labels.csv
   python -m sahelclf predict bundles/tfidf-… pages/ -o labels.jsonl
   python -m sahelclf predict bundles/tfidf-… archive/ -o labels.csv --duplicates --resume
   python -m sahelclf predict bundles/tfidf-… archive/ -o labels.parquet --engine ray --workers 64
+  python -m sahelclf predict --check archive/
   cat article.txt | python -m sahelclf predict runs:/<run id> -
 
-MODEL is a bundle folder, runs:/<run id> or models:/<name or id>. INPUT is .jsonl, .csv, .parquet, .txt or .html, any of
-them as .gz or .zst, a folder or pattern of these, or - for standard input. OUT ends in .jsonl, .csv or .parquet (.gz, .zst);
-without it, JSON lines go to standard output. Rows that cannot be labelled go to OUT.rejects.jsonl with the reason.
+MODEL is a bundle folder, runs:/<run id> or models:/<name or id>. INPUT is {inputs},
+a folder or pattern of these, or - for standard input. OUT is {outputs};
+without it, a terminal shows the labels and a pipe gets JSON lines. Rows that cannot be labelled go to
+OUT.rejects.jsonl with the reason. Exit code 1: the job failed, or a file was not read to its end.
 """
+SWITCHES = {
+    "resume": "keep what is done beside OUT; after a kill, the same command resumes",
+    "any-language": "label rows in languages that the model was not trained on too",
+    "duplicates": "add duplicate_of: the first row that a row is a near-duplicate of",
+    "unique-ids": "make ids unique: the file's name before each, the row's number after repeated ones",
+    "with-text": "add the text, and the evidence of each topic, to tables",
+    "overwrite": "replace OUT, whatever wrote it",
+    "fast": "a transformer's eight-bit weights; a message says how often they decide otherwise",
+}
 
 
 def run(args: list[str]) -> int:
-    """Label INPUT."""
-    p = parser("predict", "Label passages or documents.", EPILOG)
-    p.add_argument("model", metavar="MODEL")
+    """Label INPUT, or report what is in it."""
+    from sahelclf.predict import forms, writers
+
+    text = EPILOG.format(inputs=forms.EXPECTED, outputs=writers.EXPECTED)
+    p = parser("predict", "Label passages or documents.", text)
+    p.add_argument("model", metavar="MODEL", nargs="?")
     p.add_argument("input", metavar="INPUT")
     p.add_argument("-o", "--out", metavar="OUT")
+    p.add_argument("--check", action="store_true", help="report what INPUT holds; label nothing")
     p.add_argument(
         "--unit",
         choices=["passage", "document"],
-        help="default: passage for rows, document for .txt and .html",
+        help="default: passage for rows, document for pages of text and HTML",
     )
     for word in ("text", "id", "title", "date"):
         p.add_argument(
-            f"--{word}",
-            metavar="COLUMN",
-            help=f"the column that holds the {word} (default: {word})",
+            f"--{word}", metavar="COLUMN", help=f"column of the {word} (default: {word})"
         )
-    p.add_argument(
-        "--resume",
-        action="store_true",
-        help="keep what is done beside OUT; after a kill, the same command goes on",
-    )
-    p.add_argument(
-        "--any-language",
-        action="store_true",
-        help="label rows in languages that the model was not trained on too",
-    )
-    p.add_argument(
-        "--duplicates",
-        action="store_true",
-        help="add duplicate_of: the first row that a row is a near copy of",
-    )
-    p.add_argument(
-        "--fast",
-        action="store_true",
-        help="a transformer's eight-bit weights; how often it decides otherwise is told",
-    )
+    p.add_argument("--delimiter", type=_delimiter, metavar="CHARACTER", help="of tables; or: tab")
+    p.add_argument("--encoding", metavar="NAME", help="of tables and texts, such as cp1252")
+    p.add_argument("--quoting", choices=["quotes", "backslash", "none"], help="of tables")
+    p.add_argument("--sheet", metavar="NAME", help="of a workbook (default: the first)")
+    for name, what in SWITCHES.items():
+        p.add_argument(f"--{name}", action="store_true", help=what)
     p.add_argument(
         "--engine",
         choices=["local", "ray"],
@@ -67,23 +67,32 @@ def run(args: list[str]) -> int:
         metavar="N",
         help="processes that label (default: one a core; one in all for an encoder's model)",
     )
-    options = p.parse_args(args)
+    return _run(vars(p.parse_args(args)))
 
-    from sahelclf.bundle.labeller import Labeller
-    from sahelclf.predict.inputs import open_source
-    from sahelclf.predict.readers import Columns
-    from sahelclf.predict.run import Options, predict
 
-    columns = Columns(options.text, options.id, options.title, options.date)
-    source = open_source(options.input, options.unit, columns)
-    asked = Options(
-        options.resume, options.any_language, options.duplicates, options.engine, options.workers
-    )
-    with local_bundle(options.model) as folder:
-        predict(
-            Labeller.load(folder, fast=options.fast),
-            source,
-            Path(options.out) if options.out else None,
-            asked,
-        )
-    return 0
+def _run(options: dict[str, Any]) -> int:
+    from sahelclf.workflows.predict import check_file, predict_file
+
+    model, check = options.pop("model"), options.pop("check")
+    if check:
+        names = "input unit text id title date delimiter encoding quoting sheet unique_ids"
+        report = check_file(**{name: options[name] for name in names.split()})
+        result("\n".join(report.lines()))
+        return 1 if report.lost or report.rejected.total() == report.rows else 0
+    if model is None:
+        raise RequestError("predict: the following arguments are required: MODEL, INPUT")
+    if options["out"] is None and sys.stdout.isatty():
+        options |= {"sink": unit_printer(), "with_text": True}
+    elif options["out"] is None:
+        options["sink"] = _write_lines
+    return 1 if predict_file(model, **options).lost else 0
+
+
+def _write_lines(rows: Any) -> None:
+    from sahelclf.predict.writers import json_line
+
+    sys.stdout.buffer.write(b"".join(map(json_line, rows)))
+
+
+def _delimiter(value: str) -> str:
+    return {"tab": "\t", "\\t": "\t"}.get(value, value)

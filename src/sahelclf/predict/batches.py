@@ -1,4 +1,4 @@
-"""What a labeller takes at once and gives back: some items in, their rows and rejects out, wherever that is done."""
+"""What a labeller takes at once and gives back: some items in, their rows and rejects out."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,15 +12,13 @@ from sahelclf.bundle.rows import Row
 from sahelclf.corpus.language import READ, READ_OF_DOCUMENT, recognise, surely_foreign
 from sahelclf.corpus.pages import page_of
 from sahelclf.predict.inputs import Source
-from sahelclf.predict.readers import Found, Item, Reject
+from sahelclf.predict.rows import Found, Item, Reject
 
-CHUNK = {
-    "passage": 1024,
-    "document": 64,
-}  # read together: encoders take texts of like length from among them
-CHUNK_CHARACTERS = 4_000_000
-RESERVED = (
-    *(
+# Read together: encoders take texts of similar length from among them.
+BATCH = {"passage": 1024, "document": 64}
+BATCH_CHARACTERS = 4_000_000
+RESERVED = frozenset(
+    [
         "id",
         "unit",
         "language",
@@ -33,65 +31,74 @@ RESERVED = (
         "start",
         "end",
         "passage",
-    ),
-    "duplicate_of",
+        "duplicate_of",
+        "stories",
+    ]
 )
+INPUT = "input_"  # before the names of carried columns that would be ours
 Batch = list[tuple[int, Found]]
 
 
 @dataclass
 class LabelledBatch:
-    """Rows and rejects of a chunk in order, and what the job's books say of it."""
+    """Rows and rejects of a batch in order, and what the job records of it.
+
+    Attributes
+    ----------
+    file, taken
+        Number of the file that the batch ended in, and how much of the batch was from it.
+    extras
+        What is carried beside each row.
+    texts
+        What the rows label, where it was wanted.
+    columns
+        Names of what is carried, in order; None where no item was readable.
+    """
 
     size: int
-    file: int  # that the chunk ended in
-    taken: int  # how much of the chunk was from that file
+    file: int
+    taken: int
     rows: list[Row] = field(default_factory=list)
-    extras: list[dict[str, object]] = field(default_factory=list)  # what is carried beside each row
-    texts: list[str] = field(default_factory=list)  # that the rows label, where they are asked for
+    extras: list[dict[str, object]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     foreign: dict[str, int] = field(default_factory=dict)
     words: list[int] = field(default_factory=list)
-    columns: dict[str, None] | None = (
-        None  # carried, in order; None where not one item was readable
-    )
+    columns: dict[str, None] | None = None
 
 
 def batches_of(source: Source, file: int, taken: int) -> Iterator[Batch]:
-    """Items in pieces of some rows, and of bounded size; the same pieces, wherever in the input a job goes on."""
-    chunk: Batch = []
+    """Items in batches of bounded size; the same batches, wherever in the input a job resumes."""
+    batch: Batch = []
     size = 0
     for number, found in source.items_from(file, taken):
-        chunk.append((number, found))
+        batch.append((number, found))
         size += len(found.text) if isinstance(found, Item) else 0
-        if len(chunk) >= CHUNK[source.unit] or size >= CHUNK_CHARACTERS:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
+        if len(batch) >= BATCH[source.unit] or size >= BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 class BatchLabeller:
-    """Labels chunks, each by itself; `texts` keeps what the rows label beside them."""
+    """Labels batches, each by itself; `texts` keeps what the rows label beside them."""
 
     def __init__(self, labeller: Labeller, unit: str, *, any_language: bool, texts: bool) -> None:
-        self.labeller, self.unit, self.any_language, self.texts = (
-            labeller,
-            unit,
-            any_language,
-            texts,
-        )
+        self.labeller, self.unit, self.any_language = labeller, unit, any_language
+        self.texts = texts
+        self._names: dict[str, str] = {}
         labeller.predict(
             ["The first text loads the language model, so that the clock measures labelling."]
         )
 
-    def __call__(self, chunk: Batch) -> LabelledBatch:
+    def __call__(self, batch: Batch) -> LabelledBatch:
         """Rows of the good items in order; the others are rejected."""
-        last = chunk[-1][0]
-        done = LabelledBatch(len(chunk), last, sum(file == last for file, _ in chunk))
+        last = batch[-1][0]
+        done = LabelledBatch(len(batch), last, sum(file == last for file, _ in batch))
         good: list[Item] = []
         languages: list[str] = []
-        for _, found in chunk:
+        for _, found in batch:
             if isinstance(found, Item):
                 done.words.append(len(found.text.split()))
                 done.columns = (done.columns or {}) | dict.fromkeys(self._extra(found))
@@ -114,7 +121,7 @@ class BatchLabeller:
         return done
 
     def _in_known_language(self, item: Item, done: LabelledBatch, languages: list[str]) -> Found:
-        """The item, its language noted; a reject where that is surely one that the model was not trained on."""
+        """The item, its language noted; a reject where the model was certainly not trained on it."""
         text, read = _text(item), READ_OF_DOCUMENT if item.page else READ
         language = recognise(text, read)
         trained = self.labeller.manifest["codebook"]["languages"]
@@ -122,7 +129,10 @@ class BatchLabeller:
             languages.append(language)
             return item
         done.foreign[language] = done.foreign.get(language, 0) + 1
-        reason = f"language: {language}; the model was trained on {', '.join(trained)}; --any-language labels it all the same"
+        reason = (
+            f"language: {language}; the model was trained on {', '.join(trained)}; "
+            "--any-language labels it all the same"
+        )
         return Reject(item.where, reason, item.id)
 
     def _rows(self, good: list[Item], languages: list[str]) -> list[Row]:
@@ -133,18 +143,19 @@ class BatchLabeller:
 
     def _extra(self, item: Item) -> dict[str, object]:
         """What is carried beside the labels, under names that are free."""
-        extra: dict[str, object] = {
-            k: v for k, v in (("title", item.title), ("date", item.date)) if v is not None
-        }
-        for name, value in item.extra.items():
-            free = name
-            while self._is_taken(free) or (free != name and free in item.extra):
-                free = f"input_{free}"
-            extra[free] = value
-        return extra
+        about = (("title", item.title), ("date", item.date))
+        extra: dict[str, object] = {k: v for k, v in about if v is not None}
+        return extra | {self._free(name): value for name, value in item.extra.items()}
 
-    def _is_taken(self, name: str) -> bool:
-        return name in RESERVED or any(name.startswith(f"{t}_") for t in self.labeller.topics)
+    def _free(self, name: str) -> str:
+        """A column's name in the output: different for different columns, whatever else a row has."""
+        if name not in self._names:
+            bare = name
+            while bare.startswith(INPUT):
+                bare = bare.removeprefix(INPUT)
+            ours = bare in RESERVED or any(bare.startswith(f"{t}_") for t in self.labeller.topics)
+            self._names[name] = INPUT + name if ours or not bare else name
+        return self._names[name]
 
 
 def _text(item: Item) -> str:
@@ -156,11 +167,9 @@ def _as_page(found: Found, languages: Sequence[str]) -> Found:
     if not isinstance(found, Item):
         return found
     page = found.page or page_of(found.text, found.title, languages)
-    return (
-        replace(found, page=page)
-        if page.passages
-        else Reject(found.where, "no text is left after cleaning", found.id)
-    )
+    if page.passages:
+        return replace(found, page=page)
+    return Reject(found.where, "no text is left after cleaning", found.id)
 
 
 @dataclass(frozen=True)
@@ -175,12 +184,8 @@ class WorkerSpec:
     threads: int
 
     def make(self) -> BatchLabeller:
-        """Load the bundle, to compute with this many threads. Linear algebra of numpy takes one: the same bits everywhere."""
+        """Load the bundle, to compute with this many threads; numpy takes one: the same bits everywhere."""
         os.environ["OMP_NUM_THREADS"] = str(self.threads)
         threadpool_limits(1, user_api="blas")
-        return BatchLabeller(
-            Labeller.load(self.folder, fast=self.fast),
-            self.unit,
-            any_language=self.any_language,
-            texts=self.texts,
-        )
+        labeller = Labeller.load(self.folder, fast=self.fast)
+        return BatchLabeller(labeller, self.unit, any_language=self.any_language, texts=self.texts)

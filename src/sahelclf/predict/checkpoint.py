@@ -1,7 +1,7 @@
 """A job's folder beside OUT: rows so far, rejects so far, how far the input was read, and a lock.
 
 Every file but `progress.json` is appended to; `progress.json` says how long each was when all of them were whole, and is
-renamed into place. Going on cuts the files back to that, so that a kill at any moment neither loses nor doubles a row.
+renamed into place. Resuming cuts the files back to that, so that a kill at any moment neither loses nor repeats a row.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.predict.inputs import Source
 
 PARTS = ("rows", "rejects", "copies")
-SECONDS_BETWEEN = (
-    1.0  # a checkpoint waits for the disk, and what a second made is quickly made again
-)
+FILES = {*PARTS, "lock", "final", "progress.json", "progress.json.new"}
+# A checkpoint waits for the disk, and the work of a second is quickly done again.
+SECONDS_BETWEEN = 1.0
 
 
 @dataclass
 class Progress:
-    """What a killed job leaves to the next; `file` and `taken` say where in the input it is."""
+    """State of a job; `file` and `taken` say where in the input it is."""
 
     about: dict[str, str]
     resumable: bool
@@ -37,11 +37,11 @@ class Progress:
     carried: list[str] = field(default_factory=list)
     sizes: dict[str, int] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
-    final: str = ""  # once all rows are in: the file here that takes OUT's name
+    final: str = ""  # once all rows are written: the file here that becomes OUT
 
 
 class Job:
-    """Used as a context. Without `resume` a failure leaves nothing; with it, what the same command goes on from."""
+    """Used as a context. After a failure nothing is left, or with `resume` what the same command resumes."""
 
     def __init__(self, out: Path, about: dict[str, str], *, resume: bool) -> None:
         self.out, self.about, self.resume = out, about, resume
@@ -52,6 +52,8 @@ class Job:
         self._last = float("-inf")
 
     def __enter__(self) -> Self:
+        if self.folder.exists() and {p.name for p in self.folder.iterdir()} - FILES:
+            raise RequestError(f"{self.folder}: holds files of others; choose another OUT")
         try:
             self.folder.mkdir(exist_ok=True)
             self._lock = FileLock(self.folder / "lock")
@@ -63,20 +65,13 @@ class Job:
         except OSError as error:
             raise SahelclfError(f"{self.out}: cannot be written: {error.strerror}") from error
         try:
-            self._take_up()
+            self._open()
         except BaseException:
             self._close()
             raise
         return self
 
-    @property
-    def done(self) -> int:
-        """Rows and rejects of earlier processes."""
-        return int(self.progress.summary.get("labelled", 0)) + int(
-            self.progress.summary.get("rejected", 0)
-        )
-
-    def keep(self, *, now: bool = False) -> None:
+    def save(self, *, now: bool = False) -> None:
         """A checkpoint: what is written is on the disk, and `progress.json` says so; at most one a second unless `now`."""
         if not now and time.monotonic() - self._last < SECONDS_BETWEEN:
             return
@@ -96,7 +91,7 @@ class Job:
         """Give the rejects and OUT their names. Each step may have been done by a process that was killed between them."""
         if not self.progress.final:
             self.progress.final = final
-            self.keep(now=True)
+            self.save(now=True)
         self._name_rejects(rejected)
         path = self.folder / self.progress.final
         if path.exists():
@@ -127,7 +122,7 @@ class Job:
                 self._remove()
             self._close()
 
-    def _take_up(self) -> None:
+    def _open(self) -> None:
         saved = self._saved()
         if saved is not None:
             self.progress = saved
@@ -140,7 +135,7 @@ class Job:
             size = self.progress.sizes.get(name, 0)
             if path.stat().st_size < size:
                 raise RequestError(
-                    f"{path}: shorter than {self.folder / 'progress.json'} says; delete the folder to begin anew"
+                    f"{path}: shorter than {self.folder / 'progress.json'} says; delete the folder to start over"
                 )
             self.parts[name] = stream = path.open("r+b")
             stream.truncate(size)
@@ -158,18 +153,18 @@ class Job:
                 if saved.about.get(name) != self.about.get(name)
             ]
         except (ValueError, TypeError, AttributeError, RecursionError):
-            raise RequestError(f"{path}: damaged; delete the folder to begin anew") from None
+            raise RequestError(f"{path}: damaged; delete the folder to start over") from None
         if not self.resume:
             if saved.resumable:
                 raise RequestError(
-                    f"{self.folder}: an unfinished job is kept there; go on with --resume, or delete the folder to begin anew"
+                    f"{self.folder}: an unfinished job is kept there; resume it with --resume, or delete the folder to start over"
                 )
             path.unlink()
             return None
         if changed:
             raise RequestError(
                 [
-                    f"{self.folder}: {name} is not as it was when the job began; delete the folder to begin anew"
+                    f"{self.folder}: {name} is not as it was when the job began; delete the folder to start over"
                     for name in changed
                 ]
             )
@@ -177,7 +172,7 @@ class Job:
 
     def _close(self) -> None:
         for stream in self.parts.values():
-            with suppress(OSError):  # a full disk is told by what failed to be written
+            with suppress(OSError):  # what failed to be written has reported a full disk
                 stream.close()
         self._lock.release()
 

@@ -1,4 +1,4 @@
-"""Where chunks are labelled: in this process, in several of this machine, or on a Ray cluster; given back in order always."""
+"""Where batches are labelled: in this process, in several, or on a Ray cluster; always in order."""
 
 import multiprocessing
 import os
@@ -20,13 +20,13 @@ from sahelclf.models.runtime.encoder import cores
 from sahelclf.predict.batches import Batch, BatchLabeller, LabelledBatch, WorkerSpec, batches_of
 from sahelclf.predict.inputs import Source
 
-FEW_CHUNKS = 4  # as many are labelled here sooner than other processes are ready
-AHEAD = 2  # chunks waiting for each worker
+FEW_BATCHES = 4  # labelled here before other processes would be ready
+AHEAD = 2  # batches waiting for each worker
 
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How a job's chunks are to be labelled; `workers` None chooses for this machine."""
+    """How batches are labelled; `workers` None chooses for this machine."""
 
     engine: str
     workers: int | None
@@ -35,71 +35,73 @@ class EngineOptions:
 
 
 def labelled(
-    asked: EngineOptions, labeller: Labeller, source: Source, start: tuple[int, int]
+    wanted: EngineOptions, labeller: Labeller, source: Source, start: tuple[int, int]
 ) -> Generator[LabelledBatch]:
-    """Chunks of the source from a file and the rows taken of it on, labelled, in order."""
-    if asked.workers is not None and asked.workers < 1:
-        raise RequestError(f"--workers {asked.workers}: expected 1 or more")
-    several = asked.engine == "ray" or kind_of(labeller.manifest).reader.in_processes
-    workers = asked.workers or (cores() if several else 1)
-    chunks = batches_of(source, *start)
-    if labeller.folder is None or (workers == 1 and asked.engine == "local"):
-        return _here(_work_of(asked, labeller, source), chunks)
-    recipe = WorkerSpec(
+    """Batches of the source from a file and the rows taken of it on, labelled, in order."""
+    if wanted.workers is not None and wanted.workers < 1:
+        raise RequestError(f"--workers {wanted.workers}: expected 1 or more")
+    several = wanted.engine == "ray" or kind_of(labeller.manifest).reader.in_processes
+    workers = wanted.workers or (cores() if several else 1)
+    batches = batches_of(source, *start)
+    if labeller.folder is None or (workers == 1 and wanted.engine == "local"):
+        return _here(_work_of(wanted, labeller, source), batches)
+    spec = WorkerSpec(
         labeller.folder.resolve(),
         bool(labeller.graph),
         source.unit,
-        asked.any_language,
-        asked.texts,
+        wanted.any_language,
+        wanted.texts,
         threads=max(cores() // workers, 1),
     )
-    if asked.engine == "ray":
+    if wanted.engine == "ray":
         from sahelclf.predict.ray_engine import on_ray
 
-        return on_ray(recipe, source, start, workers)
-    first = list(islice(chunks, FEW_CHUNKS))
-    if len(first) < FEW_CHUNKS and asked.workers is None:
-        return _here(_work_of(asked, labeller, source), iter(first))
-    return _in_processes(recipe, chain(first, chunks), workers)
+        return on_ray(spec, source, start, workers)
+    first = list(islice(batches, FEW_BATCHES))
+    if len(first) < FEW_BATCHES and wanted.workers is None:
+        return _here(_work_of(wanted, labeller, source), iter(first))
+    return _in_processes(spec, chain(first, batches), workers)
 
 
-def _work_of(asked: EngineOptions, labeller: Labeller, source: Source) -> BatchLabeller:
-    return BatchLabeller(labeller, source.unit, any_language=asked.any_language, texts=asked.texts)
+def _work_of(wanted: EngineOptions, labeller: Labeller, source: Source) -> BatchLabeller:
+    return BatchLabeller(
+        labeller, source.unit, any_language=wanted.any_language, texts=wanted.texts
+    )
 
 
-def _here(work: BatchLabeller, chunks: Iterator[Batch]) -> Generator[LabelledBatch]:
+def _here(work: BatchLabeller, batches: Iterator[Batch]) -> Generator[LabelledBatch]:
     with threadpool_limits(1, user_api="blas"):
-        yield from map(work, chunks)
+        yield from map(work, batches)
 
 
 def _in_processes(
-    recipe: WorkerSpec, chunks: Iterator[Batch], workers: int
+    spec: WorkerSpec, batches: Iterator[Batch], workers: int
 ) -> Generator[LabelledBatch]:
     spawn = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
-    pool = ProcessPoolExecutor(workers, spawn, initializer=_begin, initargs=(recipe,))
+    pool = ProcessPoolExecutor(workers, spawn, initializer=_begin, initargs=(spec,))
     waiting: deque[Future[LabelledBatch]] = deque()
     try:
-        for chunk in chunks:
-            waiting.append(pool.submit(_label, chunk))
+        for batch in batches:
+            waiting.append(pool.submit(_label, batch))
             if len(waiting) > AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     except BrokenProcessPool:
         raise SahelclfError(
-            f"one of {workers} processes that label was killed, perhaps for want of memory; --workers 1 takes the least, "
-            "and with --resume the same command goes on"
+            f"one of {workers} processes that label was killed, perhaps because memory ran out; --workers 1 takes "
+            "the least, and with --resume the same command resumes"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(recipe: WorkerSpec) -> None:
+def _begin(spec: WorkerSpec) -> None:
     """In a worker: load, leave Ctrl-C to the parent, and do not outlive it."""
     global _work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _work = recipe.make()
+    _work = spec.make()
 
 
 def _end_with_parent() -> None:
@@ -109,8 +111,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _label(chunk: Batch) -> LabelledBatch:
-    return _work(chunk)
+def _label(batch: Batch) -> LabelledBatch:
+    return _work(batch)
 
 
 _work: BatchLabeller

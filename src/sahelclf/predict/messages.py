@@ -1,7 +1,9 @@
-"""What `predict` tells the person at the terminal: progress, time left, counts, and what to beware of."""
+"""Messages of a job: progress, time left, counts, and what to be careful about."""
 
+import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,17 +16,38 @@ from sahelclf.bundle.labeller import Labeller
 from sahelclf.bundle.rows import Row
 from sahelclf.predict.batches import LabelledBatch
 from sahelclf.predict.inputs import Source
+from sahelclf.predict.intake import Intake, counted
 
+LOG = logging.getLogger(__name__)
 LONG_ROW_WORDS = 200
 BIG_JOB = 5_000
 LONG_JOB_SECONDS = 600
 ESTIMATE_AFTER = 3.0  # seconds after the first rows came, which had to wait for what is loaded
 LENGTHS_KEPT = 2_000
+MOST_SHOWN = 5
+USUAL = ("utf-8, comma, quoting quotes", "utf-8, tab, quoting quotes")
 
 
 @dataclass
 class Summary:
-    """What a job did, earlier processes included."""
+    """What a job did, earlier processes of it included.
+
+    Attributes
+    ----------
+    labelled, rejected
+        Rows or pages.
+    first
+        The first rejects, with their reasons.
+    lost
+        Places where the rest of a file was not read, or rows were swallowed by a field; [] where
+        everything was read.
+    foreign
+        Rejected rows by language, where the model was not trained on it.
+    holds
+        Units that each topic holds for.
+    rows
+        The rows as JSON objects, where no output was named.
+    """
 
     labelled: int = 0
     rejected: int = 0
@@ -33,11 +56,13 @@ class Summary:
     lists: int = 0
     languages: dict[str, int] = field(default_factory=dict)
     foreign: dict[str, int] = field(default_factory=dict)
-    words: list[int] = field(default_factory=list)
+    words: list[int] = field(default_factory=list, repr=False)
     holds: dict[str, int] = field(default_factory=dict)
     first: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list, repr=False)
 
-    def count(self, rows: Sequence[Row], piece: LabelledBatch) -> None:
+    def count(self, rows: Sequence[Row], batch: LabelledBatch) -> None:
         """Add some rows, and what is known of the items that they were made from."""
         self.labelled += len(rows)
         for row in rows:
@@ -47,45 +72,72 @@ class Summary:
             for topic, t in row["topics"].items():
                 self.holds[topic] = self.holds.get(topic, 0) + t["holds"]
         if len(self.words) < LENGTHS_KEPT:
-            self.words += piece.words
-        for language, n in piece.foreign.items():
+            self.words += batch.words
+        for language, n in batch.foreign.items():
             self.foreign[language] = self.foreign.get(language, 0) + n
+        self.lost += [f"{r.where}: {r.reason}" for r in batch.rejects if r.lost]
 
 
 class Clock:
-    """The bar, and once some rows are done, how long the rest will take."""
+    """The progress bar and, once some rows are done, how long the rest will take."""
 
     def __init__(self, source: Source, earlier: int, *, resumable: bool) -> None:
-        total = source.count
         self.bar: tqdm[Any] = tqdm(
-            total=total,
+            total=source.intake.rows,
             initial=earlier,
             unit=" rows",
             disable=not sys.stderr.isatty(),
             leave=False,
             file=sys.stderr,
         )
-        self.left = None if total is None else total - earlier
-        self.resumable, self.done, self.started, self.told = resumable, 0, 0.0, False
+        self.left = source.intake.rows - earlier
+        self.resumable, self.done, self.started, self.shown = resumable, 0, 0.0, False
 
     def tick(self, n: int) -> None:
         """Another `n` rows are done."""
         self.bar.update(n)
-        if self.left is None or self.left < BIG_JOB or self.told:
+        if self.left < BIG_JOB or self.shown:
             return
         if not self.started:
             self.started, self.left = time.perf_counter(), self.left - n
             return
         self.done += n
         if (seconds := time.perf_counter() - self.started) >= ESTIMATE_AFTER:
-            rate, left, self.told = self.done / seconds, self.left - self.done, True
+            rate, left, self.shown = self.done / seconds, self.left - self.done, True
             long = left / rate > LONG_JOB_SECONDS and not self.resumable
             hint = (
-                "; begun with --resume, a job that is stopped can be gone on with" if long else ""
+                "; a job that is started with --resume can be stopped and resumed" if long else ""
             )
-            say(
-                f"{left:,} rows to go at about {rate:,.0f} rows a second: about {_duration(left / rate)}{hint}"
+            LOG.info(
+                f"{left:,} rows to go at about {rate:,.0f} rows a second: "
+                f"about {_duration(left / rate)}{hint}"
             )
+
+
+def before_the_work(intake: Intake) -> None:
+    """What matters of the intake report."""
+    if intake.left_out:
+        n = intake.left_out.total()
+        LOG.info(f"{n:,} files of other forms were not read ({counted(intake.left_out)})")
+    unusual = [
+        f for f in intake.files if any("," in n and not n.startswith(USUAL) for n in f.notes)
+    ]
+    for file in unusual[:MOST_SHOWN]:
+        LOG.info(f"{file.name}: read as {'; '.join(file.notes)}")
+    for where in intake.lost[:MOST_SHOWN]:
+        LOG.warning(f"NOT READ TO THE END: {where}")
+    if intake.n_repeated:
+        places = "; ".join(f"{i!r} at {', '.join(p)}" for i, p in [*intake.repeated.items()][:3])
+        LOG.warning(
+            f"{intake.n_repeated:,} rows repeat the id of an earlier row: {places}; "
+            "--unique-ids makes ids unique, by file and row"
+        )
+    if 0 < intake.invented < intake.rows and (intake.ids.mark or intake.n_given):
+        example = f"{intake.ids.mark}7"
+        LOG.info(f"{intake.invented:,} rows without an id get their number, such as {example!r}")
+    markers = Counter({k: n for k, n in intake.markers.items() if k not in {"null", "empty"}})
+    if markers:
+        LOG.info(f"read as missing values: {counted(markers)}")
 
 
 def at_the_end(
@@ -96,56 +148,49 @@ def at_the_end(
     *,
     labelled_others: bool,
 ) -> None:
-    """Counts, and what to beware of."""
+    """Counts, and what to be careful about."""
     unit = "documents" if source.unit == "document" else "passages"
-    held = ", ".join(f"{t} {n:,}" for t, n in summary.holds.items())
-    say(
-        f"{summary.labelled:,} {unit} labelled in {summary.seconds:.1f} s; topics that hold: {held}"
+    holds = ", ".join(f"{t} {n:,}" for t, n in summary.holds.items())
+    LOG.info(
+        f"{summary.labelled:,} {unit} labelled in {summary.seconds:.1f} s; topics that hold: {holds}"
     )
     if summary.rejected:
         into = f"; all of them in {rejects}" if rejects else ""
-        say(f"{summary.rejected:,} rows rejected{into}. " + " | ".join(summary.first))
+        LOG.info(f"{summary.rejected:,} rows rejected{into}. " + " | ".join(summary.first))
     if summary.foreign:
-        say(
-            f"{sum(summary.foreign.values()):,} of them in languages that the model was not trained on ({_listed(summary.foreign)}); "
-            "--any-language labels them all the same"
+        LOG.info(
+            f"{sum(summary.foreign.values()):,} of them in languages that the model was not trained "
+            f"on ({counted(Counter(summary.foreign))}); --any-language labels them all the same"
         )
     if summary.lists:
-        say(
+        LOG.warning(
             f"{summary.lists:,} pages look like lists of several stories (`stories` in their rows); "
             "one page should hold one item: leave them out, or label each story by itself"
         )
     if summary.copies:
-        say(
-            f"{summary.copies:,} rows are near copies of an earlier one (duplicate_of); leave them out of counts of news"
+        LOG.info(
+            f"{summary.copies:,} rows are near-duplicates of an earlier one (duplicate_of); "
+            "leave them out of counts of news"
         )
-    if (
-        source.unit == "passage"
-        and summary.words
-        and (typical := median(summary.words)) > LONG_ROW_WORDS
-    ):
-        say(
-            f"the median row has {typical:.0f} words, and the model learnt from passages of 30 to 150: "
-            "if rows are whole articles, use --unit document"
+    typical = median(summary.words) if summary.words and source.unit == "passage" else 0
+    if typical > LONG_ROW_WORDS:
+        LOG.warning(
+            f"the median row has {typical:.0f} words, and the model was trained on passages of 30 to "
+            "150: if rows are whole articles, use --unit document"
         )
     known = set(labeller.manifest["codebook"]["languages"]) | {"und"}
-    strange = {k: n for k, n in summary.languages.items() if k not in known}
-    if strange and labelled_others:
-        say(
-            f"{sum(strange.values()):,} rows seem to be in languages that the model was not trained on ({_listed(strange)}); "
-            "do not trust their labels"
+    others = Counter({k: n for k, n in summary.languages.items() if k not in known})
+    if others and labelled_others:
+        LOG.warning(
+            f"{others.total():,} rows seem to be in languages that the model was not trained on "
+            f"({counted(others)}); do not trust their labels"
         )
     if (rate := labeller.changed_by_fast) is not None:
-        say(rate)
-
-
-def say(message: str) -> None:
-    """A message or advice: stderr."""
-    print(message, file=sys.stderr)  # noqa: T201 - advice belongs on stderr
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{k} {n:,}" for k, n in sorted(counts.items(), key=lambda kv: -kv[1])[:6])
+        LOG.info(rate)
+    for where in summary.lost[:MOST_SHOWN]:
+        LOG.warning(f"NOT READ TO THE END: {where}")
+    if len(summary.lost) > MOST_SHOWN:
+        LOG.warning(f"and {len(summary.lost) - MOST_SHOWN:,} more places like these")
 
 
 def _duration(seconds: float) -> str:

@@ -1,8 +1,8 @@
 """`--engine ray`: one task reads INPUT on this machine, actors anywhere in the cluster label, rows come back in order.
 
-Ray Data makes an actor or a task that dies anew and gives it the same chunk again, so a worker that is killed costs time.
+Ray Data replaces an actor or a task that dies and gives it the same batch again, so a killed worker costs time.
 Every actor takes a share of the processors that leaves some for the reader: actors that take all of them would wait for
-chunks for ever.
+batches without end.
 """
 
 import logging
@@ -24,15 +24,15 @@ from sahelclf.predict.inputs import Source
 READER_CPUS = 0.1
 LEAST_CPUS = 0.1  # for an actor; with less a worker is no gain
 NO_PROGRESS_SECONDS = 600
-# Ray gives its workers the lowest rank and begins anew, for ever, with those that do not answer within a minute
+# Ray gives its workers the lowest rank and starts over, without end, with those that do not answer within a minute
 BUSY_MACHINE = {"RAY_worker_register_timeout_seconds": "600", "RAY_worker_niceness": "0"}
 INSTALL = "pip install -c requirements.lock 'sahelclf[ray]'"
 
 
 def on_ray(
-    recipe: WorkerSpec, source: Source, start: tuple[int, int], workers: int
+    spec: WorkerSpec, source: Source, start: tuple[int, int], workers: int
 ) -> Generator[LabelledBatch]:
-    """Chunks of the source from `start` on, labelled by so many actors, in order."""
+    """Batches of the source from `start` on, labelled by so many actors, in order."""
     try:
         import ray
         import ray.data
@@ -43,22 +43,22 @@ def on_ray(
         ray.data.DataContext.get_current().execution_options.preserve_order = True
         files = ray.put(
             {
-                p.relative_to(recipe.folder).as_posix(): p.read_bytes()
-                for p in recipe.folder.rglob("*")
+                p.relative_to(spec.folder).as_posix(): p.read_bytes()
+                for p in spec.folder.rglob("*")
                 if p.is_file()
             }
         )
-        chunks = _chunks(source, start)
-        pieces = chunks.map_batches(
+        batches = _batches(source, start)
+        results = batches.map_batches(
             _Worker,
-            fn_constructor_args=(files, recipe),
+            fn_constructor_args=(files, spec),
             batch_size=1,
             batch_format="pyarrow",
             concurrency=workers,
             num_cpus=share,
         )
         try:
-            for row in pieces.iter_rows():
+            for row in results.iter_rows():
                 piece = pickle.loads(row["piece"])  # noqa: S301 - from our own actors
                 if isinstance(piece, SahelclfError):
                     raise piece
@@ -101,7 +101,7 @@ def _connected() -> Iterator[None]:
     signal.signal(signal.SIGTERM, ours)  # Ray's own ends the process without a word
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
-    context.target_max_block_size = 1  # a chunk is a block, handed on as soon as it is read
+    context.target_max_block_size = 1  # a batch is a block, handed on as soon as it is read
     context.execution_no_progress_timeout_s = NO_PROGRESS_SECONDS
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"ray\.")  # its advice on settings that are ours
@@ -120,13 +120,13 @@ def _share(workers: int) -> float:
     if share < LEAST_CPUS:
         raise RequestError(
             f"--engine ray: {free:g} processors of the cluster are free, too few for {workers} workers and a reader, which would wait "
-            "for ever; fewer --workers, or wait until other jobs have ended"
+            "without end; use fewer --workers, or wait until other jobs have ended"
         )
     return share
 
 
-def _chunks(source: Source, start: tuple[int, int]) -> Any:
-    """A data set of pickled chunks, one a block, read by one task on this machine, where the files are."""
+def _batches(source: Source, start: tuple[int, int]) -> Any:
+    """A data set of pickled batches, one a block, read by one task on this machine, where the files are."""
     import pyarrow as pa
     import ray
     from ray.data import Datasource
@@ -137,10 +137,10 @@ def _chunks(source: Source, start: tuple[int, int]) -> Any:
 
     def read() -> Iterator[Any]:
         with chdir(folder):
-            for chunk in _or_error(source, start):
-                yield pa.table({"chunk": pa.array([pickle.dumps(chunk)], pa.large_binary())})
+            for batch in _or_error(source, start):
+                yield pa.table({"batch": pa.array([pickle.dumps(batch)], pa.large_binary())})
 
-    class Chunks(Datasource):  # type: ignore[misc]
+    class Batches(Datasource):  # type: ignore[misc]
         def get_read_tasks(self, *_: Any, **__: Any) -> list[Any]:
             return [
                 ReadTask(
@@ -158,12 +158,12 @@ def _chunks(source: Source, start: tuple[int, int]) -> Any:
         f"node:{ray.util.get_node_ip_address()}": 0.001
     }  # every machine of a cluster has a resource of its own
     return ray.data.read_datasource(
-        Chunks(), override_num_blocks=1, num_cpus=READER_CPUS, resources=here
+        Batches(), override_num_blocks=1, num_cpus=READER_CPUS, resources=here
     )
 
 
 def _or_error(source: Source, start: tuple[int, int]) -> Iterator[Any]:
-    """Chunks; where INPUT turns out to be wrong, our error as the last of them, which Ray would wrap in its own."""
+    """Batches; where INPUT turns out to be wrong, our error as the last of them, which Ray would wrap in its own."""
     try:
         yield from batches_of(source, *start)
     except SahelclfError as error:
@@ -171,9 +171,9 @@ def _or_error(source: Source, start: tuple[int, int]) -> Iterator[Any]:
 
 
 class _Worker:
-    """In an actor: unpacks the bundle, loads it, and labels chunk by chunk."""
+    """In an actor: unpacks the bundle, loads it, and labels batch by batch."""
 
-    def __init__(self, files: Any, recipe: WorkerSpec) -> None:
+    def __init__(self, files: Any, spec: WorkerSpec) -> None:
         import ray
 
         with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -181,14 +181,14 @@ class _Worker:
                 path = Path(folder) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            self.work = replace(recipe, folder=Path(folder)).make()
+            self.work = replace(spec, folder=Path(folder)).make()
 
-    def __call__(self, batch: Any) -> Any:
-        """One row with a pickled chunk in, one with its labelled piece out."""
+    def __call__(self, table: Any) -> Any:
+        """One row with a pickled batch in, one with its labelled piece out."""
         import pyarrow as pa
 
-        given = [pickle.loads(chunk.as_py()) for chunk in batch["chunk"]]  # noqa: S301 - from our own reader
-        pieces = [
-            chunk if isinstance(chunk, SahelclfError) else self.work(chunk) for chunk in given
+        given = [pickle.loads(batch.as_py()) for batch in table["batch"]]  # noqa: S301 - from our own reader
+        results = [
+            batch if isinstance(batch, SahelclfError) else self.work(batch) for batch in given
         ]
-        return pa.table({"piece": pa.array([pickle.dumps(p) for p in pieces], pa.large_binary())})
+        return pa.table({"piece": pa.array([pickle.dumps(p) for p in results], pa.large_binary())})

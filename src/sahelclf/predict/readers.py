@@ -1,294 +1,374 @@
-"""Readers of one form each: rows and pages become items to label, or rejects that say why not."""
+"""Readers of one form each: records of rows, and pages as items, or rejects that say why not."""
 
 import csv
 import io
 import itertools
 import json
-import math
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO
 
-from sahelclf.corpus.jsonl import MAX_LINE_BYTES, bounded_lines, read_lines
-from sahelclf.corpus.pages import Page, clean_html_page
+from sahelclf.corpus.jsonl import MAX_LINE_BYTES, bounded_lines, parse_line, read_lines
+from sahelclf.corpus.pages import clean_html_page
 from sahelclf.errors import RequestError
-from sahelclf.files import open_bytes, suffix_of
+from sahelclf.predict.dialects import NAMES, PREFIX, Hints, Reading, find_encoding, find_reading
+from sahelclf.predict.exports import Article, split_export
+from sahelclf.predict.rows import Columns, Found, IdRule, Item, ItemMaker, Record, Reject
 
-ROWS = {".jsonl", ".ndjson", ".csv", ".tsv", ".parquet"}
-PAGES = {".txt", ".html", ".htm"}
 MAX_PAGE_BYTES = 20_000_000
-csv.field_size_limit(MAX_LINE_BYTES)
+PIECE = 1 << 20
+Rows = Iterator[Record | Reject]
+NAME_IT = "name its encoding with --encoding NAME"
+QUOTE_OR_NOT = "if quotation marks do not quote here, --quoting none; if they do, --quoting quotes"
+_BETWEEN = re.compile(r"[\s,]*")
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Names of the columns that mean something; None is the default word, which then may be absent."""
-
-    text: str | None = None
-    id: str | None = None
-    title: str | None = None
-    date: str | None = None
-
-
-@dataclass(frozen=True)
-class Item:
-    """One text to label; a page of HTML comes cleaned."""
-
-    id: str
-    text: str
-    where: str
-    title: str | None = None
-    date: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-    page: Page | None = None
-
-
-@dataclass(frozen=True)
-class Reject:
-    """A row or file that cannot be labelled, and why."""
+@dataclass
+class OpenFile:
+    """What a reader gets of a file, and where it notes what it found of the file's form."""
 
     where: str
-    reason: str
-    id: str | None = None
+    name: str
+    suffix: str
+    stream: BinaryIO
+    open: Callable[[], AbstractContextManager[BinaryIO]]  # from its beginning, once more
+    columns: Columns
+    unit: str
+    hints: Hints
+    notes: list[str] = field(default_factory=list)
+
+    def head(self, size: int = PREFIX) -> tuple[bytes, bool]:
+        """The first bytes, and whether they are all there is."""
+        head = b""
+        try:
+            with self.open() as stream:
+                while len(head) <= size and (piece := stream.read1(PIECE)):  # type: ignore[attr-defined]
+                    head += piece
+        except damages():
+            size = len(head) - 1  # the reader reports it
+        return head[:size], len(head) <= size
+
+    def need_columns(self, header: list[str]) -> None:
+        """Refuse a header without the columns that are read."""
+        repeated = sorted({h for h in header if header.count(h) > 1})
+        problems = (
+            [f"{self.where}: the header names {repeated} twice; rename one"] if repeated else []
+        )
+        for word in ("text", "id", "title", "date"):
+            column = getattr(self.columns, word) or ("text" if word == "text" else None)
+            if column and column not in header:
+                problems.append(
+                    f"{self.where}: no column {column!r} for the {word}; found {header[:20]}; "
+                    f"name it with --{word} COLUMN"
+                )
+        if problems:
+            raise RequestError(problems)
 
 
-Found = Item | Reject
-
-
-def file_items(path: Path, name: str, unit: str, columns: Columns) -> Iterator[Found]:
-    """Every row or page of a file; ids of rows without one begin with `name`."""
-    prefix = f"{name}:" if name else ""
-    kind = suffix_of(path)
+def damages() -> tuple[type[BaseException], ...]:
+    """What reading a damaged file raises."""
     import zstandard
 
-    try:
-        with open_bytes(path) as stream:
-            if kind in PAGES:
-                yield from _page_items(path, name, stream, unit, kind)
-            elif kind == ".parquet":
-                yield from _parquet_rows(path, stream, columns, prefix)
-            elif kind in {".csv", ".tsv"}:
-                yield from _csv_rows(path, stream, columns, "\t" if kind == ".tsv" else ",", prefix)
-            else:
-                yield from _json_rows(str(path), stream, columns, prefix)
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-        yield Reject(str(path), f"not readable to the end: {error}")
+    return (OSError, EOFError, zlib.error, zstandard.ZstdError)
 
 
-def kind_of_stream(data: bytes, columns: Columns) -> str:
-    """The form of standard input: by its first character, or by a first line that is a header with the text's column."""
-    head = data.lstrip()[:1]
-    if head in {b"{", b"<"}:
-        return ".jsonl" if head == b"{" else ".html"
-    first = data.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
-    return ".csv" if (columns.text or "text") in next(csv.reader([first]), []) else ".txt"
+class Recoded(io.BufferedIOBase):
+    """A stream of another encoding as UTF-8, line by line."""
+
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self._text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="\n")
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """A line, of about `size` bytes at most."""
+        return self._text.readline(-1 if size is None else size).encode("utf-8")
 
 
-def stream_items(data: bytes, unit: str, columns: Columns) -> Iterator[Found]:
-    """Every row or page of standard input."""
-    kind, stream = kind_of_stream(data, columns), io.BytesIO(data)
-    if kind == ".jsonl":
-        yield from _json_rows("standard input", stream, columns, "")
-    elif kind == ".csv":
-        yield from _csv_rows(Path("standard input"), stream, columns, ",", "")
-    else:
-        yield from _page_items(Path("stdin"), "stdin", stream, unit, kind)
-
-
-def _page_items(path: Path, name: str, stream: BinaryIO, unit: str, kind: str) -> Iterator[Found]:
-    if unit == "passage" and kind == ".txt":
-        for number, raw, size in bounded_lines(stream):
-            where = f"{path}:{number}"
-            text, problem = (
-                _decode(raw) if raw is not None else (None, f"a line of {size / 1e6:.1f} MB")
-            )
-            yield (
-                Item(f"{name}:{number}", text.strip(), where)
-                if text is not None
-                else Reject(where, str(problem))
-            )
+def read_json(file: OpenFile) -> Rows:
+    """JSON lines, an array of objects, or objects one after another."""
+    head, _ = file.head(10_000)
+    encoding = file.hints.encoding or find_encoding(head, Hints(encoding=file.hints.encoding))
+    encoding = encoding if file.hints.encoding or "16" in encoding else "utf-8-sig"
+    start = head.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
+    first_line = start.partition("\n")[0].strip()
+    file.notes.append(encoding.removesuffix("-sig"))
+    if start[:1] == "[" or (file.suffix == ".json" and first_line == "{"):
+        file.notes.append("a JSON array" if start[:1] == "[" else "JSON objects")
+        text = io.TextIOWrapper(file.stream, encoding=encoding, errors="surrogateescape")
+        yield from _json_values(file.where, text)
         return
-    data = stream.read(MAX_PAGE_BYTES + 1)
-    if len(data) > MAX_PAGE_BYTES:
-        yield Reject(str(path), f"more than {MAX_PAGE_BYTES / 1e6:.0f} MB; a page is smaller", name)
-    elif kind == ".txt":
-        text, problem = _decode_page(data)
-        yield (
-            Item(name, text, str(path))
-            if text is not None
-            else Reject(str(path), str(problem), name)
-        )
-    else:
-        page = clean_html_page(data)
-        if page.passages:
-            yield Item(name, page.text, str(path), page.title or None, page.date, {}, page)
-        else:
-            yield Reject(str(path), "no text is left after cleaning", name)
-
-
-def _json_rows(where: str, stream: BinaryIO, columns: Columns, prefix: str) -> Iterator[Found]:
-    for line in read_lines(stream):
-        at = f"{where}:{line.number}"
+    stream = file.stream if encoding == "utf-8-sig" else Recoded(file.stream, encoding)
+    for line in read_lines(stream):  # type: ignore[arg-type]
+        at = f"{file.where}:{line.number}"
         if line.record is None:
             yield Reject(at, str(line.problem))
         else:
-            yield _row(line.record, columns, at, f"{prefix}{line.number}")
+            yield Record(at, line.number, line.record)
 
 
-def _csv_rows(
-    path: Path, stream: BinaryIO, columns: Columns, delimiter: str, prefix: str
-) -> Iterator[Found]:
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
+def _json_values(where: str, text: io.TextIOWrapper) -> Rows:
+    """Values of an array, or one after another, read piece by piece."""
+    decoder, buffer, at, number = json.JSONDecoder(), "", 0, 0
+    problem, inside = "", False
+    while True:
+        piece = text.read(PIECE)
+        buffer, at = buffer[at:] + piece, 0
+        if not inside and not number:
+            buffer, inside = (
+                buffer.lstrip("\ufeff \t\r\n"),
+                buffer.lstrip("\ufeff \t\r\n")[:1] == "[",
+            )
+            at = int(inside)
+        while True:
+            at = _BETWEEN.match(buffer, at).end()  # type: ignore[union-attr]
+            if at == len(buffer) or (inside and buffer[at] == "]"):
+                break
+            try:
+                _, end = decoder.raw_decode(buffer, at)
+            except (ValueError, RecursionError) as error:
+                problem = str(error)
+                break
+            number += 1
+            record, wrong = parse_line(buffer[at:end].encode("utf-8", "surrogateescape"))
+            place = f"{where}: item {number}"
+            yield Reject(place, str(wrong)) if record is None else Record(place, number, record)
+            at = end
+        if at < len(buffer) and inside and buffer[at] == "]":
+            return
+        if not piece or len(buffer) - at > MAX_LINE_BYTES:
+            break
+    if inside or buffer[at:].strip():
+        reason = problem if buffer[at:].strip() else "the array does not end"
+        yield Reject(f"{where}: item {number + 1}", f"not JSON from here on: {reason}", lost=True)
+
+
+def read_delimited(file: OpenFile) -> Rows:
+    """Rows of a delimited table, in the dialect that fits it."""
+    head, whole = file.head()
+    default = "\t" if file.suffix == ".tsv" else ","
+    reading = find_reading(
+        head, whole=whole, default=default, columns=file.columns, hints=file.hints
+    )
+    file.notes.append(str(reading))
+    errors = "strict" if "16" in reading.encoding else "surrogateescape"
+    text = io.TextIOWrapper(file.stream, encoding=reading.encoding, errors=errors, newline="")
+    lines = itertools.islice(text, reading.skipped, None)
+    rows = reading.parse(lines)
     try:
-        header = next(reader)
-    except (StopIteration, csv.Error):
-        yield Reject(str(path), "no header line")
+        header: list[str] = next((row for row in rows if any(v.strip() for v in row)), [])
+    except (csv.Error, UnicodeError):
+        header = []
+    header = ["", *header] if reading.row_names else header
+    if any(map(_undecoded, header)):
+        raise RequestError(f"{file.where}: the header is neither UTF-8 nor Windows-1252; {NAME_IT}")
+    if not header:
+        yield Reject(file.where, "no header line", lost=True)
         return
-    if any(_undecoded(h) for h in header):
-        raise RequestError(
-            f"{path}: the header is not UTF-8; convert the file, for instance with: iconv -f cp1252 -t utf-8"
-        )
-    _need_column(path, header, columns)
-    for number in itertools.count(1):
+    file.need_columns(header)
+    line, number = reading.skipped, 0
+    while True:
+        began = line + rows.line_num + 1
         try:
-            values = next(reader)
+            values = next(rows)
         except StopIteration:
             return
-        except csv.Error as error:
-            # where the next row begins cannot be known: within a quoted field every line would pass for a row
-            yield Reject(
-                f"{path}:{reader.line_num}",
-                f"not readable as CSV from here on: {error}; is a quote missing or doubled?",
-            )
+        except (csv.Error, UnicodeError) as error:
+            yield _rest(f"{file.where}:{began}", error, rows.line_num + line - began, lines)
             return
-        at = f"{path}:{reader.line_num}"
-        if not values:
-            continue
-        if len(values) != len(header):
-            yield Reject(
-                at,
-                f"{len(values)} fields, the header has {len(header)}; is a quote or a comma missing?",
-            )
-        elif any(_undecoded(v) for v in values):
-            yield Reject(
-                at, "not UTF-8; convert the file, for instance with: iconv -f cp1252 -t utf-8"
-            )
-        else:
-            yield _row(dict(zip(header, values, strict=True)), columns, at, f"{prefix}{number}")
+        number += 1
+        if values:
+            at = f"{file.where}:{rows.line_num + line}"
+            problem, lost = _problem(values, header, reading)
+            record = Record(at, number, dict(zip(header, values, strict=False)))
+            yield Reject(at, problem, lost=lost) if problem else record
+
+
+def _problem(values: list[str], header: list[str], reading: Reading) -> tuple[str, bool]:
+    """Why a row cannot be read, '' where it can, and whether rows are lost in it."""
+    if len(values) != len(header):
+        what = NAMES.get(reading.delimiter, "delimiter")
+        found = f"{len(values)} fields, the header has {len(header)}"
+        return f"{found}; is a quote or a {what} missing?", False
+    if any(map(_undecoded, values)):
+        return f"not {reading.encoding.removesuffix('-sig').upper()}; {NAME_IT}", False
+    if line := reading.swallowed(values):
+        return f"a field holds what looks like other rows: {line[:60]!r}; {QUOTE_OR_NOT}", True
+    return "", False
+
+
+def _rest(where: str, error: Exception, read: int, lines: Iterator[str]) -> Reject:
+    """Where the next row begins cannot be known: in a quoted field every line may be a row."""
+    try:
+        left = read + sum(1 for _ in lines)
+    except UnicodeError:
+        left = 0
+    more = f"the rest of the file, about {left + 1:,} lines, was not read"
+    hint = "is a quote missing or doubled? --quoting backslash or --quoting none may read it"
+    return Reject(
+        where, f"not readable as a table from here on: {error}; {more}; {hint}", lost=True
+    )
 
 
 def _undecoded(value: str) -> bool:
     return not value.isascii() and any("\udc80" <= c <= "\udcff" for c in value)
 
 
-def _parquet_rows(path: Path, stream: BinaryIO, columns: Columns, prefix: str) -> Iterator[Found]:
+def read_xlsx(file: OpenFile) -> Rows:
+    """Rows of a sheet of a workbook: the first, or the one that is named."""
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(
+            io.BytesIO(file.stream.read()), read_only=True, data_only=True
+        )
+        names = [sheet.title for sheet in book.worksheets]
+        wanted = file.hints.sheet or names[0]
+        if wanted not in names:
+            yield Reject(file.where, f"no sheet {wanted!r}; found {names}", lost=True)
+            return
+        sheet = book[wanted]
+        file.notes.append(f"sheet {wanted!r}" + (f", one of {len(names)}" if names[1:] else ""))
+        sheet.reset_dimensions()
+        yield from _sheet_rows(file, sheet.iter_rows(values_only=True))
+    except RequestError:
+        raise
+    except Exception as error:  # zip, XML and what a damaged file makes of them
+        reason = f"not readable as a workbook: {' '.join(str(error).split())[:200] or error!r}"
+        yield Reject(file.where, reason, lost=True)
+
+
+def _sheet_rows(file: OpenFile, rows: Iterator[tuple[Any, ...]]) -> Rows:
+    header: list[str] | None = None
+    for number, cells in enumerate(rows, start=1):
+        values = list(cells)
+        while values and values[-1] is None:
+            values.pop()
+        if header is None:
+            header = ["" if v is None else str(v) for v in values]
+            if header:
+                file.need_columns(header)
+            else:
+                header = None
+            first = number
+        elif len(values) > len(header):
+            reason = f"{len(values)} cells, the header has {len(header)}"
+            yield Reject(f"{file.where}: row {number}", reason)
+        elif values:
+            padded = values + [None] * (len(header) - len(values))
+            record = dict(zip(header, padded, strict=True))
+            yield Record(f"{file.where}: row {number}", number - first, record)
+    if header is None:
+        raise RequestError(f"{file.where}: the sheet is empty; expected a header and rows")
+
+
+def read_parquet(file: OpenFile) -> Rows:
+    """Rows of a Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(
-            path if path.suffix.lower() == ".parquet" else io.BytesIO(stream.read())
-        )
-        _need_column(path, table.schema_arrow.names, columns)
+        stream = file.stream
+        table = pq.ParquetFile(stream if isinstance(stream, io.BufferedReader) and _is_plain(stream)
+                               else io.BytesIO(stream.read()))  # fmt: skip
+        file.need_columns(table.schema_arrow.names)
         number = 0
         for batch in table.iter_batches(batch_size=1024):
-            for record in batch.to_pylist():
+            for values in batch.to_pylist():
                 number += 1
-                yield _row(record, columns, f"{path}: row {number}", f"{prefix}{number}")
+                yield Record(f"{file.where}: row {number}", number, values)
     except pa.ArrowException as error:
-        yield Reject(str(path), f"not readable as Parquet: {' '.join(str(error).split())[:200]}")
+        reason = f"not readable as Parquet: {' '.join(str(error).split())[:200]}"
+        yield Reject(file.where, reason, lost=True)
 
 
-def _need_column(path: Path, header: list[str], columns: Columns) -> None:
-    doubled = sorted({h for h in header if header.count(h) > 1})
-    problems = [f"{path}: the header names {doubled} twice; rename one"] if doubled else []
-    if len(header) == 1 and ";" in header[0] and path.suffix != ".tsv":
-        raise RequestError(
-            f"{path}: the header {header[0]!r} has semicolons; expected commas (or tabs in .tsv): save it as comma-separated"
-        )
-    for word, given in (
-        ("text", columns.text or "text"),
-        ("id", columns.id),
-        ("title", columns.title),
-        ("date", columns.date),
-    ):
-        if given and given not in header:
-            problems.append(
-                f"{path}: no column {given!r} for the {word}; found {header[:20]}; name it with --{word} COLUMN"
-            )
-    if problems:
-        raise RequestError(problems)
+def _is_plain(stream: io.BufferedReader) -> bool:
+    return isinstance(stream.raw, io.FileIO)
 
 
-def _row(record: dict[str, Any], columns: Columns, where: str, number: str) -> Found:
-    text_column = columns.text or "text"
-    given_id = record.get(columns.id or "id")
-    id_ = number if given_id is None or given_id == "" else str(given_id)
-    text = record.get(text_column)
-    for word, column in (("id", columns.id), ("title", columns.title), ("date", columns.date)):
-        if column and column not in record:
-            return Reject(where, f"no {column!r} for the {word}; found {[*record][:10]}", id_)
-    if text_column not in record:
-        return Reject(
-            where,
-            f"no {text_column!r}; found {[*record][:10]}; name the text with --text COLUMN",
-            id_,
-        )
-    if not isinstance(text, str):
-        return Reject(
-            where, f"{text_column}: expected text, found {json.dumps(text, default=str)[:60]}", id_
-        )
-    if "\x00" in text:
-        return Reject(where, f"{text_column}: a NUL byte at position {text.index(chr(0))}", id_)
-    if not text.strip():
-        return Reject(where, f"{text_column}: empty", id_)
-    if len(text) > MAX_LINE_BYTES:
-        return Reject(
-            where,
-            f"{text_column}: {len(text) / 1e6:.1f} million characters; a text has at most {MAX_LINE_BYTES / 1e6:.0f}",
-            id_,
-        )
-    known = {text_column, columns.id or "id", columns.title or "title", columns.date or "date"}
-    title, date = record.get(columns.title or "title"), record.get(columns.date or "date")
-    extra = {
-        k: None if isinstance(v, float) and math.isnan(v) else v
-        for k, v in record.items()
-        if k not in known
-    }
-    return Item(
-        id_,
-        text,
-        where,
-        None if title is None else str(title),
-        None if date is None else str(date),
-        extra,
-    )
+def read_html(file: OpenFile) -> Iterator[Found]:
+    """A page of HTML, cleaned."""
+    data = _page_bytes(file)
+    if isinstance(data, Reject):
+        yield data
+        return
+    page = clean_html_page(data)
+    if page.passages:
+        yield Item(file.name, page.text, file.where, page.title or None, page.date, {}, page)
+    else:
+        yield Reject(file.where, "no text is left after cleaning", file.name)
 
 
-def _decode(raw: bytes) -> tuple[str | None, str | None]:
+def read_text(file: OpenFile) -> Iterator[Found]:
+    """A page of plain text; its lines as passages; or the articles of an export of a news archive."""
+    if file.unit == "passage" and split_export(_opening(file)) is None:
+        yield from _line_items(file)
+        return
+    data = _page_bytes(file)
+    if isinstance(data, Reject):
+        yield data
+        return
+    encoding = find_encoding(data, file.hints)
+    text, problem = decode_text(data, encoding)
+    file.notes.append(encoding)
+    articles = split_export(text) if text else None
+    if text is None or not text.strip():
+        yield Reject(file.where, problem or "empty", file.name)
+    elif isinstance(articles, str):
+        yield Reject(file.where, articles, file.name)
+    elif articles is not None:
+        file.notes.append(f"an export of {len(articles)} articles")
+        yield from (_article(file, number, a) for number, a in enumerate(articles, start=1))
+    else:
+        yield Item(file.name, text, file.where)
+
+
+def _article(file: OpenFile, number: int, article: Article) -> Found:
+    values = {"text": article.text, "title": article.title, "date": article.date}
+    values |= {"source": article.source} if article.source else {}
+    record = Record(f"{file.where}: article {number}", number, values)
+    return ItemMaker(file.name, Columns(), IdRule()).item(record)
+
+
+def _opening(file: OpenFile) -> str:
+    head, _ = file.head(100_000)
+    return head.decode(find_encoding(head, file.hints), "replace")
+
+
+def _line_items(file: OpenFile) -> Iterator[Found]:
+    head, _ = file.head()
+    encoding = find_encoding(head, file.hints)
+    file.notes.append(encoding)
+    wide = "16" in encoding
+    stream = Recoded(file.stream, encoding) if wide else file.stream
+    maker = ItemMaker(file.name, Columns(), IdRule())
+    for number, raw, size in bounded_lines(stream):  # type: ignore[arg-type]
+        where = f"{file.where}:{number}"
+        if raw is None:
+            yield Reject(where, f"a line of {size / 1e6:.1f} MB")
+            continue
+        text, problem = decode_text(raw, "utf-8-sig" if wide else encoding)
+        record = Record(where, number, {"text": (text or "").strip()})
+        yield Reject(where, str(problem)) if text is None else maker.item(record)
+
+
+def _page_bytes(file: OpenFile) -> bytes | Reject:
+    data = file.stream.read(MAX_PAGE_BYTES + 1)
+    if len(data) > MAX_PAGE_BYTES:
+        reason = f"more than {MAX_PAGE_BYTES / 1e6:.0f} MB; a page is smaller"
+        return Reject(file.where, reason, file.name)
+    return data
+
+
+def decode_text(raw: bytes, encoding: str) -> tuple[str | None, str | None]:
+    """Text of bytes, or what is wrong with them."""
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode(encoding)
     except UnicodeDecodeError as error:
-        return (
-            None,
-            f"not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start}; convert with: iconv -f cp1252 -t utf-8",
-        )
+        name = encoding.removesuffix("-sig").upper()
+        at = f"byte 0x{raw[error.start]:02x} at position {error.start}"
+        return None, f"not {name}: {at}; {NAME_IT}"
     if "\x00" in text:
         return None, f"a NUL byte at position {text.index(chr(0))}"
-    return text, None
-
-
-def _decode_page(data: bytes) -> tuple[str | None, str | None]:
-    """A page of plain text; UTF-16 where its first bytes say so, as Windows saves it."""
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        try:
-            return data.decode("utf-16"), None
-        except UnicodeDecodeError:
-            return None, "not UTF-16, though its first bytes say so"
-    text, problem = _decode(data)
-    if text is not None and not text.strip():
-        return None, "empty"
-    return text, problem
+    return text.removeprefix("\ufeff"), None

@@ -1,71 +1,311 @@
-"""Writers: rows as JSON lines, or the flat table as CSV or Parquet.
+"""Writers: rows as JSON lines, the flat table as CSV, Parquet or a workbook, or a page to read.
 
-Rows are first encoded into pieces that can be appended to a file and cut off again: lines, or for Parquet whole Arrow
-streams. `finish` turns a file of pieces into what OUT's name asks for. So a job that was killed and went on writes the same
-bytes as one that was not.
+Rows are first encoded into pieces that can be appended to a file and cut off again: lines, or for Parquet
+whole Arrow streams. `finish` makes what OUT's name asks for of a file of pieces. So a job that was killed
+and resumed writes the same bytes as one that was not.
 """
 
 import csv
 import gzip
 import io
 import json
-import sys
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sahelclf.bundle.rows import Row, flat_rows
+import orjson
+
+from sahelclf.bundle.rows import Row, flat_columns, flat_rows
 from sahelclf.errors import RequestError
-from sahelclf.files import suffix_of
+from sahelclf.files import open_bytes, suffix_of
+from sahelclf.predict.batches import RESERVED
 from sahelclf.predict.checkpoint import Job
+from sahelclf.predict.rows import printable
+from sahelclf.templates import render_parts
 
+LOG = logging.getLogger(__name__)
 ROWS_IN_GROUP = 50_000
+ROWS_IN_SHEET = 1_048_576  # the most that Excel reads, the header included
+CELL_CHARACTERS = 32_767
+ARROW = {"string": "string", "long": "int64", "double": "float64", "boolean": "bool"}
+GENERATOR = b'content="sahelclf predict"'
+OF_REJECTS = {"where", "id", "reason"}
 
 
-class Output:
-    """Encodes rows and appends them to a stream."""
+@dataclass(frozen=True)
+class Layout:
+    """What rows hold: topics, stances, columns that are carried from the input, and texts."""
 
-    def __init__(
-        self,
-        path: Path | None,
-        stream: BinaryIO,
-        topics: Sequence[str],
-        stances: Sequence[str],
-        carried: Sequence[str],
-    ) -> None:
-        self._stream, self._kind = stream, kind_of(path)
-        self._topics, self._stances, self._carried = topics, stances, carried
-        self._types = _flat_types(topics, stances) | dict.fromkeys(carried, "string")
+    topics: Sequence[str]
+    stances: Sequence[str]
+    carried: tuple[str, ...]
+    unit: str
+    with_text: bool
 
-    def begin(self) -> None:
-        """Write what stands before the first row."""
-        if self._kind == ".csv":
-            self._stream.write(_csv_lines([[*self._types]]))
+    @cached_property
+    def types(self) -> dict[str, str]:
+        """Columns of the flat table in order, by Arrow's names of types; carried ones are strings."""
+        columns = flat_columns(self.topics, self.stances)
+        types = {name: ARROW[kind] for name, kind in columns.items()}
+        if self.with_text:
+            types["text"] = "string"
+            if self.unit == "document":
+                types |= {f"{topic}_evidence": "string" for topic in self.topics}
+        return types | dict.fromkeys(self.carried, "string")
+
+    def flat(self, rows: Sequence[Row]) -> list[list[Any]]:
+        """Lines of the flat table: a row, then its passages."""
+        return [
+            [line.get(name) for name in self.types] for row in rows for line in self._lines(row)
+        ]
+
+    def _lines(self, row: Row) -> list[Row]:
+        passages = row.get("passages", ())
+        texts = [p["text"] for p in passages]
+        parts = ["\n\n".join(texts) if passages else row.get("text"), *texts]
+        carried = {name: row.get(name) for name in self.carried}
+        lines = flat_rows(row, self.topics, self.stances)
+        if self.with_text:
+            for line, text in zip(lines, parts, strict=True):
+                line["text"] = text
+            lines[0] |= {
+                f"{topic}_evidence": texts[t["evidence"]]
+                for topic, t in row["topics"].items()
+                if passages and t["holds"]
+            }
+        return [line | carried for line in lines]
+
+
+class Writer:
+    """Encodes rows and appends them to a job's file of pieces."""
+
+    whole = True  # the file of pieces is what OUT holds
+
+    def __init__(self, job: Job, layout: Layout) -> None:
+        self.out, self.layout, self._stream = job.out, layout, job.parts["rows"]
+
+    def begin(self, *, overwrite: bool) -> None:
+        """Refuse to replace what another command wrote, then write what comes before the first row."""
+        if not overwrite:
+            self._refuse_others()
+        self._stream.write(self.opening())
 
     def write(self, rows: Sequence[Row]) -> None:
         """Write some rows."""
-        if self._kind == ".jsonl":
-            self._stream.write(
-                "".join(json.dumps(r, ensure_ascii=False, default=str) + "\n" for r in rows).encode(
-                    "utf-8"
+        self._stream.write(self.piece(rows))
+
+    def opening(self) -> bytes:
+        """What comes before the first row."""
+        return b""
+
+    def piece(self, rows: Sequence[Row]) -> bytes:
+        """Rows as bytes that can follow others."""
+        raise NotImplementedError
+
+    def join(self, pieces: BinaryIO, stream: BinaryIO) -> None:
+        """Make what OUT holds of all pieces."""
+        for piece in iter(lambda: pieces.read(1 << 20), b""):
+            stream.write(piece)
+
+    def wrote(self, stream: BinaryIO) -> bool:
+        """Whether an existing file has the form that this command writes."""
+        raise NotImplementedError
+
+    def _refuse_others(self) -> None:
+        rejects = self.out.with_name(self.out.name + ".rejects.jsonl")
+        for path, is_ours in ((self.out, self.wrote), (rejects, _holds_rejects)):
+            if path.exists() and path.stat().st_size and not _try(is_ours, path):
+                raise RequestError(
+                    f"{printable(path)}: exists already and is not what this command writes, so it may be "
+                    "somebody's work; choose another OUT, move the file away, or --overwrite it"
                 )
-            )
-            return
-        pairs = [
-            (row, line) for row in rows for line in flat_rows(row, self._topics, self._stances)
+
+
+class JsonLines(Writer):
+    """One JSON object a row."""
+
+    def piece(self, rows: Sequence[Row]) -> bytes:
+        """Lines."""
+        return b"".join(map(json_line, rows))
+
+    def wrote(self, stream: BinaryIO) -> bool:
+        """The first row has our keys, and our topics."""
+        row = orjson.loads(stream.readline())
+        return row.keys() <= RESERVED | {*self.layout.carried} and [*row["topics"]] == [
+            *self.layout.topics
         ]
-        flat = [line | {k: row.get(k) for k in self._carried} for row, line in pairs]
-        if self._kind == ".csv":
-            self._stream.write(
-                _csv_lines([[_cell(row.get(k)) for k in self._types] for row in flat])
+
+
+class FlatCsv(Writer):
+    """The flat table as CSV."""
+
+    def opening(self) -> bytes:
+        """The header."""
+        return _csv_lines([[*self.layout.types]])
+
+    def piece(self, rows: Sequence[Row]) -> bytes:
+        """Lines."""
+        return _csv_lines([[*map(_cell, line)] for line in self.layout.flat(rows)])
+
+    def wrote(self, stream: BinaryIO) -> bool:
+        """It has our header."""
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+        return next(csv.reader(text)) == [*self.layout.types]
+
+
+class FlatParquet(Writer):
+    """The flat table as Parquet; pieces are whole Arrow streams."""
+
+    whole = False
+
+    def piece(self, rows: Sequence[Row]) -> bytes:
+        """An Arrow stream."""
+        import pyarrow as pa
+
+        lines, types = self.layout.flat(rows), self.layout.types
+        if not lines:
+            return b""
+        schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in types.items()])
+        columns = [
+            [*map(_text, values)] if kind == "string" else values
+            for values, kind in zip(zip(*lines, strict=True), types.values(), strict=True)
+        ]
+        piece = io.BytesIO()
+        with pa.ipc.new_stream(piece, schema) as writer:
+            writer.write_table(pa.table(columns, schema=schema))
+        return piece.getvalue()
+
+    def join(self, pieces: BinaryIO, stream: BinaryIO) -> None:
+        """One file with row groups of a useful size."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        writer: Any = None
+        waiting: list[Any] = []
+        end = pieces.seek(0, io.SEEK_END)
+        pieces.seek(0)
+        while pieces.tell() < end:
+            waiting.append(pa.ipc.open_stream(pieces).read_all())
+            writer = writer or pq.ParquetWriter(stream, waiting[0].schema)
+            if sum(t.num_rows for t in waiting) >= ROWS_IN_GROUP or pieces.tell() >= end:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting = []
+        writer.close()
+
+    def wrote(self, stream: BinaryIO) -> bool:
+        """It has our columns."""
+        import pyarrow.parquet as pq
+
+        return bool(pq.read_schema(io.BytesIO(stream.read())).names == [*self.layout.types])
+
+
+class Workbook(Writer):
+    """The flat table as .xlsx: every text stays a text, and what Excel cannot hold is reported."""
+
+    whole = False
+
+    def piece(self, rows: Sequence[Row]) -> bytes:
+        """JSON lines, one a row of the sheet."""
+        lines = self.layout.flat(rows)
+        return b"".join(json_line([_plain(v) for v in line]) for line in lines)
+
+    def join(self, pieces: BinaryIO, stream: BinaryIO) -> None:
+        """Sheets of at most Excel's number of rows."""
+        import openpyxl
+        from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
+
+        book = openpyxl.Workbook(write_only=True)
+        sheet: Any = None
+        cut = unreadable = 0
+
+        def cell(value: Any) -> Any:
+            nonlocal cut, unreadable
+            if not isinstance(value, str):
+                return value
+            text, n = ILLEGAL_CHARACTERS_RE.subn("\ufffd", value)
+            unreadable += n
+            if len(text) > CELL_CHARACTERS:
+                cut, text = cut + 1, text[: CELL_CHARACTERS - 1] + "…"
+            made = WriteOnlyCell(sheet, text)
+            made.data_type = "s"  # not a formula, an error or a number
+            return made
+
+        for number, line in enumerate(pieces):
+            if number % (ROWS_IN_SHEET - 1) == 0:
+                sheet = book.create_sheet(f"labels {len(book.worksheets) + 1}")
+                sheet.append([cell(name) for name in self.layout.types])
+            sheet.append([cell(value) for value in orjson.loads(line)])
+        if cut:
+            LOG.warning(
+                f"{self.out}: {cut:,} texts are longer than a cell of Excel holds and end with …"
             )
-        elif flat:
-            _write_arrow(self._stream, flat, self._types)
+        if unreadable:
+            LOG.warning(
+                f"{self.out}: {unreadable:,} control characters, which Excel refuses, are now \ufffd"
+            )
+        if len(book.worksheets) > 1:
+            LOG.warning(
+                f"{self.out}: more rows than a sheet holds; they fill {len(book.worksheets)} sheets"
+            )
+        book.save(stream)
+
+    def wrote(self, stream: BinaryIO) -> bool:
+        """The first sheet has our header."""
+        import openpyxl
+
+        book = openpyxl.load_workbook(io.BytesIO(stream.read()), read_only=True)
+        rows = book.worksheets[0].iter_rows(max_row=1, values_only=True)
+        return [*next(rows)] == [*self.layout.types]
+
+
+class Page(Writer):
+    """A self-contained page: passages coloured by topic, with stance and evidence."""
+
+    whole = False
+
+    def piece(self, rows: Sequence[Row]) -> bytes:
+        """JSON lines."""
+        return b"".join(map(json_line, rows))
+
+    def join(self, pieces: BinaryIO, stream: BinaryIO) -> None:
+        """Fill in the template, row by row."""
+        parts = render_parts(
+            "sahelclf.predict",
+            "labels.html",
+            rows=map(orjson.loads, pieces),
+            topics=[*self.layout.topics],
+            stances=[*self.layout.stances],
+        )
+        for part in parts:
+            stream.write(part.encode("utf-8", "replace"))
+
+    def wrote(self, stream: BinaryIO) -> bool:
+        """It names us as its generator."""
+        return GENERATOR in stream.read(1_000)
+
+
+WRITERS: dict[str, type[Writer]] = {
+    ".jsonl": JsonLines,
+    ".ndjson": JsonLines,
+    ".csv": FlatCsv,
+    ".parquet": FlatParquet,
+    ".xlsx": Workbook,
+    ".html": Page,
+}
+EXPECTED = ", ".join(WRITERS) + ", plain or as .gz or .zst"
+
+
+def writer_for(job: Job, layout: Layout) -> Writer:
+    """The writer of the form that a job's output names."""
+    return WRITERS[suffix_of(job.out)](job, layout)
 
 
 class Rejects:
-    """Lines of `OUT.rejects.jsonl`; to stdout's user they are counted on stderr alone."""
+    """Lines of `OUT.rejects.jsonl`; without an output they are only counted."""
 
     def __init__(self, stream: BinaryIO | None, count: int, first: list[str]) -> None:
         self.count, self.first, self._stream = count, first, stream
@@ -76,50 +316,33 @@ class Rejects:
         if len(self.first) < 3:
             self.first.append(f"{where}: {reason}")
         if self._stream is not None:
-            record = {"where": where, "id": id_, "reason": reason}
-            self._stream.write((json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8"))
+            self._stream.write(json_line({"where": where, "id": id_, "reason": reason}))
 
 
-def check_form(path: Path) -> None:
+def check_out(path: Path, inputs: Sequence[Path]) -> None:
     """Refuse an OUT that cannot be written, before any work."""
-    kind_of(path)
+    suffix, name = suffix_of(path), printable(path)
+    if suffix not in WRITERS:
+        raise RequestError(f"{name}: unknown form {suffix!r}; expected {EXPECTED}")
     if path.is_dir() or not path.absolute().parent.is_dir():
-        raise RequestError(
-            f"{path}: {'a folder' if path.is_dir() else 'its folder does not exist'}; expected a file in a folder that does"
-        )
+        fault = "a folder" if path.is_dir() else "its folder does not exist"
+        raise RequestError(f"{name}: {fault}; expected a file in a folder that does")
+    if any(p.exists() and path.exists() and p.samefile(path) for p in inputs):
+        raise RequestError(f"{name}: it is the input too; choose another file for the labels")
 
 
-def kind_of(path: Path | None) -> str:
-    """The form of OUT: .jsonl, .csv or .parquet; standard output takes JSON lines."""
-    kind = ".jsonl" if path is None else suffix_of(path)
-    if kind not in {".jsonl", ".ndjson", ".csv", ".parquet"}:
-        raise RequestError(
-            f"{path}: unknown form {kind!r}; expected .jsonl, .csv or .parquet, plain or as .gz or .zst"
-        )
-    return ".jsonl" if kind == ".ndjson" else kind
+def finish(job: Job, writer: Writer | None) -> str:
+    """Make the job's rows what OUT's name asks for; returns the name of that file.
 
-
-def stdout_stream() -> BinaryIO:
-    """Where rows go without OUT."""
-    return sys.stdout.buffer
-
-
-def finish(job: Job) -> str:
-    """Make the job's rows what OUT's name asks for; returns the file's name. Lines that are not compressed are so already.
-
-    Compressed in one piece at the end, not a piece a checkpoint: pandas reads the first frame of a .zst alone and says nothing.
+    Compressed in one piece at the end, not a piece a checkpoint: pandas reads the first frame of a .zst alone
+    and says nothing.
     """
-    rows = job.parts["rows"]
-    rows.flush()
-    if kind_of(job.out) == ".parquet":
-        with _opened(job) as stream:
-            _join_arrow(job.folder / "rows", stream)
-    elif job.out.suffix.lower() in {".gz", ".zst"}:
-        with _opened(job) as stream, (job.folder / "rows").open("rb") as plain:
-            for piece in iter(lambda: plain.read(1 << 20), b""):
-                stream.write(piece)
-    else:
+    assert writer is not None
+    job.parts["rows"].flush()
+    if writer.whole and job.out.suffix.lower() not in {".gz", ".zst"}:
         return "rows"
+    with _opened(job) as stream, (job.folder / "rows").open("rb") as pieces:
+        writer.join(pieces, stream)
     return "final"
 
 
@@ -139,6 +362,40 @@ def _opened(job: Job) -> Iterator[Any]:
             yield raw
 
 
+def json_line(value: Any) -> bytes:
+    """A value as one line of strict JSON: no NaN, no Infinity."""
+    options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_PASSTHROUGH_DATETIME
+    try:
+        return orjson.dumps(value, default=str, option=options)
+    except TypeError:  # an integer of more than 64 bits
+        return (json.dumps(_strict(value), ensure_ascii=False, default=str) + "\n").encode(
+            "utf-8", "replace"
+        )
+
+
+def _strict(value: Any) -> Any:
+    """A value without numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {str(k): _strict(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(v) for v in value]
+    unknown = isinstance(value, float) and (value != value or abs(value) == float("inf"))
+    return None if unknown else value
+
+
+def _holds_rejects(stream: BinaryIO) -> bool:
+    return bool(orjson.loads(stream.readline()).keys() == OF_REJECTS)
+
+
+def _try(is_ours: Any, path: Path) -> bool:
+    """Whether a file is ours; what cannot be read is not."""
+    try:
+        with open_bytes(path) as stream:
+            return bool(is_ours(stream))
+    except Exception:  # whatever a file of another form makes its reader raise
+        return False
+
+
 def _csv_lines(rows: Sequence[Sequence[Any]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
@@ -148,57 +405,15 @@ def _csv_lines(rows: Sequence[Sequence[Any]]) -> bytes:
 def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"  # R and pandas both read these as logical
-    return (
-        json.dumps(value, ensure_ascii=False, default=str)
-        if isinstance(value, dict | list)
-        else value
-    )
+    return json_line(value).decode().rstrip("\n") if isinstance(value, dict | list) else value
 
 
-def _write_arrow(stream: BinaryIO, rows: Sequence[Row], types: dict[str, str]) -> None:
-    import pyarrow as pa
-
-    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in types.items()])
-    columns = {
-        n: [_text(r.get(n)) if kind == "string" else r.get(n) for r in rows]
-        for n, kind in types.items()
-    }
-    piece = io.BytesIO()
-    with pa.ipc.new_stream(piece, schema) as writer:
-        writer.write_table(pa.table(columns, schema=schema))
-    stream.write(piece.getvalue())
-
-
-def _join_arrow(pieces: Path, stream: Any) -> None:
-    """Arrow streams, one after another in a file, to one Parquet file with row groups of a useful size."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    writer: Any = None
-    waiting: list[Any] = []
-    end = pieces.stat().st_size
-    with pieces.open("rb") as source:
-        while source.tell() < end:
-            waiting.append(pa.ipc.open_stream(source).read_all())
-            writer = writer or pq.ParquetWriter(stream, waiting[0].schema)
-            if sum(t.num_rows for t in waiting) >= ROWS_IN_GROUP or source.tell() >= end:
-                writer.write_table(pa.concat_tables(waiting))
-                waiting = []
-    writer.close()
+def _plain(value: Any) -> Any:
+    """A value that a cell of a sheet can hold."""
+    if isinstance(value, dict | list):
+        return _cell(value)
+    return value if isinstance(value, bool | int | float | None) else str(value)
 
 
 def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else str(_cell(value))
-
-
-def _flat_types(topics: Sequence[str], stances: Sequence[str]) -> dict[str, str]:
-    """Columns of the flat table in order, by Arrow's names of types; carried columns are strings."""
-    types = {"id": "string", "unit": "string", "passage": "int64", "language": "string"}
-    for topic in topics:
-        types |= {
-            f"{topic}_probability": "float64",
-            f"{topic}_holds": "bool",
-            f"{topic}_stance": "string",
-        }
-        types |= {f"{topic}_{s}": "float64" for s in stances}
-    return types

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sahelclf.errors import RequestError
-from sahelclf.predict.readers import Columns
+from sahelclf.predict.rows import Columns
 
 if TYPE_CHECKING:
     from sahelclf.codebook import Codebook
     from sahelclf.corpus.read import Corpus
     from sahelclf.measurement.collection import Collection
-    from sahelclf.predict.readers import Item
+    from sahelclf.predict.rows import Item
 
 LOG = logging.getLogger(__name__)
 PROBABILITY = "probability"
@@ -113,7 +113,7 @@ def _say_cut(cut: int) -> None:
 def _items(source: str, unit: str | None, columns: Columns) -> "list[Item]":
     """Every unit as `predict` reads it, with the same ids; what it rejects cannot be drawn."""
     from sahelclf.predict.inputs import open_source
-    from sahelclf.predict.readers import Item
+    from sahelclf.predict.rows import Item
 
     items, rejects = [], []
     for found in open_source(source, unit, columns).items():

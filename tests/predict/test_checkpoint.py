@@ -1,4 +1,4 @@
-"""Jobs killed by SIGKILL in a forked process, and gone on with."""
+"""Jobs killed by SIGKILL in a forked process, and resumed."""
 
 import json
 import os
@@ -11,12 +11,10 @@ from filelock import FileLock
 
 from sahelclf.bundle.labeller import Labeller
 from sahelclf.errors import RequestError, SahelclfError
-from sahelclf.predict import batches as chunks
+from sahelclf.predict import batches, engines, writers
 from sahelclf.predict import checkpoint as jobs
-from sahelclf.predict import engines
-from sahelclf.predict import writers as outputs
 from sahelclf.predict.inputs import open_source
-from sahelclf.predict.readers import Columns
+from sahelclf.predict.rows import Columns
 from sahelclf.predict.run import Options, predict
 from support import write_lines
 
@@ -31,9 +29,9 @@ def labeller(bundle):
 
 
 @pytest.fixture(autouse=True)
-def small_chunks(monkeypatch):
-    monkeypatch.setattr(chunks, "CHUNK", {"passage": 8, "document": 2})
-    monkeypatch.setattr(engines, "FEW_CHUNKS", 1000)  # all of it in this process
+def small_batches(monkeypatch):
+    monkeypatch.setattr(batches, "BATCH", {"passage": 8, "document": 2})
+    monkeypatch.setattr(engines, "FEW_BATCHES", 1000)  # all of it in this process
     monkeypatch.setattr(jobs, "SECONDS_BETWEEN", 0)
     monkeypatch.setattr(
         os, "fsync", lambda _: None
@@ -83,8 +81,8 @@ def killed(n, work):
         self._stream.seek(-11, 1)
         self._stream.truncate()
 
-    write, step = outputs.Output.write, counted(lambda: None)
-    outputs.Output.write, os.fsync, Path.replace = torn, counted(os.fsync), counted(Path.replace)
+    write, step = writers.Writer.write, counted(lambda: None)
+    writers.Writer.write, os.fsync, Path.replace = torn, counted(os.fsync), counted(Path.replace)
     try:
         work()
     finally:
@@ -150,9 +148,9 @@ def test_documents_in_many_files_go_on_at_the_next_file(labeller, tmp_path, monk
     done = json.loads((tmp_path / "o.jsonl.part" / "progress.json").read_text())["file"]
     assert done > 1
     read = []
-    opened = chunks.Source.items_from
+    opened = batches.Source.items_from
     monkeypatch.setattr(
-        chunks.Source,
+        batches.Source,
         "items_from",
         lambda self, file, taken: (read.append(file), opened(self, file, taken))[1],
     )
@@ -185,7 +183,7 @@ def test_without_resume_a_job_that_is_kept_is_not_trodden_on(labeller, tmp_path)
     path = write_input(tmp_path / "in.jsonl")
     assert killed(12, lambda: run(labeller, path, tmp_path / "o.jsonl"))
     with pytest.raises(
-        RequestError, match="an unfinished job is kept there; go on with --resume, or delete"
+        RequestError, match="an unfinished job is kept there; resume it with --resume, or delete"
     ):
         run(labeller, path, tmp_path / "o.jsonl", Options())
 
@@ -202,11 +200,12 @@ def test_without_resume_what_a_kill_left_is_begun_anew(labeller, tmp_path):
     assert len((tmp_path / "o.jsonl").read_text().splitlines()) == 41
 
 
-def test_a_job_begun_without_resume_can_still_be_gone_on_with(labeller, tmp_path, capsys):
+def test_a_job_begun_without_resume_can_still_be_resumed(labeller, tmp_path, caplog):
     path = write_input(tmp_path / "in.jsonl")
     assert killed(12, lambda: run(labeller, path, tmp_path / "o.jsonl", Options()))
+    caplog.set_level("INFO")
     run(labeller, path, tmp_path / "o.jsonl", Options(resume=True))
-    assert "going on after 16 rows" in capsys.readouterr().err
+    assert "resuming after 16 rows" in caplog.text
     assert len((tmp_path / "o.jsonl").read_text().splitlines()) == 41
 
 
@@ -239,9 +238,7 @@ def test_an_interrupted_job_keeps_what_it_did_only_with_resume(labeller, tmp_pat
     with pytest.raises(KeyboardInterrupt, match="nothing half-written was left there"):
         run(labeller, path, tmp_path / "o.csv", Options())
     assert [p.name for p in tmp_path.iterdir()] == ["in.jsonl"]
-    with pytest.raises(
-        KeyboardInterrupt, match="what was done is kept; the same command goes on with it"
-    ):
+    with pytest.raises(KeyboardInterrupt, match="what was done is kept; the same command resumes"):
         run(labeller, path, tmp_path / "o.csv")
     monkeypatch.undo()
     assert run(labeller, path, tmp_path / "o.csv").labelled == 41
@@ -264,7 +261,7 @@ def test_a_damaged_progress_is_refused(labeller, tmp_path, damage):
     path = write_input(tmp_path / "in.jsonl", 9)
     (tmp_path / "o.csv.part").mkdir()
     (tmp_path / "o.csv.part" / "progress.json").write_bytes(damage)
-    with pytest.raises(RequestError, match="damaged; delete the folder to begin anew"):
+    with pytest.raises(RequestError, match="damaged; delete the folder to start over"):
         run(labeller, path, tmp_path / "o.csv")
 
 
