@@ -353,7 +353,10 @@ def test_fast_takes_the_small_graph_and_says_how_often_it_differs(encoder_bundle
         },
     )
     labeller = Labeller.load(folder, fast=True)
-    said = "--fast: decides 0.25% of topics and 1.00% of stances otherwise than float32 (on 210 texts, most of which it was trained on)"
-    assert labeller.changed_by_fast == said
+    expected = (
+        "--fast: 0.25% of topics and 1.00% of stances differ from float32 (on 210 texts, most of "
+        "them training texts)"
+    )
+    assert labeller.changed_by_fast == expected
     assert Labeller.load(folder).changed_by_fast is None
     assert labeller.predict(["the boat"]) == Labeller.load(folder).predict(["the boat"])

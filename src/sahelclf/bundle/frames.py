@@ -19,8 +19,8 @@ def input_table(data: "Sequence[str] | pd.Series[Any] | pd.DataFrame", text: str
         if [*data.columns].count(text) != 1:
             names = [*map(str, data.columns)]
             raise RequestError(f"{text!r} is not one column of {names}; name the texts by text=")
-        table = pd.DataFrame({"text": data[text]}, index=data.index)
-        table = table.join(data[[n for n in ("id", "title") if n in data.columns and n != text]])
+        others = {n: data[n] for n in ("id", "title") if n in data.columns}
+        table = pd.DataFrame(others | {"text": data[text]}, index=data.index)
     elif isinstance(data, pd.Series):
         table = data.to_frame("text")
     else:

@@ -1,7 +1,7 @@
 """`export BUNDLE --to hub`: a folder to push to the Hugging Face hub as it is; it remains a bundle.
 
-A transformer's bundle has Transformers' own layout already; a linear one gets the scikit-learn form. The card may be
-edited afterwards: it is not among the files whose hashes are checked.
+A transformer's bundle has Transformers' own layout already; a linear one gets the scikit-learn
+form. The card may be edited afterwards: its hash is not checked.
 """
 
 import json
@@ -27,7 +27,7 @@ TAGS = ("text-classification", "multi-label", "stance-detection", "news", "polit
 METRICS = {
     "topic/macro_f1": "macro-F1 of topics",
     "stance/macro_f1": "macro-F1 of stances",
-    "joint/f1": "micro-F1 of pairs",
+    "joint/f1": "micro-F1 of topic and stance together",
 }
 DOWNLOAD = (
     "from huggingface_hub import snapshot_download",

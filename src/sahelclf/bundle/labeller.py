@@ -68,7 +68,7 @@ class Labeller:
 
     @property
     def changed_by_fast(self) -> str | None:
-        """How many decisions the eight-bit graph changed when the bundle was written; None without it."""
+        """How many decisions the eight-bit graph changes, as measured; None without that graph."""
         if not self.graph:
             return None
         form = self.manifest["forms"][self.graph]

@@ -1,4 +1,4 @@
-"""Open a bundle as untrusted input: format, sizes, hashes and paths are checked before anything else is read."""
+"""Open a bundle as untrusted input: formats, sizes, hashes and paths are checked first."""
 
 import hashlib
 import json
@@ -18,43 +18,41 @@ MAX_FILE = 4_000_000_000
 # What MLflow's registry and the Hugging Face hub add; never read.
 FOREIGN = {"registered_model_meta", "README.md", ".gitattributes"}
 FOREIGN_FOLDERS = {".git", ".cache", "__pycache__"}
+AGAIN = "copy the bundle again or retrain"
 
 
 def open_bundle(folder: Path) -> dict[str, Any]:
-    """Check a bundle folder and return its manifest; raise with what is wrong."""
+    """Check a bundle folder and return its manifest; `BundleError` with everything that is wrong."""
     folder = Path(folder)
     if not folder.is_dir():
         raise BundleError(
-            f"{folder}: no such bundle folder; expected one that `sahelclf train` wrote, runs:/… or models:/…"
+            f"{folder}: no such bundle folder; expected one that `sahelclf train` wrote, "
+            "runs:/… or models:/…"
         )
-    manifest_path, sum_path = folder / "manifest.json", folder / "manifest.sha256"
-    for path in (manifest_path, sum_path):
-        if not path.is_file() or path.is_symlink():
+    path, sum_path = folder / "manifest.json", folder / "manifest.sha256"
+    for file in (path, sum_path):
+        if not file.is_file() or file.is_symlink():
             raise BundleError(
-                f"{folder}: no {path.name}; not a bundle of `sahelclf train`, or not whole"
+                f"{folder}: no {file.name}; not a bundle of `sahelclf train`, or not whole"
             )
-    if manifest_path.stat().st_size > MAX_MANIFEST:
-        raise BundleError(
-            f"{manifest_path}: {manifest_path.stat().st_size:,} bytes; a manifest has at most {MAX_MANIFEST:,}"
-        )
+    size = path.stat().st_size
+    if size > MAX_MANIFEST:
+        raise BundleError(f"{path}: {size:,} bytes; a manifest has at most {MAX_MANIFEST:,}")
     try:
-        manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
         version = manifest["format"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise BundleError(
-            f"{manifest_path}: damaged: not a manifest in JSON; copy the bundle again or retrain"
-        ) from None
+        raise BundleError(f"{path}: damaged: not a manifest in JSON; {AGAIN}") from None
     if version not in [*FORMATS]:
         raise BundleError(
-            f"{manifest_path}: bundle format {version!r}; this sahelclf reads formats "
+            f"{path}: bundle format {version!r}; this sahelclf reads formats "
             f"{', '.join(map(str, FORMATS))}. "
             "Install the version of sahelclf that wrote it (manifest: versions), or retrain."
         )
-    if sum_path.read_bytes()[:64].decode("ascii", "replace") != sha256(manifest_path):
-        raise BundleError(
-            f"{manifest_path}: changed since it was written (SHA-256 differs); copy the bundle again or retrain"
-        )
-    _check_files(folder, manifest.get("files"))
+    if sum_path.read_bytes()[:64].decode("ascii", "replace") != sha256(path):
+        raise BundleError(f"{path}: changed since it was written (SHA-256 differs); {AGAIN}")
+    if problems := _file_problems(folder, manifest.get("files")):
+        raise BundleError(problems)
     return dict(manifest)
 
 
@@ -64,11 +62,10 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _check_files(folder: Path, listed: Any) -> None:
+def _file_problems(folder: Path, listed: Any) -> list[str]:
     if not isinstance(listed, dict):
-        raise BundleError(
-            f"{folder}/manifest.json: files: expected hashes by name, found {type(listed).__name__}"
-        )
+        kind = type(listed).__name__
+        return [f"{folder}/manifest.json: files: expected hashes by name, found {kind}"]
     problems = []
     for name, expected in listed.items():
         path = folder / name
@@ -80,26 +77,19 @@ def _check_files(folder: Path, listed: Any) -> None:
             problems.append(f"{path}: {path.stat().st_size:,} bytes; at most {MAX_FILE:,} are read")
         elif sha256(path) != expected:
             problems.append(
-                f"{path}: changed since the bundle was written (SHA-256 differs); copy the bundle again or retrain"
+                f"{path}: changed since the bundle was written (SHA-256 differs); {AGAIN}"
             )
     allowed = {*listed, "manifest.json", "manifest.sha256"} | FOREIGN
-    names = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
-    unknown = sorted(
-        p.as_posix()
-        for p in names
-        if p.as_posix() not in allowed and not FOREIGN_FOLDERS & {*p.parts[:-1]}
-    )
-    if unknown:
-        problems.append(
-            f"{folder}: files that the manifest does not list: {unknown[:5]}; "
-            "move them out of the bundle"
-        )
-    if problems:
-        raise BundleError(problems)
+    files = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
+    inside = [p.as_posix() for p in files if not FOREIGN_FOLDERS & {*p.parts[:-1]}]
+    if unknown := sorted(set(inside) - allowed):
+        names = f"files that the manifest does not list: {unknown[:5]}"
+        problems.append(f"{folder}: {names}; move them out of the bundle")
+    return problems
 
 
 def check_manifest(manifest: dict[str, Any]) -> None:
-    """Raise `ValueError` or `TypeError` where a value that labelling needs is not what it must be."""
+    """Raise `ValueError` or `TypeError` where labelling cannot use a value of the manifest."""
     pooling, rule = manifest["documents"]["pooling"], FORMATS[manifest["format"]]
     if pooling != decide.POOLING:
         raise ValueError(f"pooling {pooling!r}; this sahelclf knows {decide.POOLING!r}")
@@ -117,7 +107,7 @@ def check_manifest(manifest: dict[str, Any]) -> None:
 
 
 def need_form(form: str, bundle: Path, manifest: dict[str, Any]) -> None:
-    """Raise `RequestError` where a bundle of this kind of model has no such form of `export --to`."""
+    """Raise `RequestError` where this kind of model has no such form of `export --to`."""
     exports = kind_of(manifest).exports
     if form not in exports:
         others = [name for name in NAMES if form in kind_named(name).exports]

@@ -1,4 +1,4 @@
-"""What is written beside a transformer's weights; each form is checked with the golden outputs first."""
+"""Forms of a transformer's bundle; each is checked with the golden outputs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ LOGITS_TOLERANCE = 1e-4
 def transformer_forms(
     folder: Path, manifest: dict[str, Any], texts: Sequence[str]
 ) -> dict[str, Any]:
-    """Check Transformers' own layout, write the eight-bit graph; what the manifest says of each form."""
+    """Check Transformers' own layout, write the eight-bit graph; returns the manifest's `forms`."""
     short = check_transformers(folder, manifest)
     forms: dict[str, Any] = {
         "model.safetensors": {
@@ -79,10 +79,7 @@ def decisions(reader: Reader, logits: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def check_transformers(folder: Path, manifest: dict[str, Any]) -> int:
-    """Check the logits of the classifier as Transformers loads it, on golden texts within one window.
-
-    The text rule is applied to the texts first. Returns how many there are.
-    """
+    """Check the logits of the classifier as Transformers loads it; returns for how many texts."""
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -101,7 +98,7 @@ def check_transformers(folder: Path, manifest: dict[str, Any]) -> int:
 
 
 def check_pipeline(folder: Path, manifest: dict[str, Any]) -> None:
-    """Check that `pipeline("text-classification", folder, top_k=None)` gives the golden sigmoids."""
+    """Check the sigmoids of `pipeline("text-classification", folder, top_k=None)`."""
     from transformers import pipeline
 
     classify = pipeline("text-classification", str(folder), top_k=None)
@@ -112,7 +109,7 @@ def check_pipeline(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def _within_one_window(manifest: dict[str, Any], tokenizer: Any) -> list[tuple[str, list[float]]]:
-    """Golden texts as the text rule leaves them, and their logits."""
+    """Golden texts that one window holds, the text rule applied, and their logits."""
     clean, window = text_rule(manifest), manifest["features"]["window"]
     golden = [(clean(g["text"]), g["logits"]) for g in manifest["golden"]]
     return [(t, logits) for t, logits in golden if len(tokenizer(t)["input_ids"]) <= window]

@@ -1,6 +1,6 @@
-"""`export BUNDLE --to r`: the linear labeller as plain numbers and a script for base R with jsonlite.
+"""`export BUNDLE --to r`: the linear labeller as plain numbers and a script for R with jsonlite.
 
-R knows neither Unicode decomposition nor HTML's names of characters, so the form brings both as tables.
+R has neither Unicode decomposition nor HTML's names of characters, so the form brings tables.
 """
 
 import html
@@ -27,17 +27,9 @@ CHECK = f'source("{SCRIPT}"); check_labeller(read_labeller("."))'
 
 
 def write_r(bundle: Path, manifest: dict[str, Any], target: Path) -> bool:
-    """Write `labeller.R`, `labeller.json` and `weights.npz`.
+    """Write the form; `SahelclfError` and nothing written if R does not give the golden outputs.
 
-    Returns
-    -------
-    bool
-        Whether R with jsonlite is installed here and gave the golden outputs.
-
-    Raises
-    ------
-    SahelclfError
-        If R gave other outputs; nothing is written then.
+    Returns False where R with jsonlite is not installed, so that nothing was compared.
     """
     need_form("r", bundle, manifest)
     with written_aside(target) as folder:

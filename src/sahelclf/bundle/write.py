@@ -7,6 +7,7 @@ does not need sahelclf. Every form is checked with the golden outputs, and the f
 
 import json
 import platform
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,14 +102,8 @@ def _manifest(result: Result, run_id: str, kind: ModelKind) -> dict[str, Any]:
         "run_id": run_id,
         "codebook": book.as_dict(),
         "tasks": [
-            {
-                "name": s.name,
-                "kind": s.kind,
-                "labels": list(s.labels),
-                "uses_target": s.uses_target,
-                "primary_metric": s.primary_metric,
-            }
-            for s in task_specs(book)
+            {key: value for key, value in asdict(spec).items() if key != "may_be_empty"}
+            for spec in task_specs(book)
         ],
         "heads": list(labeller_layout(book).names),
         "topics": list(topics),

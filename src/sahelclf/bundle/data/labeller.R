@@ -75,7 +75,7 @@ normalise <- function(labeller, text) {
   points <- utf8ToInt(text)
   if (length(points) == 0) return("")
   if (all(points < 128)) return(tolower(text))
-  text <- gsub("(?<=[\\p{L}\\p{M}])\u03a3(?![\\p{L}\\p{M}])", "\u03c2", text, perl = TRUE)
+  text <- gsub("(?<=[\\p{Lu}\\p{Ll}\\p{Lt}\\p{M}])\u03a3(?!\\p{M}*[\\p{Lu}\\p{Ll}\\p{Lt}])", "\u03c2", text, perl = TRUE)
   points <- utf8ToInt(text)
   upper <- points >= 65 & points <= 90
   points[upper] <- points[upper] + 32L
@@ -138,14 +138,16 @@ label <- function(labeller, texts, ids = as.character(seq_along(texts) - 1)) {
   colnames(p) <- labeller$heads
   rows <- data.frame(id = ids)
   for (topic in labeller$topics) {
+    rows[[paste0(topic, "_probability")]] <- p[, topic]
+    rows[[paste0(topic, "_holds")]] <- p[, topic] >= labeller$thresholds[[topic]]
+    rows[[paste0(topic, "_stance")]] <- NA_character_
+    if (length(labeller$stances) == 0) next
     stance <- p[, paste0(topic, "=", labeller$stances), drop = FALSE]
     stance[rowSums(stance) == 0, ] <- 1
     stance <- stance / rowSums(stance)
-    holds <- p[, topic] >= labeller$thresholds[[topic]]
     likeliest <- labeller$stances[apply(stance, 1, which.max)]
-    rows[[paste0(topic, "_probability")]] <- p[, topic]
-    rows[[paste0(topic, "_holds")]] <- holds
-    rows[[paste0(topic, "_stance")]] <- ifelse(holds, likeliest, NA)
+    holds <- rows[[paste0(topic, "_holds")]]
+    rows[[paste0(topic, "_stance")]][holds] <- likeliest[holds]
     for (k in seq_along(labeller$stances)) rows[[paste0(topic, "_", labeller$stances[k])]] <- stance[, k]
   }
   rows

@@ -3,6 +3,8 @@
 Each loaded model imports the readers under a name of its own: so two bundles that were written by
 different versions of sahelclf work in one process. This file is copied into bundles as it is.
 """
+# MLflow would take type hints of `predict` for a schema:
+# ruff: noqa: ANN001, ANN201, ARG002
 
 import copy
 import importlib
@@ -44,10 +46,8 @@ class Pyfunc(PythonModel):  # type: ignore[misc]
         """Load the reader."""
         self.labeller = load_reader(Path(context.artifacts["bundle"]))
 
-    # MLflow makes a schema of type hints here, so there are none.
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """Label a DataFrame, or any sequence of texts."""
-        del context
         if not isinstance(model_input, pd.DataFrame):
             model_input = pd.DataFrame({"text": list(model_input)})
         texts = model_input["text"].tolist()

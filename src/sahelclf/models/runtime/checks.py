@@ -24,7 +24,7 @@ def check_reader(reader: Reader) -> None:
     if isinstance(reader, OnnxLabeller) and reader.quick:
         reads = [reader.encoder.outputs, reader.quick.outputs]
     for read in reads:
-        _check_array(read(["one short text"]), (1, len(expected)), "logits of one text")
+        _check_array(read(["a golden text of five words"]), (1, len(expected)), "logits of one text")
 
 
 def _check_terms(reader: PlainLabeller, n_heads: int) -> None:
@@ -33,6 +33,8 @@ def _check_terms(reader: PlainLabeller, n_heads: int) -> None:
     _check_array(reader.intercept, (n_heads,), "intercept")
     for _, block, idf in reader.blocks:
         _check_array(idf, (len(block["terms"]),), f"idf of block {block['name']!r}")
+        if not (idf > 0).all():
+            raise ValueError(f"idf of block {block['name']!r}: expected numbers above 0")
         # Another pattern could be made to run for hours.
         if block["token_pattern"] not in {WORDS, None} or max(block["ngram_range"]) > LONGEST_NGRAM:
             raise ValueError(

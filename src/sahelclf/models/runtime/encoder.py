@@ -49,7 +49,7 @@ class OnnxEncoder:
         self.pad = int(about["pad_token_id"])
 
     def outputs(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> np.ndarray:
-        """(n, k) of float64, in the order of the texts; windows of similar length are read together."""
+        """(n, k) of float64, in the order of the texts."""
         cut = self.windows(list(texts), targets)
         if not len(cut):
             return np.zeros((0, self.session.get_outputs()[0].shape[1]))

@@ -3,8 +3,8 @@
 The package reads linear models with this file; every bundle has a copy of it. What it computes:
 
 1. text: by the bundle's text rule; then lower case, Unicode NFKD, combining marks removed;
-2. per feature block, terms: `word` = runs of words that a pattern matches, `char_wb` = character runs
-   within words (split at white space), padded by a space on both sides;
+2. per feature block, terms: `word` = runs of words that a pattern matches, `char_wb` = runs of
+   characters within words (split at white space), padded by a space on both sides;
 3. per block: count, or 1 + ln(count), or presence as 1; times the term's idf; for `l2`, divided by
    the row's Euclidean norm;
 4. logits = features x coef + intercept; probability = 1 / (1 + exp(-logit)). The calibration is
@@ -31,7 +31,7 @@ CACHED_WORDS = 100_000
 
 
 def normalise(text: str) -> str:
-    """Lower case, compatibility decomposition, no combining marks: the same for 'é' and 'e' + accent."""
+    """Lower case, compatibility decomposition, no combining marks: 'é' becomes 'e'."""
     text = text.lower()
     if text.isascii():
         return text
@@ -150,7 +150,7 @@ class PlainLabeller(Reader):
     def terms_of(
         self, text: str
     ) -> list[tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray]]:
-        """For each block, the block, the ids of the text's terms, their values and rows of `coef`."""
+        """For each block: the block, the text's terms as ids, their values and rows of `coef`."""
         text = normalise(self.clean(text))
         of_blocks, start = [], 0
         for find, block, idf in self.blocks:

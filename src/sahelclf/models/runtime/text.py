@@ -1,6 +1,6 @@
 """One normalisation of text, for rows, pages, training and all readers. Standard library alone.
 
-The Cf characters are listed here, so that the result does not depend on the Unicode version of a Python.
+The Cf characters are listed, so that the result does not depend on the version of Python.
 """
 
 import html
@@ -11,7 +11,7 @@ from html.entities import html5
 from typing import Any
 
 SOFT_HYPHEN = "\u00ad"
-# Unicode category Cf (format characters), the soft hyphen excepted: zero-width characters, marks of direction.
+# Unicode category Cf without the soft hyphen: zero-width characters, marks of direction.
 INVISIBLE = (
     "\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e"
     "\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
@@ -20,8 +20,8 @@ INVISIBLE = (
 STEPS = (
     "HTML character references that end in ';' become their characters: names of HTML 5, decimal "
     "and hexadecimal numbers by HTML's rules; other names stay as they are",
-    "soft hyphens (U+00AD) are removed; at the end of a line, the line end and the blanks around it "
-    "are removed too, unless the next line is blank",
+    "soft hyphens (U+00AD) are removed; at the end of a line, the line end and the blanks around "
+    "it are removed too, unless the next line is blank",
     "all other characters of Unicode category Cf (15.1) are removed",
     "Unicode NFC",
     "all of this again, until nothing changes",
