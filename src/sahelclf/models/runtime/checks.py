@@ -24,7 +24,9 @@ def check_reader(reader: Reader) -> None:
     if isinstance(reader, OnnxLabeller) and reader.quick:
         reads = [reader.encoder.outputs, reader.quick.outputs]
     for read in reads:
-        _check_array(read(["a golden text of five words"]), (1, len(expected)), "logits of one text")
+        _check_array(
+            read(["a golden text of five words"]), (1, len(expected)), "logits of one text"
+        )
 
 
 def _check_terms(reader: PlainLabeller, n_heads: int) -> None:
