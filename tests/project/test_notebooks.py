@@ -104,7 +104,7 @@ def test_the_corpus_is_counted_as_the_package_counts_it(corpus, tmp_path):
 @pytest.mark.slow
 def test_the_labellers_are_trained_compared_and_explained(small, small_package, tmp_path):
     ask = """{
-        "units": list(predicted.ids), "verdicts": [line.verdict for line in compared.lines if line.difference],
+        "units": list(predicted.ids), "verdicts": [row.verdict for row in compared.rows if row.difference],
         "errors": int((missed | false).sum()), "wrong": int((predicted.holds != gold.topics).sum()),
         "explained": float(found.logits[topic]), "said": float(labeller.runtime.logits([texts[predicted.ids[surest[topic]]]])[0, topic]),
     }"""
