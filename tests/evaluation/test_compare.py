@@ -351,3 +351,33 @@ def test_tables_of_any_system_are_compared(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "mlflow.db").exists()
     assert main(["compare", "oracle.csv", "0" * 32]) == 2
     assert "there is no MLflow store" in capsys.readouterr().err
+
+
+def test_compare_is_callable_from_python(store):
+    import sahelclf
+
+    _, ids = store
+    report = sahelclf.compare(ids["a0"], f"runs:/{ids['b0']}")
+    table = report.table
+    assert list(table.columns) == [
+        "score", "system", "name", "value", "low", "high", "sd", "difference", "difference_low",
+        "difference_high", "p", "p_holm", "verdict",
+    ]  # fmt: skip
+    worse = table[(table.system == "B") & (table.score == "joint/f1")].iloc[0]
+    first = table[(table.system == "A") & (table.score == "joint/f1")].iloc[0]
+    assert worse.difference == pytest.approx(worse.value - first.value, abs=1e-12)
+    assert worse.verdict == "worse"
+    assert np.isnan(first.difference)
+    assert report.warnings == ("A, B: W3 few-documents: 60",)
+    assert report.html().startswith("<!doctype html>")
+    assert report.markdown().startswith("# Comparison\n")
+    assert "\\begin{table}" in report.latex()
+    assert (report.level, report.split, report.corpus_sha256) == (
+        "passage",
+        "development",
+        "c" * 64,
+    )
+    with pytest.raises(RequestError, match="level 'unit': expected one of passage, document"):
+        sahelclf.compare(ids["a0"], ids["b0"], level="unit")
+    with pytest.raises(RequestError, match="no system; expected two or more"):
+        sahelclf.compare()
