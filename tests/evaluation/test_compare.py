@@ -275,7 +275,7 @@ def test_seeds_and_sweeps_are_systems(store, capsys):
         (
             ["a0", "b0", "--split", "test"],
             "no predictions/test_passages.csv; python -m sahelclf evaluate BUNDLE --split test "
-            "puts it there",
+            "writes it",
         ),
         (["a0", "b0", "--level", "document"], "no predictions/documents.csv"),
         (["a0", "b0", "--to", "x.pdf"], "expected one of .md, .tex, .html"),
@@ -344,7 +344,7 @@ def test_tables_of_any_system_are_compared(tmp_path, monkeypatch, capsys):
     assert "B: W4 never-predicted: fishing" in out
     for name, message in (
         ("short.csv", "2 only in A (oracle.csv) (h039-1, h039-2)"),
-        ("doubled.csv", "'h000-0'): stands twice"),
+        ("doubled.csv", "row 121 (id 'h000-0'), column id: found 'h000-0'"),
     ):
         assert main(["compare", "oracle.csv", name, "--corpus", str(root)]) == 2
         assert message in capsys.readouterr().err

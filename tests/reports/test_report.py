@@ -277,14 +277,9 @@ def store(trained, tmp_path_factory):
             record = training_record(trained, folder / "bundle")
             runs.log_record(run_id, record)
             runs.log_bundle(run_id, folder / "bundle", record.metrics)
-        runs.log_scores(
-            run_id,
-            {
-                f"test/{n}{end}": 0.5
-                for n in ("topic/macro_f1", "stance/macro_f1", "joint/f1")
-                for end in ("", "/low", "/high")
-            },
-        )
+        names = ("topic/macro_f1", "stance/macro_f1", "joint/f1")
+        scores = {f"test/{n}{end}": 0.5 for n in names for end in ("", "/low", "/high")}
+        runs.log_record(run_id, runs.Record(metrics=scores))
     return folder, run_id
 
 

@@ -93,7 +93,7 @@ def log_comparison(report: "ComparisonReport") -> str:
     texts = {f"comparison{suffix}": FORMS[suffix](report) for suffix in (".md", ".html")}
     name = "comparison " + ", ".join(name for _, name, _ in report.systems)
     with open_run(name[:200], tags=tags) as run_id:
-        log_record(run_id, Record(params, {}, {}, [], texts, {}, {}))
+        log_record(run_id, Record(params=params, texts=texts))
     return run_id
 
 
