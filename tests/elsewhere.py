@@ -10,7 +10,10 @@ import numpy as np
 PAGE = (Path(__file__).parents[1] / "docs" / "elsewhere.md").read_text(encoding="utf-8")
 TEXT = "The ambassador was called home on Monday."
 DECIDE = "From heads to labels"
-PYFUNC = 'json.loads(model.predict(pd.DataFrame({"id": ["a1"], "text": [text]})).to_json(orient="records"))[0]'
+PYFUNC = (
+    'json.loads(model.predict(pd.DataFrame({"id": ["a1"], "text": [text]}))'
+    '.to_json(orient="records"))[0]'
+)
 READER = 'labeller.rows(["a1"], [text])[0]'
 PROGRAM = """
 import json, sys, warnings
@@ -24,7 +27,8 @@ for text in task["texts"]:
     for block in task["each"]:
         exec(block.replace(json.dumps(task["text"]), repr(text)), names)
     outputs.append(eval(task["gives"], names))
-print(json.dumps({"outputs": outputs, "unwanted": [m for m in task["absent"] if m in sys.modules]}, default=float))
+unwanted = [m for m in task["absent"] if m in sys.modules]
+print(json.dumps({"outputs": outputs, "unwanted": unwanted}, default=float))
 """
 
 

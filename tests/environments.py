@@ -1,4 +1,4 @@
-"""Clean virtual environments, each with one tool and what that needs, by the versions of requirements.lock."""
+"""Clean virtual environments, each with one tool and what it needs, by requirements.lock."""
 
 import os
 import re
@@ -36,7 +36,10 @@ def python_of(name: str, root: Path) -> Path:
 
 def installed(python: Path) -> set[str]:
     """Names of the packages of an environment, in lower case."""
-    code = "from importlib.metadata import distributions; print(*(d.metadata['Name'].lower() for d in distributions()))"
+    code = (
+        "from importlib.metadata import distributions; "
+        "print(*(d.metadata['Name'].lower() for d in distributions()))"
+    )
     return set(
         subprocess.run(
             [str(python), "-c", code], check=True, capture_output=True, text=True, timeout=200

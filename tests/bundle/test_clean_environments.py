@@ -1,4 +1,4 @@
-"""Each form, read by the lines of docs/elsewhere.md in an environment that has only that tool, against the golden outputs."""
+"""Each form, read by the lines of docs/elsewhere.md in an environment with that tool alone."""
 
 import json
 import os
@@ -51,19 +51,19 @@ def assert_golden(
     golden = manifest["golden"] if golden is None else golden
     expected = expected_rows(manifest, [g["logits"] for g in golden])
     assert len(rows) == len(expected) >= 5
-    for found, wanted in zip(rows, expected, strict=True):
-        for name, value in wanted.items():
+    for row, golden_row in zip(rows, expected, strict=True):
+        for name, value in golden_row.items():
             if name.endswith("_holds"):
                 near = (
                     abs(
-                        wanted[name.replace("_holds", "_probability")]
+                        golden_row[name.replace("_holds", "_probability")]
                         - manifest["thresholds"][name.removesuffix("_holds")]
                     )
                     <= tolerance
                 )
-                assert near or bool(found[name]) == bool(value), name
+                assert near or bool(row[name]) == bool(value), name
             else:
-                assert found[name] == pytest.approx(value, abs=tolerance), name
+                assert row[name] == pytest.approx(value, abs=tolerance), name
 
 
 def texts_of(manifest: dict) -> list[str]:
@@ -83,7 +83,11 @@ def test_mlflow(environment, clean, work):
 def test_mlflow_shows_an_example_and_takes_a_threshold(environment, clean, work):
     manifest = manifest_of(work / "bundles" / "tfidf")
     once = [*python_blocks("MLflow"), "example = model.input_example"]
-    gives = '[example.to_dict("records"), model.predict(example, {"threshold": float(text)}).filter(like="_holds").values.tolist(), model.predict(example).shape[0]]'
+    gives = (
+        '[example.to_dict("records"), '
+        'model.predict(example, {"threshold": float(text)}).filter(like="_holds").values.tolist(), '
+        "model.predict(example).shape[0]]"
+    )
     none, all_ = outputs_of(environment("MLflow"), work, gives, ["1", "0"], clean, once=once)
     assert none[0][0] == {"id": "a1", "text": manifest["golden"][0]["text"]}
     assert none[1] == [[False] * len(manifest["topics"])] * 2
@@ -107,7 +111,7 @@ def test_mlflow_with_an_encoder_and_without_torch(environment, clean, encoder_wo
 
 @pytest.fixture
 def served(environment, clean):
-    """`served(folder, line)` starts a line of the docs on a free port, with MLflow's environment first on the PATH; gives the address."""
+    """`served(folder, line)` starts a server by a line of the docs; it gives the address."""
     running = []
 
     def start(folder: Path, line: str) -> str:
@@ -308,11 +312,11 @@ def test_a_folder_for_the_hub(environment, clean, transformer_bundle, bundle, tm
 
 
 def has_r() -> bool:
-    found = shutil.which("Rscript")
+    program = shutil.which("Rscript")
     return (
-        found is not None
+        program is not None
         and subprocess.run(
-            [found, "-e", "library(jsonlite)"], capture_output=True, check=False
+            [program, "-e", "library(jsonlite)"], capture_output=True, check=False
         ).returncode
         == 0
     )
@@ -320,14 +324,16 @@ def has_r() -> bool:
 
 @pytest.mark.skipif(
     not has_r(),
-    reason="no R with jsonlite here: apt-get install --no-install-recommends r-base-core r-cran-jsonlite",
+    reason="needs R: apt-get install --no-install-recommends r-base-core r-cran-jsonlite",
 )
 def test_r(work):
     manifest = manifest_of(work / "bundles" / "tfidf")
     export, script = [block for _, block in section("R")][:2]
     subprocess.run([sys.executable, *export.split()[1:]], cwd=work, check=True, capture_output=True)
     (work / "texts.json").write_text(json.dumps(texts_of(manifest)), encoding="utf-8")
-    script += '\nlabels <- label(labeller, jsonlite::fromJSON("texts.json"))\ncat(jsonlite::toJSON(labels, digits = NA))'
+    script += """
+labels <- label(labeller, jsonlite::fromJSON("texts.json"))
+cat(jsonlite::toJSON(labels, digits = NA))"""
     done = subprocess.run(
         ["Rscript", "-e", script],
         cwd=work,

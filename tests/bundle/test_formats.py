@@ -139,8 +139,8 @@ def test_the_table_of_references_is_complete():
     assert (by_name["eacute"], by_name["#150"], by_name["#0"]) == ("é", "–", "\ufffd")
     for number in range(0x10FFFF + 1):
         if not 0xD800 <= number <= 0xDFFF:
-            found = by_name.get(f"#{number}", chr(number))
-            assert found == html.unescape(f"&#{number};"), number
+            actual = by_name.get(f"#{number}", chr(number))
+            assert actual == html.unescape(f"&#{number};"), number
 
 
 def test_a_bundle_that_fails_its_check_is_not_left_behind(trained, tmp_path, monkeypatch):

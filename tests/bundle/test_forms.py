@@ -29,7 +29,7 @@ def copy(bundle, tmp_path):
 
 
 def resign(folder, **changes):
-    """Rewrite the manifest as somebody would who knows the format."""
+    """Rewrite the manifest as someone who knows the format would."""
     path = folder / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     (folder / "manifest.sha256").write_text(f"{sha256(path)}  manifest.json\n")
@@ -54,7 +54,7 @@ def test_a_bundle_has_plain_files_only(bundle):
         assert {a.dtype for a in arrays.values()} == {np.dtype(float)}
 
 
-def test_the_manifest_says_what_a_reader_elsewhere_needs(bundle):
+def test_the_manifest_holds_what_other_readers_need(bundle):
     manifest = open_bundle(bundle)
     assert manifest["heads"] == [
         "fishing",
@@ -70,18 +70,18 @@ def test_the_manifest_says_what_a_reader_elsewhere_needs(bundle):
     assert any("e\u0301" in t for t in texts)
     assert any("كيدال" in t for t in texts)
     assert any(len(t.split()) > 400 for t in texts)
-    said = Labeller.load(bundle).runtime.logits(texts)
-    assert said == pytest.approx(np.array([g["logits"] for g in manifest["golden"]]), abs=1e-9)
+    logits = Labeller.load(bundle).runtime.logits(texts)
+    assert logits == pytest.approx(np.array([g["logits"] for g in manifest["golden"]]), abs=1e-9)
 
 
-def test_the_bundle_says_what_the_fitted_model_says(bundle, trained):
+def test_the_bundle_gives_the_outputs_of_the_fitted_model(bundle, trained):
     texts = ["The boat landed a catch and residents welcomed it", "rain"]
     assert Labeller.load(bundle).runtime.logits(texts) == pytest.approx(
         trained.fitted.model.logits(texts), abs=1e-12
     )
 
 
-def test_every_byte_counts(bundle, tmp_path):
+def test_a_change_of_any_file_is_refused(bundle, tmp_path):
     for name in sorted(p.relative_to(bundle).as_posix() for p in bundle.rglob("*") if p.is_file()):
         if "__pycache__" in name:
             continue
@@ -150,7 +150,7 @@ def test_a_pickle_in_the_weights_is_refused(bundle, tmp_path):
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.data())
-def test_a_mutilated_bundle_never_crashes_without_a_message(bundle, tmp_path_factory, data):
+def test_a_damaged_bundle_gives_a_bundle_error(bundle, tmp_path_factory, data):
     folder = copy(bundle, tmp_path_factory.mktemp("m"))
     name = data.draw(st.sampled_from(["features.json", "weights.npz", "manifest.json"]))
     raw = bytearray((folder / name).read_bytes())
@@ -158,7 +158,7 @@ def test_a_mutilated_bundle_never_crashes_without_a_message(bundle, tmp_path_fac
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     (folder / name).write_bytes(bytes(raw))
     manifest = (folder / "manifest.json").read_bytes()
-    try:  # signed anew, as by somebody who means harm
+    try:  # signed again, as by an attacker
         listed = json.loads(manifest)
         listed["files"][name] = sha256(folder / name) if name != "manifest.json" else None
         listed["files"].pop("manifest.json", None)
@@ -173,7 +173,7 @@ def test_a_mutilated_bundle_never_crashes_without_a_message(bundle, tmp_path_fac
         shutil.rmtree(folder)
 
 
-def test_a_folder_that_exists_is_not_written_over(trained, bundle):
+def test_an_existing_folder_is_not_overwritten(trained, bundle):
     before = sha256(bundle / "manifest.json")
     with pytest.raises(RequestError, match="exists already; choose another folder"):
         write_bundle(trained, bundle, "1" * 32)
@@ -192,7 +192,7 @@ def test_a_failure_leaves_nothing(tmp_path):
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("c", "before")]
 
 
-def test_what_a_killed_training_left_goes_with_the_next(tmp_path):
+def test_files_of_a_killed_training_are_deleted_by_the_next(tmp_path):
     host = aside_of(tmp_path / "x").name.split("-")[1]
     (tmp_path / f".part-{host}-999999999-old").mkdir()
     (tmp_path / f".part-{host}-{os.getppid()}-alive").mkdir()
@@ -206,7 +206,7 @@ def test_what_a_killed_training_left_goes_with_the_next(tmp_path):
     }
 
 
-def test_the_scikit_learn_form_says_the_same_and_needs_no_trust(bundle, tmp_path):
+def test_the_scikit_learn_form_gives_the_same_and_needs_no_trust(bundle, tmp_path):
     import skops.io
 
     manifest = open_bundle(bundle)
@@ -214,9 +214,9 @@ def test_the_scikit_learn_form_says_the_same_and_needs_no_trust(bundle, tmp_path
     path = tmp_path / "form" / "labeller.skops"
     assert skops.io.get_untrusted_types(file=path) == []
     texts = ["The boat landed a catch", "Ne\u0301gociations", ""]
-    said = skops.io.load(path).predict_proba(texts)
+    actual = skops.io.load(path).predict_proba(texts)
     p = 1 / (1 + np.exp(-Labeller.load(bundle).runtime.logits(texts)))
-    assert said == pytest.approx(p, abs=1e-9)
+    assert actual == pytest.approx(p, abs=1e-9)
 
 
 def test_a_form_that_differs_is_not_written(bundle, tmp_path):

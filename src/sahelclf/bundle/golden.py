@@ -21,7 +21,7 @@ GOLDEN_TEXTS: tuple[str, ...] = (
     "أعلن الجيش المالي مقتل عشرة مسلحين قرب كيدال.",
     "Troops out! 🇳🇪✊🏾 They left the base at last 😀 #Niamey",
     "ﬁnal ofﬁce №1 ½ ² — “quoted”, ‘single’ … İstanbul STRASSE straße ǆ Ωmega",
-    "The am\u00adbas\u00adsador left Nia\u200bmey; the gov\u2060ern\u00adment\ufeff con\u00addemned "
+    "The am\u00adbas\u00adsador left Nia\u200bmey; the gov\u2060ern\u00adment\ufeff condemned "
     "the \u200fattack\u200e.",
     "",
     " \t\n",

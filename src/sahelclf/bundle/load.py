@@ -22,7 +22,7 @@ AGAIN = "copy the bundle again or retrain"
 
 
 def open_bundle(folder: Path) -> dict[str, Any]:
-    """Check a bundle folder and return its manifest; `BundleError` with everything that is wrong."""
+    """Check a bundle folder, return its manifest; `BundleError` with everything that is wrong."""
     folder = Path(folder)
     if not folder.is_dir():
         raise BundleError(

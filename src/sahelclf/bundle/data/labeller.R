@@ -99,13 +99,13 @@ character_terms <- function(text, sizes) {
   of_word <- function(word) {
     word <- paste0(" ", word, " ")
     size <- nchar(word, "chars")
-    found <- character()
+    terms <- character()
     for (n in seq(sizes[1], sizes[2])) {
       at <- seq_len(max(1, size - n + 1))
-      found <- c(found, substring(word, at, at + n - 1))
+      terms <- c(terms, substring(word, at, at + n - 1))
       if (size <= n) break
     }
-    found
+    terms
   }
   unlist(lapply(words[nzchar(words)], of_word))
 }
