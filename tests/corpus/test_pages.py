@@ -399,11 +399,17 @@ def test_any_text_can_be_cleaned(raw):
         "Posted today" + " at on" * 13 + "!",
         "Copyright " + "A." * 200 + " q",
         "Photo: " + "Aa/" * 140 + "q",
+        "connexion / encore / " * 30 + "less!",
+        "Log in | " + "menu | " * 60 + "!",
+        "recherche | " * 38 + "!",
+        "[a" + " b=c" * 140,
+        "Reporting by " + "Doe, and " * 20 + "q!",
     ],
 )
 def test_no_line_takes_long(line):
+    rules = page_rules(("en", "fr"))
     start = time.perf_counter()
-    boilerplate_reason(line, page_rules())
+    boilerplate_reason(line, rules)
     assert time.perf_counter() - start < 1
 
 
