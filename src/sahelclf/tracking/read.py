@@ -41,11 +41,11 @@ def read_run(run_id: str, name: str) -> Run:
     """The run of this id; raise where there is none. `name` is what the user typed."""
     run = find_run(run_id)
     if run is None:
-        store = f"the MLflow store {shown_uri()}"
+        where = f"the MLflow store {shown_uri()}"
         why = (
-            f"{store} has no run {run_id}"
+            f"not in {where}, which has no run {run_id}"
             if store_exists()
-            else f"there is no MLflow store {shown_uri()}"
+            else f"there is no {where[4:]}"
         )
         raise RequestError(f"{name}: {why}; cd to where mlflow.db is, or set MLFLOW_TRACKING_URI")
     return run
