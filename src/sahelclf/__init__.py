@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sahelclf.workflows.compare import compare
     from sahelclf.workflows.estimator import TopicStanceClassifier
     from sahelclf.workflows.evaluate import evaluate
+    from sahelclf.workflows.measure import measure
     from sahelclf.workflows.predict import predict_file
     from sahelclf.workflows.train import train
 
@@ -28,6 +29,7 @@ __all__ = [
     "compare",
     "evaluate",
     "load",
+    "measure",
     "predict_file",
     "train",
 ]
@@ -37,6 +39,7 @@ _MODULES = {
     "compare": "workflows.compare",
     "evaluate": "workflows.evaluate",
     "load": "workflows.bundles",
+    "measure": "workflows.measure",
     "predict_file": "workflows.predict",
     "train": "workflows.train",
 }
