@@ -19,9 +19,9 @@ COMPRESSED = {".gz", ".zst"}
 
 
 def aside_of(target: Path) -> Path:
-    """Where to write what is to become `target`: beside it, so that renaming is atomic, and of this process alone."""
+    """Path beside `target`, of this process alone, to write it under before it is renamed."""
     parent = target.absolute().parent
-    # A shared disk may hold files of other machines' processes: they are left alone.
+    # Files of other machines' processes on a shared disk are left alone.
     host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
     for left in parent.glob(f".part-{host}-*"):
         pid = left.name.split("-")[2]
@@ -32,7 +32,7 @@ def aside_of(target: Path) -> Path:
 
 @contextmanager
 def file_aside(target: Path) -> Iterator[Path]:
-    """A file to write beside `target`, whose name it takes at the end; on any failure nothing is left of it."""
+    """A file beside `target` that takes its name at the end; after a failure nothing is left."""
     aside = aside_of(target)
     try:
         yield aside
@@ -43,7 +43,7 @@ def file_aside(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def written_aside(target: Path) -> Iterator[Path]:
-    """A folder beside `target` that takes its name at the end; on any failure nothing is left of it."""
+    """A folder beside `target` that takes its name at the end; after a failure nothing is left."""
     if target.exists():
         raise RequestError(f"{target}: exists already; choose another folder, or move it away")
     parent = target.absolute().parent
@@ -65,7 +65,7 @@ def written_aside(target: Path) -> Iterator[Path]:
 
 
 def suffix_of(path: Path) -> str:
-    """The suffix that says the form, compression aside, in lower case."""
+    """The suffix of the form in lower case, without that of the compression."""
     suffixes = [s.lower() for s in path.suffixes]
     if suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()
@@ -92,7 +92,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
 
 
 def out_folder(named: str | None) -> Path | None:
-    """The folder that `out=` names, which must not be there yet."""
+    """The folder that `out=` names; it must not exist."""
     out = Path(named) if named else None
     if out is not None and out.exists():
         raise RequestError(f"out={out}: exists already; choose another folder, or move it away")
@@ -100,10 +100,10 @@ def out_folder(named: str | None) -> Path | None:
 
 
 def refuse_taken(path: Path) -> None:
-    """A sheet may hold days of somebody's work: none is written over."""
+    """Raise where `path` exists: a sheet may contain days of coding."""
     if path.exists():
         raise RequestError(
-            f"{path}: exists already, perhaps with somebody's labels; choose another name"
+            f"{path}: exists already, perhaps with labels in it; choose another name"
         )
     if not path.absolute().parent.is_dir():
         raise RequestError(f"{path}: its folder does not exist; make it first")

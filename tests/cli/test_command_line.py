@@ -125,7 +125,8 @@ import sys
 sys.modules["sahelclf"] = None
 import mlflow, pandas as pd
 model = mlflow.pyfunc.load_model(sys.argv[1])
-frame = model.predict(pd.DataFrame({"text": ["The boat landed a catch", "Ne\\u0301gociations", ""], "id": ["a", "b", "c"]}))
+texts = ["The boat landed a catch", "Ne\\u0301gociations", ""]
+frame = model.predict(pd.DataFrame({"text": texts, "id": ["a", "b", "c"]}))
 frame.to_json(sys.argv[2], orient="records")
 assert "torch" not in sys.modules and "sklearn" not in sys.modules, "heavy imports"
 """
@@ -482,7 +483,7 @@ def test_the_stores_environment_variables_are_honoured(tmp_path, harbour):
 
 
 def statuses(store: Path) -> list[str]:
-    """Of the runs, oldest first; asked of SQLite itself, since MLflow would start migrations of its own."""
+    """Of the runs, oldest first, read by SQLite: MLflow would start migrations of its own."""
     try:
         with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
             return [

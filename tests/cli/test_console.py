@@ -15,7 +15,8 @@ from sahelclf.training.crossfit import Step
 
 console.prepare()
 rows = [["score", "passages", "documents"]]
-rows += [[f"stance/topic_{k}/macro_f1", "0.873 [0.851, 0.893]", "0.873 [0.851, 0.893]"] for k in range(2)]
+scores = ["0.873 [0.851, 0.893]"] * 2
+rows += [[f"stance/topic_{k}/macro_f1", *scores] for k in range(2)]
 console.table(rows)
 console.say("é ± … [bold]x[/bold] " + "word " * 40)
 logging.getLogger("sahelclf.some").warning("postgresql://me:SECRET@host é")

@@ -1,4 +1,4 @@
-"""`model=transformer` and `model=embedding` through the command line, with a tiny encoder: trained, killed, resumed, read elsewhere."""
+"""Models with a tiny encoder through the command line: trained, killed, resumed, read elsewhere."""
 
 import json
 import os
@@ -100,8 +100,9 @@ def test_transformers_own_classes_say_the_golden_outputs(transformer):
 def test_the_runtime_says_the_golden_outputs_without_torch(transformer, embedding, blend, work):
     for bundle in (transformer, embedding, blend):
         code = (
-            "import json, sys, numpy as np, sahelclf; labeller = sahelclf.load(sys.argv[1]); g = labeller.manifest['golden']; "
-            "z = labeller.runtime.logits([x['text'] for x in g]); assert np.abs(z - [x['logits'] for x in g]).max() < 1e-4; "
+            "import sys, numpy as np, sahelclf; labeller = sahelclf.load(sys.argv[1]); "
+            "g = labeller.manifest['golden']; z = labeller.runtime.logits([x['text'] for x in g]); "
+            "assert np.abs(z - [x['logits'] for x in g]).max() < 1e-4; "
             "assert not {'torch', 'transformers', 'sklearn', 'mlflow'} & set(sys.modules)"
         )
         done = subprocess.run(
@@ -117,8 +118,10 @@ def test_the_runtime_says_the_golden_outputs_without_torch(transformer, embeddin
 def test_the_pyfunc_says_the_same_and_imports_nothing_of_ours(transformer, embedding, blend, work):
     for bundle in (transformer, embedding, blend):
         code = (
-            "import sys, mlflow, pandas as pd; f = mlflow.pyfunc.load_model(sys.argv[1]).predict(pd.DataFrame({'text': ['the boat', 'mud ' * 200]})); "
-            "f.to_json(sys.stdout, orient='records'); assert not {'torch', 'sahelclf', 'transformers'} & set(sys.modules)"
+            "import sys, mlflow, pandas as pd; model = mlflow.pyfunc.load_model(sys.argv[1]); "
+            "f = model.predict(pd.DataFrame({'text': ['the boat', 'mud ' * 200]})); "
+            "f.to_json(sys.stdout, orient='records'); "
+            "assert not {'torch', 'sahelclf', 'transformers'} & set(sys.modules)"
         )
         done = subprocess.run(
             [sys.executable, "-c", code, str(bundle)],

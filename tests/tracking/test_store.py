@@ -34,7 +34,7 @@ def template(tmp_path_factory, bundle) -> tuple[Path, str]:
 
 @pytest.fixture
 def project(template, tmp_path, monkeypatch) -> tuple[Path, str]:
-    """The project, copied beside its original: `tmp_path/copy` with addresses in `tmp_path/first`."""
+    """The project copied to `tmp_path/copy`, with addresses in `tmp_path/first`."""
     first = tmp_path / "first"
     shutil.copytree(template[0], first)
     change_addresses(first / "mlflow.db", template[0], first)

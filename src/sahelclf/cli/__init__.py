@@ -13,7 +13,7 @@ from typing import cast
 from sahelclf.errors import RequestError, SahelclfError, masked
 
 COMMANDS: dict[str, str] = {
-    "train": "train a labeller, track it in MLflow, write its bundle (model=keywords seed=3 cv=5 -m)",
+    "train": "train a labeller, track it in MLflow, write its bundle (model=keywords seed=3 -m)",
     "predict": "label a file, a folder or standard input with a bundle",
     "evaluate": "score a bundle or a predictions table on texts that it was not trained on",
     "compare": "compare runs, bundles or predictions tables on the same units, with intervals",

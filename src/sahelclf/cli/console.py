@@ -78,7 +78,7 @@ def _console() -> Any:
 
 
 def say(message: str = "", style: str = "") -> None:
-    """A message or advice: stderr; `style` is a colour of rich, for terminals. Passwords are masked."""
+    """Print a message to stderr; `style` is a colour of rich. Passwords are masked."""
     _console().print(masked(message), style=style or None)
 
 
@@ -88,7 +88,7 @@ def result(message: str) -> None:
 
 
 def table(rows: Sequence[Sequence[str]], *, to_stdout: bool = False) -> None:
-    """A table whose first row is its header; on a terminal it fits the width, elsewhere it is plain text."""
+    """Print a table with its header first; it fits a terminal's width, and is plain in a pipe."""
     stream = sys.stdout if to_stdout else sys.stderr
     if not stream.isatty():
         from sahelclf.reports.text import table as plain
@@ -127,7 +127,7 @@ def unit_printer() -> Callable[[Sequence[dict[str, Any]]], None]:
 
 @contextmanager
 def progress() -> "Iterator[Callable[[Step], None]]":
-    """Give a function that shows the steps of a training: a bar and the time left on a terminal, nothing elsewhere."""
+    """Give a function that shows the steps of a training: a bar on a terminal, else nothing."""
     from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
     from rich.progress import TimeElapsedColumn as Elapsed
     from rich.progress import TimeRemainingColumn as Remaining

@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from sahelclf.workflows.evaluate import Evaluation
 
 NO_SETTING = {"seed", "out", "parent_run_id"}
-EPILOG = """MODEL is a bundle folder, runs:/… or models:/…; PREDICTIONS is a flat table (.csv, .parquet,
-.jsonl) of any system, with a column id of the corpus's units and <topic>_holds, <topic>_stance (and
-probabilities where there are any). --corpus takes a corpus folder, or one .jsonl file of labelled
-passages (id, document_id, index, text, topics).
+EPILOG = """MODEL is a bundle folder, runs:/… or models:/…; PREDICTIONS is a flat table (.csv,
+.parquet, .jsonl) of any system, with a column id of the corpus's units and <topic>_holds,
+<topic>_stance (and probabilities where there are any). --corpus takes a corpus folder, or one
+.jsonl file of labelled passages (id, document_id, index, text, topics).
 
 Scores are a table on a terminal; in a pipe they are JSON on standard output, one line a model, and
-the tables go to standard error. Of bundles that differ in seed alone, the mean and standard deviation
-follow as a last line. --gold takes a filled sheet that was drawn from a collection of your own: scores
-are those on that collection, weighted by the probability with which each row was drawn.
+the tables go to standard error. Of bundles that differ in seed alone, the mean and the standard
+deviation are the last line. --gold takes a coded sheet that was drawn from a collection of your
+own: scores are those on that collection, weighted by the sampling probability of each row.
 
-A bundle's test scores and its predictions table are added to its own MLflow run as test/…, and every
-evaluation is noted in experiments/ledger.jsonl of the working folder.
+A bundle's test scores and its predictions table are added to its own MLflow run as test/…, and
+every evaluation is noted in experiments/ledger.jsonl of the working folder.
 """
 
 

@@ -20,9 +20,10 @@ WITH_VALUE |= {"-cd", "-cp", "-cn", "-p", "-c"}
 
 
 def overrides(words: Sequence[str]) -> list[str]:
-    """Overrides as Hydra reads them: values of `corpus= out= root= resume=` are paths, whatever signs they hold.
+    """Overrides as Hydra reads them.
 
-    A value in quotes is left to Hydra: `-m "corpus='one','two'"` is a sweep over two corpora.
+    Values of `corpus= out= root= resume=` are paths, whatever signs they contain. A value in quotes
+    is left to Hydra: `-m "corpus='one','two'"` is a sweep over two corpora.
     """
     return [_path_quoted(word) for word in words]
 
@@ -45,7 +46,7 @@ def composed(command: str, words: list[str], compose: Callable[[list[str]], Conf
 def run_jobs(
     command: str, words: list[str], job: Callable[[dict[str, Any], list[str]], None]
 ) -> list[Exception]:
-    """Let Hydra compose `command` once, or once for each setting of a sweep, and call `job(settings, overrides)`.
+    """Call `job(settings, overrides)` with what Hydra composes, once for each setting of a sweep.
 
     Returns the exceptions that jobs raised; those of a sweep do not stop the others.
     """

@@ -26,10 +26,10 @@ The last line of standard output is the bundle's path.
   --config-dir FOLDER    your own model/*.yaml beside ours
   --cfg job              print the configuration and stop
 
-corpus=, out= and resume= take their value as it is typed, commas and brackets included. A sweep over
-corpora has each in quotes: -m "corpus='one','two'".
-MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME are honoured; by default: mlflow.db here, experiment
-'sahelclf'.
+corpus=, out= and resume= take their value as it is typed, commas and brackets included. A sweep
+over corpora has each in quotes: -m "corpus='one','two'".
+MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME are honoured; by default: mlflow.db in this folder,
+experiment 'sahelclf'.
 """
 
 

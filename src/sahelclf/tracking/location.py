@@ -1,4 +1,7 @@
-"""Where an SQLite store keeps files: MLflow stores absolute addresses, so a moved or copied project keeps the old ones."""
+"""Where an SQLite store keeps files.
+
+MLflow stores absolute addresses, so a project that was moved or copied has those of the old folder.
+"""
 
 import sqlite3
 import time
@@ -25,7 +28,7 @@ def own_folder(store: Path) -> Path:
 
 
 def foreign_folder(address: str | None, store: Path) -> Path | None:
-    """The `mlartifacts` of another project folder that an address lies in; None for any other address."""
+    """The `mlartifacts` of another project that an address is in; None for any other address."""
     parts = urlsplit(address or "")
     path = Path(url2pathname(parts.path))
     if parts.scheme != "file" or FOLDER not in path.parts:
@@ -36,7 +39,7 @@ def foreign_folder(address: str | None, store: Path) -> Path | None:
 
 
 def foreign_folders(store: Path) -> Counter[Path]:
-    """Other project folders that addresses of a store lie in, with how many lie there."""
+    """Folders of other projects in the addresses of a store, with the number of addresses."""
     with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as base:
         rows = [row for table, column in ADDRESSES for row in _rows(base, table, column)]
     return Counter(f for _, address in rows if (f := foreign_folder(address, store)) is not None)
@@ -53,7 +56,7 @@ def use_own_folder(store: Path, experiment_id: str) -> None:
 
 @dataclass
 class Repair:
-    """What `repair` did: the backup, addresses changed, and those left because their files are only there."""
+    """What `repair` did: the backup, the number of changes, and addresses that it left."""
 
     backup: Path
     changed: int = 0
@@ -61,7 +64,7 @@ class Repair:
 
 
 def repair(store: Path) -> Repair:
-    """Rewrite addresses in other project folders to this one, after a backup of the store beside it.
+    """Change addresses in other project folders to this one, after a backup beside the store.
 
     An address whose files exist at the old place and not at the new one is left.
     """

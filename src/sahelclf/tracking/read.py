@@ -1,4 +1,4 @@
-"""Reading runs back: what commands take from them, as plain values."""
+"""Runs of the store as plain values."""
 
 import tempfile
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def read_run(run_id: str, name: str) -> Run:
 
 
 def finished_children(run: Run) -> list[Run]:
-    """The finished runs of a sweep, in the order in which they were started; raise where there is none."""
+    """The finished runs of a sweep in the order of their start; raise where there is none."""
     with store_errors():
         store = client()
         experiment = store.get_run(run.id).info.experiment_id
@@ -72,7 +72,7 @@ def finished_children(run: Run) -> list[Run]:
 
 @contextmanager
 def fetched_artifact(run: Run, path: str) -> Iterator[Path | None]:
-    """A local copy of a run's file for the time of the block; None where the run has no such file."""
+    """A local copy of a run's file, removed after the block; None where there is no such file."""
     with tempfile.TemporaryDirectory(prefix="sahelclf-") as scratch:
         with store_errors():
             store = client()

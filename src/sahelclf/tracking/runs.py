@@ -1,4 +1,4 @@
-"""Runs: few flat parameters, metrics, inputs with their hash, figures, predictions, and the bundle."""
+"""Runs: parameters, metrics, inputs with their hash, figures, predictions, and the bundle."""
 
 import json
 import os
@@ -36,7 +36,8 @@ HEADLINE = {"topic/macro_f1", "stance/macro_f1", "joint/f1"}
 class Record:
     """What one run holds: plain values, so that whoever makes them need not know MLflow.
 
-    `inputs` are (context, table, about) with `name`, `source` and `sha256`; texts, tables and figures are by path.
+    `inputs` are (context, table, about), where about has `name`, `source` and `sha256`. Texts,
+    tables and figures are by path.
     """
 
     params: dict[str, Any] = field(default_factory=dict)
@@ -55,10 +56,10 @@ def open_run(
     tags: dict[str, str] | None = None,
     resume: str | None = None,
 ) -> Iterator[str]:
-    """A run that ends as FINISHED, KILLED (Ctrl-C) or FAILED, whatever happens inside; yields its id.
+    """A run that ends as FINISHED, KILLED (Ctrl-C) or FAILED; yields its id.
 
-    `resume` is the id of a run to continue instead of a new one. The client is used, not MLflow's active run:
-    MLFLOW_RUN_ID left in the environment would capture the run.
+    `resume` is the id of a run to continue. MLflow's active run is not used: MLFLOW_RUN_ID in the
+    environment would replace the run.
     """
     experiment = experiment_id()
     process = {"sahelclf.host": platform.node(), "sahelclf.pid": str(os.getpid())}
@@ -93,7 +94,7 @@ def _reopen(run_id: str, tags: dict[str, str]) -> None:
 
 
 def _close_dead_runs(experiment: str) -> None:
-    """Mark runs of this machine whose process is gone, as after SIGKILL, as KILLED; else they run for ever."""
+    """Mark runs of this machine whose process is gone as KILLED; MLflow would show them running."""
     here = f"attributes.status = 'RUNNING' and tags.`sahelclf.host` = '{platform.node()}'"
     for run in client().search_runs([experiment], filter_string=here):
         pid = run.data.tags.get("sahelclf.pid", "")
@@ -155,7 +156,7 @@ def last_point(run_id: str, name: str) -> int:
 
 @store_errors()
 def log_bundle(run_id: str, folder: Path, metrics: dict[str, float]) -> str:
-    """Log a bundle as the run's model, so that `runs:/<run id>` and `models:/<id>` load it; returns its id."""
+    """Log a bundle as the run's model, for `runs:/<run id>` and `models:/<id>`; returns its id."""
     store, entities = client(), mlflow().entities
     model = store.create_logged_model(
         experiment_id(), name=MODEL_NAME, source_run_id=run_id, model_type="labeller"
@@ -170,7 +171,7 @@ def log_bundle(run_id: str, folder: Path, metrics: dict[str, float]) -> str:
 
 @contextmanager
 def fetched_bundle(uri: str) -> Iterator[Path]:
-    """A local copy of a bundle in MLflow, for the time of the block; `runs:/<run id>` is that run's labeller."""
+    """A local copy of a bundle, removed after the block; `runs:/<run id>` is its labeller."""
     if uri.startswith("runs:/") and "/" not in uri.removeprefix("runs:/").strip("/"):
         uri = f"{uri.rstrip('/')}/{MODEL_NAME}"
     if not store_exists():

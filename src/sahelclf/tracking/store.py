@@ -1,7 +1,7 @@
-"""The MLflow store: found or made before anything is logged, with absolute paths, safe for two processes at once.
+"""The MLflow store: found or made before anything is logged, with absolute paths.
 
-MLflow's own first use crashes when two processes meet in the schema migrations, so the store and the experiment are
-made under a lock.
+Two processes that use a new store at once crash in MLflow's schema migrations, so the store and the
+experiment are made under a lock.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -67,13 +68,15 @@ def mlflow() -> Any:
         os.environ.setdefault(name, value)
     for name, level in LEVELS.items():
         logging.getLogger(name).setLevel(level)
-    import mlflow as module
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "IProgress not found")  # tqdm in a notebook
+        import mlflow as module
 
     return module
 
 
 def client() -> Any:
-    """A client of the store that `tracking_uri` names; MLflow's own setting would outlast a change of folder."""
+    """A client of `tracking_uri()`; MLflow's own setting would outlast a change of folder."""
     return mlflow().MlflowClient(tracking_uri=tracking_uri())
 
 
@@ -95,7 +98,7 @@ def store_file() -> Path | None:
 
 
 def store_exists() -> bool:
-    """Whether there is a store to read from; asking MLflow would make one. Servers are taken to be there."""
+    """Whether there is a store (MLflow would make one); a server is assumed to be there."""
     file = store_file()
     return file is None or file.exists()
 
@@ -126,7 +129,7 @@ def experiment_id() -> str:
 
 
 def runs_page(experiment: str) -> str:
-    """Where `mlflow ui` shows the runs in our view; without these words it opens a page for chats."""
+    """Path of the page of `mlflow ui` with the runs in our view; its default page is for chats."""
     view = f"workflowType=machine_learning&viewStateShareKey={VIEW_NAME}"
     return f"/#/experiments/{experiment}/runs?{view}"
 
@@ -140,7 +143,7 @@ def missing_files(what: str) -> str:
 
 
 def refuse_foreign_files(address: str) -> None:
-    """Raise where files of a run would be written into the folder that a project was copied from."""
+    """Raise where a run's files would go to the folder that the project was copied from."""
     file = store_file()
     folder = file and foreign_folder(address, file)
     if folder:
@@ -176,7 +179,7 @@ def _cure(error: Exception) -> str:
 
 
 def store_problem() -> str | None:
-    """What keeps the store from being used, by opening it; None where it works or is not there yet."""
+    """What keeps the store from being used; None where it opens, or is still to be made."""
     file = store_file()
     if file is not None and not file.exists():
         return None if os.access(file.parent, os.W_OK) else f"{file.parent} cannot be written"

@@ -1,4 +1,4 @@
-"""What is installed, what is missing, and what to type to fix it; repair of a store that was moved or copied."""
+"""Checks of the installation and of the MLflow store, and repair of the store."""
 
 import importlib.util
 import os
@@ -57,7 +57,7 @@ def checks() -> list[Check]:
 
 
 def repair_store() -> Repair:
-    """Rewrite file addresses of the MLflow store that are in another project folder; see `repair`."""
+    """Correct the addresses in a store that was moved or copied; see `repair`."""
     file = store_file()
     if file is None or not store_exists():
         raise RequestError(f"{shown_uri()}: no SQLite file; cd to where mlflow.db is")

@@ -18,8 +18,8 @@ Labels = Mapping[str, str]
 class TopicStanceClassifier(BaseEstimator):  # type: ignore[misc]
     """Topics of texts, and the stance on each, with calibrated probabilities.
 
-    Calibration and thresholds are cross-fitted over grouped folds of the training texts, then the model is fitted on
-    all of them, as `sahelclf.train` does.
+    Calibration and thresholds are cross-fitted over grouped folds of the training texts, then the
+    model is fitted on all of them, as `sahelclf.train` does.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class TopicStanceClassifier(BaseEstimator):  # type: ignore[misc]
     settings
         Settings of the model that differ from its defaults, such as `{"C": 8}`.
     crossfit
-        Folds that settle calibration and thresholds; None is the default of the kind of model (5 for tfidf).
+        Folds for calibration and thresholds; None is the default of the model (5 for tfidf).
     seed
         Every random choice derives from it.
 
@@ -61,9 +61,10 @@ class TopicStanceClassifier(BaseEstimator):  # type: ignore[misc]
     def fit(
         self, X: Sequence[str], y: Sequence[Labels], groups: Sequence[Hashable] | None = None
     ) -> Self:
-        """Fit on texts `X` (n,) and their labels `y`: for each text a dict of its topics with their stances.
+        """Fit on texts `X` (n,) and labels `y` (n,): for each text a dict of topics with stances.
 
-        `groups` (n,) are documents: texts of one document are in one fold. By default each text is one.
+        `groups` (n,) are documents: texts of one document are in one fold. By default each text
+        is a document.
         """
         from sahelclf.models.kinds import build_model
         from sahelclf.training.compose import compose_config, overrides_of

@@ -32,7 +32,7 @@ PURPOSE = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Reports by level (`passages`, `documents`; `units` of a coding sheet), and what was scored."""
+    """Reports by level (`passages`, `documents`; `units` of a coded sheet), and what was scored."""
 
     reports: dict[str, Report]
     names: "Names"
@@ -44,7 +44,7 @@ class Evaluation:
 
     @property
     def scores(self) -> dict[str, float]:
-        """Scores by name: of passages (or units), and the three headline scores of documents as `document/…`."""
+        """Scores by name: of passages or units, and headline scores of documents, `document/…`."""
         found: dict[str, float] = {}
         for level, r in self.reports.items():
             found |= r.headline("document/") if level == "documents" else r.scores
@@ -68,9 +68,9 @@ class Evaluation:
         return self.about | {"headline": self.headline, "reports": reports}
 
     def record(self) -> None:
-        """Note the evaluation in `experiments/ledger.jsonl`, and scores and predictions in the bundle's run.
+        """Add a line to `experiments/ledger.jsonl`, and scores and predictions to the bundle's run.
 
-        What cannot be written is a warning: the scores are there.
+        What cannot be written is a warning, not an error.
         """
         if not self.levels:
             return
@@ -90,7 +90,7 @@ class Evaluation:
 
 
 def score_frame(reports: Mapping[str, Report]) -> "pd.DataFrame":
-    """A table with columns level, score, value, low and high; bounds are missing where there is no interval."""
+    """A table with columns level, score, value, low and high; bounds may be missing."""
     import pandas as pd
 
     missing = (float("nan"), float("nan"))
@@ -115,10 +115,10 @@ def evaluate(
     Parameters
     ----------
     model_or_table
-        A bundle folder, `runs:/…`, `models:/…`, or a flat predictions table (.csv, .parquet, .jsonl) of any system.
+        A bundle folder, `runs:/…`, `models:/…`, or a flat predictions table of any system.
     split
-        The part of the split to score on, such as `"test"`, or `"all"`. It has no default, so that nobody looks at
-        test data by accident. Not with `gold`, nor with one file of passages.
+        The part of the split to score on, such as `"test"`, or `"all"`. It has no default, so that
+        nobody looks at test data by accident. Not with `gold`, nor with one file of passages.
     corpus
         A corpus folder or one file of labelled passages; None is the packaged corpus.
     of
@@ -134,7 +134,7 @@ def evaluate(
     Raises
     ------
     RequestError
-        `split` is missing or unknown; units without a prediction; texts that the bundle was trained on.
+        `split` is missing or unknown; a unit has no prediction; the bundle was trained on a text.
 
     Examples
     --------
@@ -221,14 +221,15 @@ def _subject(model: str, labeller: "Labeller | None") -> dict[str, Any]:
 def _documents(
     corpus: "Corpus", of: str | None, own: str, part: str | None
 ) -> tuple[str | None, str, list[str]]:
-    """The split, its part, and the ids of the documents in it; a file of passages is scored whole."""
+    """The split, its part, and the ids of its documents; a file of passages is scored whole."""
     from sahelclf.corpus.splits import read_split
 
     every = [d.id for d in corpus.documents]
     if corpus.root.is_file():
         if of or part not in {None, "all"}:
             raise RequestError(
-                f"--corpus {corpus.root}: a file of passages has no splits; leave out --split and --of"
+                f"--corpus {corpus.root}: a file of passages has no splits; leave out --split "
+                "and --of"
             )
         return None, "all", every
     name = of or own
@@ -252,7 +253,7 @@ def _documents(
 
 
 def _labelled(labeller: "Labeller", corpus: "Corpus", ids: Sequence[str]) -> "Levels":
-    """Predictions of a labeller for these documents and their passages, beside the corpus's labels."""
+    """Predictions of a labeller for these documents and their passages, with the gold labels."""
     import numpy as np
 
     from sahelclf.evaluation import decide
@@ -263,7 +264,8 @@ def _labelled(labeller: "Labeller", corpus: "Corpus", ids: Sequence[str]) -> "Le
     if (labeller.topics, labeller.stances) != (names.topics, names.stances):
         raise RequestError(
             f"{corpus.root}: the corpus has topics {list(names.topics)} and stances "
-            f"{list(names.stances)}, the bundle {list(labeller.topics)} and {list(labeller.stances)}"
+            f"{list(names.stances)}, the bundle {list(labeller.topics)} and "
+            f"{list(labeller.stances)}"
         )
     data = passage_data(corpus, ids)
     refuse_trained_on(labeller, dict(zip(data.ids, data.texts, strict=True)), f"{corpus.root}")
@@ -289,7 +291,7 @@ def _labelled(labeller: "Labeller", corpus: "Corpus", ids: Sequence[str]) -> "Le
 
 
 def _track(found: Evaluation, labeller: "Labeller") -> None:
-    """Scores as metrics and predictions as tables, `predictions/<part>_passages.csv`, in the bundle's own run."""
+    """Log scores and `predictions/<part>_<level>.csv` in the bundle's own run."""
     import pandas as pd
 
     from sahelclf.tracking.read import find_run

@@ -7,7 +7,7 @@ from sahelclf.workflows.bundles import local_bundle
 
 LOG = logging.getLogger(__name__)
 FORMS = {
-    "sklearn": "a scikit-learn pipeline (skops): predict_proba(texts) gives the sigmoid of every head",
+    "sklearn": "a scikit-learn pipeline (skops): predict_proba(texts) has a column a head",
     "r": "plain numbers and a script for base R with jsonlite: label(labeller, texts)",
     "hub": "a folder for the Hugging Face hub: model card, and the forms that its libraries load",
 }

@@ -13,8 +13,8 @@ def show_nothing(_: Step) -> None:
 def curves_in(run_id: str, show: OnStep = show_nothing) -> OnStep:
     """The function that a training reports its steps to.
 
-    It logs loss and learning rate by step in the run, and passes every step on to `show`. A resumed run gets no second
-    point for a step that an earlier process logged.
+    It logs loss and learning rate by step in the run, and passes every step on to `show`. A resumed
+    run gets no second point for a step that an earlier process logged.
     """
     recent: list[float] = []
     logged: dict[str, int] = {}

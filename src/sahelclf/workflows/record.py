@@ -1,4 +1,4 @@
-"""From a training's result to what its run holds."""
+"""The record of a training in its MLflow run."""
 
 import json
 from dataclasses import asdict
@@ -20,7 +20,7 @@ from sahelclf.workflows.errors import run_page
 
 
 def training_record(trained: Result, target: Path) -> Record:
-    """Few flat parameters, the design's metrics, inputs with their hash, figures, predictions, the resolved config."""
+    """Parameters, metrics, inputs with their hash, figures, predictions and the configuration."""
     config, corpus = trained.config, trained.corpus
     settings = config.model_dump(mode="json")
     metrics = trained.passages.report.metrics() | (
@@ -87,10 +87,11 @@ def training_record(trained: Result, target: Path) -> Record:
 
 
 def _description(trained: Result, target: Path) -> str:
-    """What MLflow shows at the head of the run's page."""
+    """The description on the run's page in MLflow."""
     config, report = trained.config, trained.passages.report
     lines = [
-        f"**{config.model.kind}**, split `{config.split}`, seed {config.seed}; {report.n_units:,} passages of {report.n_documents} documents.",
+        f"**{config.model.kind}**, split `{config.split}`, seed {config.seed}; "
+        f"{report.n_units:,} passages of {report.n_documents} documents.",
         "",
     ]
     for name in HEADLINE:

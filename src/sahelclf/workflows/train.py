@@ -35,7 +35,7 @@ CHECKPOINTS = Path("checkpoints")
 
 @dataclass(frozen=True)
 class Result:
-    """A finished training: the folder of its bundle, its run in MLflow, and what was fitted and scored."""
+    """A finished training: the folder of its bundle, its run, and what was fitted and scored."""
 
     bundle: Path
     run_id: str
@@ -43,13 +43,13 @@ class Result:
 
     @property
     def reports(self) -> "dict[str, Report]":
-        """Cross-fitted development scores by level: `passages`, and `documents` where these have labels."""
+        """Cross-fitted scores by level: `passages`, and `documents` if they have labels."""
         scored = {"passages": self.trained.passages, "documents": self.trained.documents}
         return {level: s.report for level, s in scored.items() if s}
 
     @property
     def scores(self) -> dict[str, float]:
-        """Scores by name as in MLflow: of passages, of documents as `document/…`, of folds as `cv/…`."""
+        """Scores by name as in MLflow: of passages, of documents `document/…`, of folds `cv/…`."""
         documents = self.trained.documents
         of_documents = documents.report.headline("document/") if documents else {}
         return self.trained.passages.report.scores | of_documents | self.trained.cv
@@ -76,18 +76,19 @@ def train(corpus: str | Path | None = None, model: str = "tfidf", **settings: An
     model
         The kind of model: a name in `conf/model`.
     **settings
-        Settings of `conf/train.yaml` by name: `seed=3`, `cv=5`, `split="temporal-2023"`, `crossfit=3`, `out="mine"`,
-        `resume="<run id>"`. A model's own settings have a dot: `**{"model.C": 8}`.
+        Settings of `conf/train.yaml` by name: `seed=3`, `cv=5`, `split="temporal-2023"`,
+        `crossfit=3`, `out="mine"`, `resume="<run id>"`. A model's own settings have a dot:
+        `**{"model.C": 8}`.
 
     Returns
     -------
     Result
-        The bundle's folder (by default `bundles/<model>-<run id>`), the run's id, scores, and the labeller.
+        `.bundle` (by default `bundles/<model>-<run id>`), `.run_id`, `.scores`, `.labeller()`.
 
     Raises
     ------
     RequestError
-        An unknown setting or value, a corpus that cannot be read or has nothing to learn, `out` that exists.
+        An unknown setting or value; a corpus with mistakes or nothing to learn; `out` exists.
     SahelclfError
         The MLflow store or the bundle cannot be written.
 
@@ -153,7 +154,7 @@ def _own_folder(config: TrainConfig, run_id: str) -> Path:
 
 
 def _written_before(config: TrainConfig, resume: str | None) -> bool:
-    """Whether the run that is resumed wrote its bundle before it stopped: then it is written again."""
+    """Whether the resumed run wrote its bundle before it stopped; it is then written again."""
     if not resume:
         return False
     path = (Path(config.out) if config.out else _own_folder(config, resume)) / "manifest.json"
@@ -162,7 +163,7 @@ def _written_before(config: TrainConfig, resume: str | None) -> bool:
 
 @contextmanager
 def _kept_for_later(kept: Checkpoint, run_id: str, resume: str | None) -> Iterator[None]:
-    """Say how to resume a training that stops; of a request that cannot be done, nothing is kept."""
+    """Say how to resume a training that stops; nothing is kept of a request that is refused."""
     try:
         yield
     except RequestError:
