@@ -13,7 +13,7 @@ from sahelclf.evaluation.report import HEADLINE
 from sahelclf.reports.figures import figures
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.tracking.runs import Record
-from sahelclf.training.run import Result, Scored
+from sahelclf.training.run import Result
 from sahelclf.training.seeds import derive_seed
 from sahelclf.versions import installed_versions
 from sahelclf.workflows.errors import run_page
@@ -21,69 +21,65 @@ from sahelclf.workflows.errors import run_page
 
 def training_record(trained: Result, target: Path) -> Record:
     """Parameters, metrics, inputs with their hash, figures, predictions and the configuration."""
-    config, corpus = trained.config, trained.corpus
+    config, corpus, passages = trained.config, trained.corpus, trained.passages
+    levels = {"passage": passages, "document": trained.documents}
+    scored = {name: level for name, level in levels.items() if level}
     settings = config.model_dump(mode="json")
-    metrics = trained.passages.report.metrics() | (
-        trained.documents.report.headline("document/") if trained.documents else {}
+    groups = group_scores(
+        passages.predictions, passages.gold, corpus, derive_seed(config.seed, "groups")
     )
-    metrics |= {f"agreement/{k}": v for k, v in trained.agreement.get("passage", {}).items()}
-    metrics |= trained.cv | {
-        "train/seconds": trained.seconds,
-        "speed/passages_per_second": trained.passages_per_second,
+    tables = {
+        f"predictions/{name}s.csv": pd.DataFrame(level.predictions.flat_rows(level.gold))
+        for name, level in scored.items()
     }
-    if trained.peak_gib is not None:
-        metrics["memory/peak_gib"] = trained.peak_gib
-    predictions, gold = trained.passages.predictions, trained.passages.gold
-    groups = group_scores(predictions, gold, corpus, derive_seed(config.seed, "groups"))
-    reports = {"passage": trained.passages.report} | (
-        {"document": trained.documents.report} if trained.documents else {}
-    )
-    source = str(corpus.root)
-    inputs = []
-    for part, ids in trained.parts.items():
-        if part == "test":
-            continue
-        data = passage_data(corpus, ids)
-        frame = pd.DataFrame({"id": data.ids, "text": data.texts})
-        about = {
-            "name": f"{corpus.root.name}-{config.split}-{part}",
-            "source": source,
-            "sha256": corpus.sha256,
-        }
-        inputs.append((part, frame, about))
+    own = {"corpus": corpus.root.name} | trained.fitted.model.computed_with
+    page = run_page(passages.predictions, passages.gold, corpus, Labeller.load(target))
     return Record(
-        params=flat_settings(settings)
-        | {"corpus": corpus.root.name}
-        | trained.fitted.model.computed_with,
+        params=flat_settings(settings) | own,
         tags={
             "corpus_sha256": corpus.sha256,
             "codebook": corpus.codebook.version,
             "bundle": str(target),
             "mlflow.note.content": _description(trained, target),
         },
-        metrics=metrics,
-        inputs=inputs,
+        metrics=_metrics(trained),
+        inputs=[_input(trained, part) for part in trained.parts if part != "test"],
         texts={
             "config.json": json.dumps(settings, indent=1) + "\n",
             "versions.json": json.dumps(installed_versions(), indent=1) + "\n",
             "notes.txt": "\n".join(trained.notes) + "\n",
-            "errors.html": run_page(predictions, gold, corpus, Labeller.load(target)),
+            "errors.html": page,
         },
-        tables={
-            f"predictions/{level}.csv": _table(scored)
-            for level, scored in (("passages", trained.passages), ("documents", trained.documents))
-            if scored
-        }
-        | {"scores/groups.csv": pd.DataFrame([asdict(g) for g in groups])},
+        tables=tables | {"scores/groups.csv": pd.DataFrame([asdict(g) for g in groups])},
         figures=figures(
-            predictions,
-            gold,
+            passages.predictions,
+            passages.gold,
             trained.fitted.decision.thresholds,
             groups=groups,
-            reports=reports,
+            reports={name: level.report for name, level in scored.items()},
             agreement=trained.agreement,
         ),
     )
+
+
+def _metrics(trained: Result) -> dict[str, float]:
+    metrics = trained.passages.report.metrics() | trained.cv
+    if trained.documents:
+        metrics |= trained.documents.report.headline("document/")
+    metrics |= {f"agreement/{k}": v for k, v in trained.agreement.get("passage", {}).items()}
+    metrics["train/seconds"] = trained.seconds
+    metrics["speed/passages_per_second"] = trained.passages_per_second
+    if trained.peak_gib is not None:
+        metrics["memory/peak_gib"] = trained.peak_gib
+    return metrics
+
+
+def _input(trained: Result, part: str) -> tuple[str, pd.DataFrame, dict[str, str]]:
+    """The texts of a part of the split, as an input of the run."""
+    corpus, data = trained.corpus, passage_data(trained.corpus, trained.parts[part])
+    name = f"{corpus.root.name}-{trained.config.split}-{part}"
+    about = {"name": name, "source": str(corpus.root), "sha256": corpus.sha256}
+    return part, pd.DataFrame({"id": data.ids, "text": data.texts}), about
 
 
 def _description(trained: Result, target: Path) -> str:
@@ -104,7 +100,3 @@ def _description(trained: Result, target: Path) -> str:
         f"Bundle: `{target}`. The artefact `errors.html` shows every passage with its mistakes.",
     ]
     return "\n".join(lines)
-
-
-def _table(scored: Scored) -> pd.DataFrame:
-    return pd.DataFrame(scored.predictions.flat_rows(scored.gold))
