@@ -20,6 +20,7 @@ NAMES = [
     "02-train-compare-errors",
     "03-your-own-corpus",
     "04-from-labels-to-a-figure",
+    "05-python-api",
 ]
 AGAIN = "execute it again: see notebooks/README.md"
 
@@ -175,6 +176,27 @@ def test_a_collection_goes_from_a_csv_file_to_a_corrected_figure(corpus, tmp_pat
         in text
     )
     assert "Traceback" not in text
+
+
+@pytest.mark.slow
+def test_the_python_api_does_all_that_the_commands_do(small, small_package, tmp_path):
+    ask = """{
+        "labelled": len(labels), "rows": len(compared.table), "scores": sorted(scored),
+        "passages": scored["tfidf"].reports["passages"].n_units,
+        "coded": {t: float((gold[t] != "no").mean()) for t in labeller.topics},
+        "sample": measured.table.query("measured == 'topic' and estimator == 'sample'").set_index("topic")["share"].to_dict(),
+        "f1": float(cross_val_score(classifier, collection, y, cv=2).min()),
+    }"""
+    text, answer = executed(NAMES[4], tmp_path, ask, small_package)
+    parts = read_split(small, "grouped").parts
+    assert answer["passages"] == sum(p.document_id in set(parts["test"]) for p in small.passages)
+    assert (answer["labelled"], answer["rows"]) == (400, 6)
+    assert answer["scores"] == ["keywords", "tfidf"]
+    for topic, share in answer["sample"].items():
+        assert share != share or share == pytest.approx(answer["coded"][topic])
+    assert answer["f1"] > 0.9
+    assert "no setting 'sed'; did you mean 'seed'?" in text
+    assert "--split is missing" in text
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -39,9 +39,7 @@ def run(args: list[str]) -> int:
 
     found, settings = [], []
     for model in options.models:
-        one = score(
-            model, split=options.split, corpus=options.corpus, of=options.of, gold=options.gold
-        )
+        one = score(model, options.split, options.corpus, options.of, options.gold)
         _show(model, one)
         one.record()
         found.append(one)

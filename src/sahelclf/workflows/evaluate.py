@@ -141,14 +141,13 @@ def evaluate(
     >>> found = sahelclf.evaluate("bundles/tfidf-…", split="test")  # doctest: +SKIP
     >>> found.scores["topic/macro_f1"], found.table                 # doctest: +SKIP
     """
-    found = score(model_or_table, split=split, corpus=corpus, of=of, gold=gold)
+    found = score(model_or_table, split, corpus, of, gold)
     found.record()
     return found
 
 
 def score(
     model_or_table: str | Path,
-    *,
     split: str | None = None,
     corpus: str | Path | None = None,
     of: str | None = None,
