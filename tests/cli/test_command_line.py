@@ -96,7 +96,7 @@ def test_a_path_a_run_and_a_model_are_the_same_labeller(work, harbour):
     run_id = bundle_of(done).rpartition("-")[2]
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     model_id = client.get_run(run_id).outputs.model_outputs[0].model_id
-    said = [
+    labelled = [
         sahelclf(
             "predict",
             model,
@@ -113,9 +113,9 @@ def test_a_path_a_run_and_a_model_are_the_same_labeller(work, harbour):
             f"models:/{model_id}",
         )
     ]
-    assert {s.returncode for s in said} == {0}, said
-    assert len({s.stdout for s in said}) == 1
-    assert json.loads(said[0].stdout)["topics"]["fishing"]["holds"]
+    assert {s.returncode for s in labelled} == {0}, labelled
+    assert len({s.stdout for s in labelled}) == 1
+    assert json.loads(labelled[0].stdout)["topics"]["fishing"]["holds"]
 
 
 def test_mlflow_loads_the_bundle_without_sahelclf(work, tmp_path):
@@ -157,8 +157,8 @@ def test_evaluate_scores_the_test_part_once_in_run_and_ledger(work, harbour):
         "evaluate", bundle_of(done), "--corpus", str(harbour), "--split", "test", cwd=folder
     )
     assert scored.returncode == 0, scored.stderr
-    found = json.loads(scored.stdout)
-    assert found["reports"]["passages"]["scores"]["topic/macro_f1"] > 0.8
+    report = json.loads(scored.stdout)
+    assert report["reports"]["passages"]["scores"]["topic/macro_f1"] > 0.8
     ledger = [
         json.loads(line)
         for line in (folder / "experiments" / "ledger.jsonl").read_text().splitlines()
@@ -167,7 +167,7 @@ def test_evaluate_scores_the_test_part_once_in_run_and_ledger(work, harbour):
     run_id = bundle_of(done).rpartition("-")[2]
     metrics = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").get_run(run_id).data.metrics
     assert metrics["test/topic/macro_f1"] == pytest.approx(
-        found["reports"]["passages"]["scores"]["topic/macro_f1"], abs=1e-6
+        report["reports"]["passages"]["scores"]["topic/macro_f1"], abs=1e-6
     )
 
 
@@ -263,8 +263,8 @@ def test_evaluate_scores_any_systems_table(work, harbour, tmp_path):
 
 def test_export_to_scikit_learn(work):
     folder, done = work
-    made = sahelclf("export", bundle_of(done), "--to", "sklearn", "-o", "form", cwd=folder)
-    assert made.returncode == 0, made.stderr
+    exported = sahelclf("export", bundle_of(done), "--to", "sklearn", "-o", "form", cwd=folder)
+    assert exported.returncode == 0, exported.stderr
     assert sorted(p.name for p in (folder / "form").iterdir()) == ["heads.json", "labeller.skops"]
     again = sahelclf("export", bundle_of(done), "--to", "sklearn", "-o", "form", cwd=folder)
     assert again.returncode == 2
@@ -280,7 +280,7 @@ def test_another_codebook_trains_predicts_and_exports_without_a_line_changed(tmp
     (root / "codebook.yaml").write_text(changed, encoding="utf-8")
     done = sahelclf("train", f"corpus={root}", "crossfit=3", "out=mine", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    said = sahelclf(
+    labelled = sahelclf(
         "predict",
         "mine",
         "-",
@@ -289,7 +289,7 @@ def test_another_codebook_trains_predicts_and_exports_without_a_line_changed(tmp
         cwd=tmp_path,
         stdin='{"text": "The dredger dug"}',
     )
-    row = json.loads(said.stdout)
+    row = json.loads(labelled.stdout)
     assert list(row["topics"]) == ["fishing", "dredging", "weather"]
     assert set(row["topics"]["weather"]["stance_probability"]) == {"pro", "con", "both"}
     assert sahelclf("export", "mine", "--to", "sklearn", cwd=tmp_path).returncode == 0
@@ -428,7 +428,7 @@ def test_a_table_of_documents_that_predict_wrote_can_be_scored(work, harbour, tm
     pd.DataFrame({"id": list(texts), "text": list(texts.values())}).to_csv(
         tmp_path / "in.csv", index=False
     )
-    said = sahelclf(
+    labelled = sahelclf(
         "predict",
         str(folder / bundle_of(done)),
         "in.csv",
@@ -438,7 +438,7 @@ def test_a_table_of_documents_that_predict_wrote_can_be_scored(work, harbour, tm
         "out.csv.gz",
         cwd=tmp_path,
     )
-    assert said.returncode == 0, said.stderr
+    assert labelled.returncode == 0, labelled.stderr
     scored = sahelclf(
         "evaluate", "out.csv.gz", "--corpus", str(harbour), "--split", "test", cwd=tmp_path
     )
@@ -601,10 +601,10 @@ def test_corpus_commands(harbour, tmp_path):
         "text": "Your email address will not be published. Required fields are marked *"
     }
     (bare / "passages.jsonl").write_text("\n".join([json.dumps(record), *lines[1:]]) + "\n")
-    found = sahelclf("corpus", "validate", "--corpus", str(bare), cwd=tmp_path)
-    assert found.returncode == 1
-    assert "C04 h000-0: comment form" in found.stdout
-    assert "known_issues.json" in found.stderr
+    checked = sahelclf("corpus", "validate", "--corpus", str(bare), cwd=tmp_path)
+    assert checked.returncode == 1
+    assert "C04 h000-0: comment form" in checked.stdout
+    assert "known_issues.json" in checked.stderr
     none = sahelclf("corpus", "agreement", "--corpus", str(bare), cwd=tmp_path)
     assert none.returncode == 2
     assert "no unit has two first-round annotators" in none.stderr
@@ -673,7 +673,7 @@ def test_a_real_tracking_server_on_loopback(tmp_path, harbour):
         )
         assert done.returncode == 0, done.stderr
         run_id = bundle_of(done).rpartition("-")[2]
-        said = sahelclf(
+        labelled = sahelclf(
             "predict",
             f"runs:/{run_id}",
             "-",
@@ -681,7 +681,7 @@ def test_a_real_tracking_server_on_loopback(tmp_path, harbour):
             env=os.environ | {"MLFLOW_TRACKING_URI": uri},
             stdin="The boat landed a catch, residents welcomed it.",
         )
-        assert said.returncode == 0, said.stderr
+        assert labelled.returncode == 0, labelled.stderr
         assert [p.name for p in folder.iterdir()] == ["bundles"]
     finally:
         os.killpg(server.pid, signal.SIGTERM)

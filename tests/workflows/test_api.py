@@ -73,18 +73,21 @@ def test_evaluate_asks_for_a_part_and_says_what_each_is_for(project, harbour):
 
 def test_evaluate_gives_scores_and_records_them(project, harbour):
     folder, result = project
-    found = sahelclf.evaluate(result.bundle, corpus=harbour, split="test")
-    plain = found.as_dict()
+    evaluation = sahelclf.evaluate(result.bundle, corpus=harbour, split="test")
+    plain = evaluation.as_dict()
     assert (plain["split"], plain["part"], plain["documents"]) == ("grouped", "test", 8)
-    assert plain["reports"]["passages"]["scores"]["joint/f1"] == found.scores["joint/f1"]
-    assert found.scores["document/joint/f1"] == plain["reports"]["documents"]["scores"]["joint/f1"]
-    assert set(found.table["level"]) == {"passages", "documents"}
+    assert plain["reports"]["passages"]["scores"]["joint/f1"] == evaluation.scores["joint/f1"]
+    assert (
+        evaluation.scores["document/joint/f1"]
+        == plain["reports"]["documents"]["scores"]["joint/f1"]
+    )
+    assert set(evaluation.table["level"]) == {"passages", "documents"}
     entry = json.loads((folder / LEDGER).read_text().splitlines()[-1])
     assert entry == {k: v for k, v in plain.items() if k != "reports"}
     from sahelclf.tracking.read import find_run
 
     run = find_run(result.run_id)
-    assert run.metrics["test/joint/f1"] == pytest.approx(found.scores["joint/f1"])
+    assert run.metrics["test/joint/f1"] == pytest.approx(evaluation.scores["joint/f1"])
 
 
 def test_what_cannot_be_recorded_is_a_warning_and_the_scores_are_there(
@@ -94,8 +97,8 @@ def test_what_cannot_be_recorded_is_a_warning_and_the_scores_are_there(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "experiments").write_text("a file where the ledger's folder would be")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:SECRET@127.0.0.1/db")
-    found = sahelclf.evaluate(result.bundle, corpus=harbour, split="test")
-    assert found.scores["joint/f1"] > 0
+    evaluation = sahelclf.evaluate(result.bundle, corpus=harbour, split="test")
+    assert evaluation.scores["joint/f1"] > 0
     assert "ledger.jsonl: not written (" in caplog.text
     assert "the scores were not added to the bundle's run" in caplog.text
     assert "SECRET" not in caplog.text

@@ -52,8 +52,8 @@ def test_it_learns_topics_and_stances_of_any_name(classifier, texts):
 
 
 def test_score_is_macro_f1_over_topics_worked_out_by_hand(classifier, texts, monkeypatch):
-    said = [{"Fishing rights": "for it"}, {}, {"Dredging (harbour)": "for it"}]
-    monkeypatch.setattr(classifier, "predict", lambda _: said)
+    predictions = [{"Fishing rights": "for it"}, {}, {"Dredging (harbour)": "for it"}]
+    monkeypatch.setattr(classifier, "predict", lambda _: predictions)
     gold = [{"Fishing rights": "against it"}, {"Fishing rights": "for it"}, {}]
     # fishing: precision 1, recall 1/2, F1 2/3; dredging: one false alarm, F1 0
     assert classifier.score(texts[:3], gold) == pytest.approx((2 / 3 + 0) / 2)

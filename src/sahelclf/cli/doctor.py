@@ -22,9 +22,9 @@ def run(args: list[str]) -> int:
         for address in done.left:
             result(f"left, since its files are only there: {address}")
         return 0
-    found = checks()
-    for check in found:
+    results = checks()
+    for check in results:
         result(masked(f"{'ok ' if check.fine else '!! '} {check.name:<14} {check.text}"))
         if check.cure and not check.fine:
             result(f"    {'':<14} -> {check.cure}")
-    return int(any(check.needed and not check.fine for check in found))
+    return int(any(check.needed and not check.fine for check in results))

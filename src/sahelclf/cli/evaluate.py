@@ -32,62 +32,62 @@ def run(args: list[str]) -> int:
     p.add_argument("models", nargs="+", metavar="MODEL|PREDICTIONS")
     p.add_argument("--corpus", metavar="FOLDER|FILE", help="default: the packaged corpus")
     p.add_argument("--split", metavar="PART", help="a part of the split (test, …), or 'all'")
-    p.add_argument("--gold", metavar="SHEET", help="a filled sheet of a collection of your own")
+    p.add_argument("--gold", metavar="SHEET", help="a coded sheet of a collection of your own")
     p.add_argument("--of", metavar="SPLIT", help="default: the bundle's own split, else grouped")
     options = p.parse_args(args)
     from sahelclf.workflows.evaluate import score
 
-    found, settings = [], []
+    evaluations, settings = [], []
     for model in options.models:
         one = score(model, options.split, options.corpus, options.of, options.gold)
         _show(model, one)
         one.record()
-        found.append(one)
+        evaluations.append(one)
         config = one.labeller.manifest["config"] if one.labeller else {"table": model}
         settings.append({k: v for k, v in config.items() if k not in NO_SETTING})
-    if len(found) > 1 and all(s == settings[0] for s in settings):
-        _show_mean(found)
+    if len(evaluations) > 1 and all(s == settings[0] for s in settings):
+        _show_mean(evaluations)
     return 0
 
 
-def _show(model: str, found: "Evaluation") -> None:
+def _show(model: str, evaluation: "Evaluation") -> None:
     """Tables, and JSON where standard output is no terminal."""
     from sahelclf.reports.tables import label_table, score_table
 
     say(model)
-    for level, r in found.reports.items():
+    for level, r in evaluation.reports.items():
         say(f"{r.n_units:,} {level} of {r.n_documents} documents")
-    first = next(iter(found.reports.values()))
+    first = next(iter(evaluation.reports.values()))
     terminal = sys.stdout.isatty()
-    scores = score_table("passages", found.reports, found.agreement, found.names)
+    scores = score_table("passages", evaluation.reports, evaluation.agreement, evaluation.names)
     table(scores.shown, to_stdout=terminal)
     say()
-    labels = label_table({"": first}, found.names)
+    labels = label_table({"": first}, evaluation.names)
     table([row[1:] for row in labels.shown], to_stdout=terminal)
-    for level, r in found.reports.items():
+    for level, r in evaluation.reports.items():
         for warning in r.warnings:
             say(f"warning ({level}): {warning}", "yellow")
-    for note in found.notes:
+    for note in evaluation.notes:
         say(f"warning: {note}", "yellow")
     if not terminal:
-        result(json.dumps(found.as_dict(), ensure_ascii=False))
+        result(json.dumps(evaluation.as_dict(), ensure_ascii=False))
         sys.stdout.flush()
 
 
-def _show_mean(found: "Sequence[Evaluation]") -> None:
+def _show_mean(evaluations: "Sequence[Evaluation]") -> None:
     """Mean and standard deviation of the headline scores over seeds."""
     import numpy as np
 
     mean: dict[str, dict[str, float]] = {}
     sd: dict[str, dict[str, float]] = {}
-    for level, scores in found[0].headline.items():
-        values = {name: [e.headline[level][name] for e in found] for name in scores}
+    for level, scores in evaluations[0].headline.items():
+        values = {name: [e.headline[level][name] for e in evaluations] for name in scores}
         mean[level] = {name: round(float(np.mean(v)), 4) for name, v in values.items()}
         sd[level] = {name: round(float(np.std(v, ddof=1)), 4) for name, v in values.items()}
         figures = ", ".join(
             f"{name} {mean[level][name]:.3f} ± {sd[level][name]:.3f}" for name in scores
         )
-        say(f"{level}, mean ± sd over {len(found)} seeds: {figures}")
+        say(f"{level}, mean ± sd over {len(evaluations)} seeds: {figures}")
     if not sys.stdout.isatty():
-        models = [e.about["model"] for e in found]
+        models = [e.about["model"] for e in evaluations]
         result(json.dumps({"models": models, "mean": mean, "sd": sd}, ensure_ascii=False))

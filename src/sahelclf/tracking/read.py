@@ -82,7 +82,7 @@ def fetched_artifact(run: Run, path: str) -> Iterator[Path | None]:
 
 
 def bundle_bytes(run: Run) -> int | None:
-    """Size of the run's bundle as MLflow holds it; None where it holds none."""
+    """Size of the run's bundle in MLflow; None where it has none."""
     with store_errors():
         store = client()
         outputs = store.get_run(run.id).outputs

@@ -34,7 +34,7 @@ HEADLINE = {"topic/macro_f1", "stance/macro_f1", "joint/f1"}
 
 @dataclass(frozen=True)
 class Record:
-    """What one run holds: plain values, so that whoever makes them need not know MLflow.
+    """The content of one run, in plain values.
 
     `inputs` are (context, table, about), where about has `name`, `source` and `sha256`. Texts,
     tables and figures are by path.

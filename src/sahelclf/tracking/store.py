@@ -104,7 +104,7 @@ def store_exists() -> bool:
 
 
 def experiment_id() -> str:
-    """The experiment to log into; store and experiment are made if need be."""
+    """The experiment to log into; both are made where they do not exist."""
     uri, name = tracking_uri(), os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
     file = store_file()
     lock = Path(tempfile.gettempdir()) / f"sahelclf-{hashlib.sha256(uri.encode()).hexdigest()[:16]}"

@@ -49,7 +49,7 @@ def load_labeller(model: str, *, fast: bool = False) -> "Labeller":
 
 @contextmanager
 def local_bundle(model: str) -> Iterator[Path]:
-    """The folder that MODEL names; a copy for the time of the block where MLflow holds it."""
+    """The folder that MODEL names; of a model in MLflow a copy, removed after the block."""
     if model.startswith(("runs:", "models:")):
         from sahelclf.tracking.runs import fetched_bundle
 

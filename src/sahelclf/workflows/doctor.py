@@ -30,7 +30,7 @@ SWITCHES = ("HF_HUB_OFFLINE", "MLFLOW_DISABLE_TELEMETRY", "MLFLOW_TRACKING_URI")
 
 @dataclass(frozen=True)
 class Check:
-    """One line: its subject, what was found, and what to type where it is not fine."""
+    """One line: its subject, its result, and what to type where it is not fine."""
 
     name: str
     fine: bool

@@ -70,9 +70,9 @@ class TopicStanceClassifier(BaseEstimator):  # type: ignore[misc]
         from sahelclf.training.compose import compose_config, overrides_of
         from sahelclf.training.crossfit import fit_labeller
 
-        own = {f"model.{name}": value for name, value in (self.settings or {}).items()}
+        of_model = {f"model.{name}": value for name, value in (self.settings or {}).items()}
         settings = {"model": self.model, "crossfit": self.crossfit, "seed": self.seed}
-        config = compose_config(overrides_of(settings | own))
+        config = compose_config(overrides_of(settings | of_model))
         corpus = _corpus(_texts(X), list(y), groups)
         book, ids = corpus.codebook, [d.id for d in corpus.documents]
         fitted = fit_labeller(corpus, ids, lambda: build_model(config.model, book), config)

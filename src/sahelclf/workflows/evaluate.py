@@ -45,10 +45,10 @@ class Evaluation:
     @property
     def scores(self) -> dict[str, float]:
         """Scores by name: of passages or units, and headline scores of documents, `document/…`."""
-        found: dict[str, float] = {}
+        scores: dict[str, float] = {}
         for level, r in self.reports.items():
-            found |= r.headline("document/") if level == "documents" else r.scores
-        return found
+            scores |= r.headline("document/") if level == "documents" else r.scores
+        return scores
 
     @property
     def headline(self) -> dict[str, dict[str, float]]:
@@ -138,12 +138,12 @@ def evaluate(
 
     Examples
     --------
-    >>> found = sahelclf.evaluate("bundles/tfidf-…", split="test")  # doctest: +SKIP
-    >>> found.scores["topic/macro_f1"], found.table                 # doctest: +SKIP
+    >>> evaluation = sahelclf.evaluate("bundles/tfidf-…", split="test")  # doctest: +SKIP
+    >>> evaluation.scores["topic/macro_f1"], evaluation.table                 # doctest: +SKIP
     """
-    found = score(model_or_table, split, corpus, of, gold)
-    found.record()
-    return found
+    evaluation = score(model_or_table, split, corpus, of, gold)
+    evaluation.record()
+    return evaluation
 
 
 def score(
@@ -175,8 +175,8 @@ def _on_corpus(
 
     rows = read_table(model) if labeller is None else None  # a table is checked before the corpus
     corpus = labelled_corpus(folder, labeller.manifest["codebook"] if labeller else None)
-    own = labeller.manifest["config"]["split"] if labeller else "grouped"
-    split, part, ids = _documents(corpus, of, own, part)
+    default = labeller.manifest["config"]["split"] if labeller else "grouped"
+    split, part, ids = _documents(corpus, of, default, part)
     if labeller is not None:
         levels = _labelled(labeller, corpus, ids)
     elif rows is not None:
@@ -218,7 +218,7 @@ def _subject(model: str, labeller: "Labeller | None") -> dict[str, Any]:
 
 
 def _documents(
-    corpus: "Corpus", of: str | None, own: str, part: str | None
+    corpus: "Corpus", of: str | None, default: str, part: str | None
 ) -> tuple[str | None, str, list[str]]:
     """The split, its part, and the ids of its documents; a file of passages is scored whole."""
     from sahelclf.corpus.splits import read_split
@@ -231,7 +231,7 @@ def _documents(
                 "and --of"
             )
         return None, "all", every
-    name = of or own
+    name = of or default
     if part == "all":
         return name, part, every
     parts = read_split(corpus, name).parts
@@ -289,7 +289,7 @@ def _labelled(labeller: "Labeller", corpus: "Corpus", ids: Sequence[str]) -> "Le
     return {name: level for name, level in levels.items() if level[0].ids}
 
 
-def _track(found: Evaluation, labeller: "Labeller") -> None:
+def _track(evaluation: Evaluation, labeller: "Labeller") -> None:
     """Log scores and `predictions/<part>_<level>.csv` in the bundle's own run."""
     import pandas as pd
 
@@ -297,20 +297,23 @@ def _track(found: Evaluation, labeller: "Labeller") -> None:
     from sahelclf.tracking.runs import Record, log_record
 
     run_id, corpus = labeller.manifest["run_id"], labeller.manifest["corpus"]
-    if (found.about["corpus_sha256"], found.about["split"]) != (corpus["sha256"], corpus["split"]):
+    if (evaluation.about["corpus_sha256"], evaluation.about["split"]) != (
+        corpus["sha256"],
+        corpus["split"],
+    ):
         reason = "it was trained on another corpus or split, and test/… there means its own"
         LOG.info("\nnot added to run %s: %s", run_id, reason)
         return
-    part = found.about["part"]
+    part = evaluation.about["part"]
     metrics: dict[str, float] = {}
-    for level, r in found.reports.items():
+    for level, r in evaluation.reports.items():
         metrics |= r.metrics(f"{part}/") if level == "passages" else r.headline(f"{part}/document/")
     if find_run(run_id) is None:
         LOG.info("\nrun %s is not in this MLflow store; the scores were not added to it", run_id)
         return
     tables = {
         f"predictions/{part}_{level}.csv": pd.DataFrame(predicted.flat_rows(gold))
-        for level, (predicted, gold) in found.levels.items()
+        for level, (predicted, gold) in evaluation.levels.items()
     }
     log_record(run_id, Record(metrics=metrics, tables=tables))
     LOG.info("\nadded to run %s as %s/…, with %s", run_id, part, ", ".join(tables))

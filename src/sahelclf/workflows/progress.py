@@ -1,4 +1,4 @@
-"""Steps of a training: shown by whoever asked for it, and logged as curves in its run."""
+"""Steps of a training: shown by the caller, and logged as curves in its run."""
 
 from sahelclf.tracking.runs import last_point, log_points
 from sahelclf.training.crossfit import OnStep, Step

@@ -32,10 +32,10 @@ def training_record(trained: Result, target: Path) -> Record:
         f"predictions/{name}s.csv": pd.DataFrame(level.predictions.flat_rows(level.gold))
         for name, level in scored.items()
     }
-    own = {"corpus": corpus.root.name} | trained.fitted.model.computed_with
+    params = {"corpus": corpus.root.name} | trained.fitted.model.computed_with
     page = run_page(passages.predictions, passages.gold, corpus, Labeller.load(target))
     return Record(
-        params=flat_settings(settings) | own,
+        params=flat_settings(settings) | params,
         tags={
             "corpus_sha256": corpus.sha256,
             "codebook": corpus.codebook.version,

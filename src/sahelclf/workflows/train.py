@@ -136,7 +136,7 @@ def refuse_other_settings(others: list[str]) -> None:
     """A training that is resumed has its settings."""
     if others:
         raise RequestError(
-            f"train: resume= takes the settings of its run; found {', '.join(others)} beside it"
+            f"train: resume= takes the settings of its run; found {', '.join(others)}"
         )
 
 
@@ -173,7 +173,7 @@ def _kept_for_later(kept: Checkpoint, run_id: str, resume: str | None) -> Iterat
     except BaseException:
         if kept.folder is not None:
             command = f"python -m sahelclf train resume={run_id}"
-            LOG.info("\nWhat was done is kept in %s. To go on: %s", kept.folder, command)
+            LOG.info("\nWhat was done is kept in %s. To resume: %s", kept.folder, command)
         raise
 
 
