@@ -44,13 +44,13 @@ class Basis(Frozen):
 
 
 class Codebook(Frozen):
-    """Every label that a corpus may carry, in a fixed order."""
+    """The labels of a corpus, in a fixed order; without `stances` a label is a topic alone."""
 
     version: str
     title: str
     languages: list[Language] = Field(min_length=1)
     units: list[Name] = Field(["passage", "document"])
-    stances: dict[Name, str] = Field(min_length=2)
+    stances: dict[Name, str] = Field({})
     bases: dict[Name, Basis] = Field({})
     topics: dict[Name, Topic] = Field(min_length=1)
     parties: list[Name] = Field([])
@@ -77,6 +77,8 @@ class Codebook(Frozen):
                     f"topics.{name}: {unknown}; expected holds, target, parties, or a text under "
                     "the name of a stance"
                 )
+        if len(self.stances) == 1:
+            raise ValueError(f"stances {[*self.stances]}: expected at least two, or none at all")
         taken = [s for s in self.stances if s in RESERVED]
         if taken:
             raise ValueError(

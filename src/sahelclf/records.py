@@ -29,7 +29,7 @@ class Frozen(BaseModel):
 class Label(Frozen):
     """The stance on one topic that holds, its basis, and the parties."""
 
-    stance: str
+    stance: str | None = None
     basis: str | None = None
     parties: list[str] = []
 

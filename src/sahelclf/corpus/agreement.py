@@ -304,8 +304,9 @@ def _f1_scores(
             for s in stances:
                 by_stance[s] += one == other == s, one == s, other == s
     scores["topic/macro_f1"] = float(np.mean([scores[f"topic/{t}/f1"] for t in topics]))
-    scores["stance/macro_f1"] = float(np.mean([_f1(*by_stance[s]) for s in stances]))
-    scores["joint/f1"] = _f1(*joint)
+    if stances:
+        scores["stance/macro_f1"] = float(np.mean([_f1(*by_stance[s]) for s in stances]))
+        scores["joint/f1"] = _f1(*joint)
     return scores
 
 
@@ -345,5 +346,5 @@ def _same(a: Topics, b: Topics) -> bool:
     return _plain(a) == _plain(b)
 
 
-def _plain(topics: Topics) -> dict[str, tuple[str, str | None, list[str]]]:
+def _plain(topics: Topics) -> dict[str, tuple[str | None, str | None, list[str]]]:
     return {k: (v.stance, v.basis, sorted(v.parties)) for k, v in topics.items()}

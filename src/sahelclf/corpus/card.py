@@ -158,5 +158,5 @@ def _exact(units: Sequence[CodedUnit]) -> dict[str, float]:
     }
 
 
-def _stances(topics: Topics) -> dict[str, str]:
+def _stances(topics: Topics) -> dict[str, str | None]:
     return {k: v.stance for k, v in topics.items()}

@@ -122,8 +122,9 @@ def label_problems(topics: Topics, codebook: Codebook) -> Iterator[str]:
             expected = f"expected one of {[*codebook.topics]}"
             yield f"topic {topic!r} is not in codebook {codebook.version}; {expected}"
             continue
-        if label.stance not in codebook.stances:
-            yield f"{topic}: stance {label.stance!r}; expected one of {[*codebook.stances]}"
+        if label.stance not in (codebook.stances or {None}):
+            expected = f"one of {[*codebook.stances]}" if codebook.stances else "no stance"
+            yield f"{topic}: stance {label.stance!r}; expected {expected}"
         elif label.basis is not None:
             allowed = [k for k, basis in codebook.bases.items() if label.stance in basis.stances]
             if label.basis not in allowed:

@@ -82,7 +82,7 @@ def compare(systems: Sequence[System], seed: int = 0, resamples: int = RESAMPLES
     names = members[0][0].names
     ratios = [[metrics.ratios(c, names) for _, c in group] for group in counts]
     rows = []
-    for score in HEADLINE:
+    for score in (s for s in HEADLINE if s in ratios[0][0]):
         pooled = [intervals.mean_score([r[score] for r in group]) for group in ratios]
         for k, mean in enumerate(pooled):
             seeds = [intervals.mean_score([r[score]]).value for r in ratios[k]]

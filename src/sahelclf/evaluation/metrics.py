@@ -140,11 +140,13 @@ def ratios(counts: Counts, names: Names) -> dict[str, Parts]:
 
     Leading axes (documents, resamples) are kept. A score is the mean of `ratio` over its cells.
     """
-    parts = {metric.name: metric.parts(counts) for metric in METRICS}
+    scored = METRICS if names.stances else METRICS[:1]
+    parts = {metric.name: metric.parts(counts) for metric in scored}
     for k, topic in enumerate(names.topics):
         of_label = label_parts(counts["topic"][..., k : k + 1, :])
         parts |= {f"topic/{topic}/{name}": part for name, part in of_label.items()}
-        parts[f"stance/{topic}/macro_f1"] = f1_parts(counts["topic_stance"][..., k, :, :])
+        if names.stances:
+            parts[f"stance/{topic}/macro_f1"] = f1_parts(counts["topic_stance"][..., k, :, :])
     for j, stance in enumerate(names.stances):
         parts[f"stance/{stance}/f1"] = f1_parts(counts["stance"][..., j : j + 1, :])
     return parts

@@ -35,6 +35,8 @@ class Gold:
         """From the (n, n_heads) targets of a labeller."""
         t, s = len(names.topics), len(names.stances)
         topics = y[:, :t].astype(bool)
+        if s == 0:
+            return cls(topics, np.full(topics.shape, -1))
         stance = y[:, t:].reshape(len(y), t, s).argmax(axis=2)
         return cls(topics, np.where(topics, stance, -1))
 
@@ -61,6 +63,8 @@ class Predictions:
     @property
     def stance(self) -> np.ndarray:
         """(n, t) number of the most probable stance, also where no topic holds; -1 without any."""
+        if not self.names.stances:
+            return np.full(self.holds.shape, -1)
         known = self.stance_probability.any(axis=2)
         return np.where(known, self.stance_probability.argmax(axis=2), -1)
 
@@ -84,15 +88,17 @@ class Predictions:
             for k, topic in enumerate(self.names.topics):
                 row[f"{topic}_probability"] = float(self.probability[i, k])
                 row[f"{topic}_holds"] = bool(self.holds[i, k])
-                row[f"{topic}_stance"] = (
-                    self.names.stances[self.stance[i, k]] if self.holds[i, k] else None
-                )
+                row[f"{topic}_stance"] = self._stance_name(self.stance[i, k], self.holds[i, k])
                 for j, name in enumerate(self.names.stances):
                     row[f"{topic}_{name}"] = float(self.stance_probability[i, k, j])
                 if gold is not None:
                     row[f"{topic}_gold"] = bool(gold.topics[i, k])
-                    row[f"{topic}_gold_stance"] = (
-                        self.names.stances[gold.stance[i, k]] if gold.topics[i, k] else None
+                    row[f"{topic}_gold_stance"] = self._stance_name(
+                        gold.stance[i, k], gold.topics[i, k]
                     )
             rows.append(row)
         return rows
+
+    def _stance_name(self, number: int, holds: bool) -> str | None:
+        """The name of a stance; None where the topic does not hold, and without stances."""
+        return self.names.stances[number] if holds and self.names.stances else None

@@ -51,7 +51,7 @@ class Report:
     def headline(self, prefix: str = "") -> dict[str, float]:
         """The headline scores with their bounds, as `name`, `name/low` and `name/high`."""
         flat: dict[str, float] = {}
-        for name in HEADLINE:
+        for name in (n for n in HEADLINE if n in self.scores):
             low, high = self.intervals[name]
             flat |= {name: self.scores[name], f"{name}/low": low, f"{name}/high": high}
         return {prefix + k: v for k, v in flat.items()}

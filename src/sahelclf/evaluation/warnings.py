@@ -36,7 +36,7 @@ def warnings(predicted: Predictions, gold: Gold) -> list[str]:
         if n and not predicted_at.any():
             lines.append(f"W4 never-predicted: {name}: {n} units have it")
     without_stance = int((gold.topics & (predicted.stance < 0)).sum())
-    if without_stance:
+    if without_stance and names.stances:
         lines.append(f"W7 no-stance: {without_stance} of {int(gold.topics.sum())} pairs")
     n_documents = len(set(predicted.documents))
     if n_documents < FEW_DOCUMENTS:

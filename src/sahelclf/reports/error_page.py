@@ -129,11 +129,11 @@ class _PageData:
         return {k: v for k, v in values.items() if v}
 
     def _labels(self, topics: Topics) -> list[list[int]]:
-        """Topic, stance and basis by number; the basis is -1 where there is none."""
+        """Topic, stance and basis by number; -1 for none."""
         return [
             [
                 self.topics.index(t),
-                self.stances.index(v.stance),
+                self.stances.index(v.stance) if v.stance else -1,
                 self.bases.index(v.basis) if v.basis else -1,
             ]
             for t, v in topics.items()

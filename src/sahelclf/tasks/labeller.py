@@ -11,13 +11,16 @@ from sahelclf.records import Topics
 from sahelclf.tasks.base import HeadLayout, TaskData, TaskSpec
 
 
-def task_specs(codebook: Codebook) -> tuple[TaskSpec, TaskSpec]:
-    """Topics (multi-label, perhaps none) and stance (one for each text and topic that holds)."""
+def task_specs(codebook: Codebook) -> tuple[TaskSpec, ...]:
+    """Topics (multi-label, perhaps none), and stance, one for each text and topic that holds.
+
+    A codebook without stances has topics alone.
+    """
     topics, stances = codebook.topic_names, codebook.stance_names
-    return (
-        TaskSpec("topics", "multilabel", topics, "topic/macro_f1", may_be_empty=True),
-        TaskSpec("stance", "multiclass", stances, "stance/macro_f1", uses_target=True),
-    )
+    task = TaskSpec("topics", "multilabel", topics, "topic/macro_f1", may_be_empty=True)
+    if not stances:
+        return (task,)
+    return task, TaskSpec("stance", "multiclass", stances, "stance/macro_f1", uses_target=True)
 
 
 def labeller_layout(codebook: Codebook) -> HeadLayout:
@@ -25,6 +28,8 @@ def labeller_layout(codebook: Codebook) -> HeadLayout:
     topics, stances = codebook.topic_names, codebook.stance_names
     names = (*topics, *(f"{t}={s}" for t in topics for s in stances))
     n, k = len(topics), len(stances)
+    if not stances:
+        return HeadLayout(names)
     return HeadLayout(names, tuple(tuple(range(n + i * k, n + (i + 1) * k)) for i in range(n)))
 
 
@@ -38,8 +43,9 @@ def encode_topics(labels: Sequence[Topics], codebook: Codebook) -> tuple[np.ndar
     for row, topics in enumerate(labels):
         for topic, label in topics.items():
             y[row, column[topic]] = 1
-            y[row, column[f"{topic}={label.stance}"]] = 1
-            mask[row, list(layout.groups[codebook.topic_names.index(topic)])] = True
+            if codebook.stances:
+                y[row, column[f"{topic}={label.stance}"]] = 1
+                mask[row, list(layout.groups[codebook.topic_names.index(topic)])] = True
     return y, mask
 
 

@@ -237,7 +237,8 @@ def cross_validate(corpus: Corpus, document_ids: Sequence[str], fitter: Fitter) 
         for name, score in _held_out_scores(corpus, held_out, fitted, config.seed).items():
             per_fold.setdefault(name, []).append(score)
     means = {name: float(np.mean(values)) for name, values in per_fold.items()}
-    return means | {f"cv/{n}/sd": float(np.std(per_fold[f"cv/{n}"], ddof=1)) for n in HEADLINE}
+    main = [f"cv/{name}" for name in HEADLINE if f"cv/{name}" in means]
+    return means | {f"{name}/sd": float(np.std(per_fold[name], ddof=1)) for name in main}
 
 
 def predict_documents(
@@ -263,5 +264,5 @@ def _held_out_scores(
     labelled, gold = labelled_documents(corpus, documents)
     if labelled.ids:
         scores = report(labelled, gold, seed).scores
-        found |= {f"cv/document/{name}": scores[name] for name in HEADLINE}
+        found |= {f"cv/document/{n}": scores[n] for n in HEADLINE if n in scores}
     return found

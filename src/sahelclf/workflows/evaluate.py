@@ -54,7 +54,8 @@ class Evaluation:
     def headline(self) -> dict[str, dict[str, float]]:
         """The three headline scores by level, rounded to four digits."""
         return {
-            level: {k: round(r.scores[k], 4) for k in HEADLINE} for level, r in self.reports.items()
+            level: {k: round(r.scores[k], 4) for k in HEADLINE if k in r.scores}
+            for level, r in self.reports.items()
         }
 
     @property

@@ -90,7 +90,7 @@ def _description(trained: Result, target: Path) -> str:
         f"{report.n_units:,} passages of {report.n_documents} documents.",
         "",
     ]
-    for name in HEADLINE:
+    for name in (n for n in HEADLINE if n in report.scores):
         low, high = report.intervals[name]
         lines.append(f"- {name}: {report.scores[name]:.3f} [{low:.3f}, {high:.3f}]")
     lines += [

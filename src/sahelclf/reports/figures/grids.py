@@ -12,12 +12,14 @@ WHITE_ABOVE = 0.62  # share from which on a cell is too dark for black text
 
 
 @styled
-def stance_confusion(data: FigureData) -> PrintFigure:
+def stance_confusion(data: FigureData) -> PrintFigure | None:
     """Passages by annotated and most probable stance, where a topic holds, predicted or not.
 
-    The shade is the share of the row.
+    The shade is the share of the row. None for a codebook without stances.
     """
     names, gold = data.predicted.names, data.gold
+    if not names.stances:
+        return None
     n = len(names.stances)
     figure, grid = panels(len(names.topics), ACROSS, 2.25)
     for k, axes in enumerate(grid):
