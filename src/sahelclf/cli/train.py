@@ -101,7 +101,9 @@ def _show(done: "Result") -> None:
     table([row[1:] for row in label_table({"": report}, names).shown])
     if trained.cv:
         folds = ", ".join(
-            f"{n} {trained.cv[f'cv/{n}']:.3f} ± {trained.cv[f'cv/{n}/sd']:.3f}" for n in HEADLINE
+            f"{n} {trained.cv[f'cv/{n}']:.3f} ± {trained.cv[f'cv/{n}/sd']:.3f}"
+            for n in HEADLINE
+            if f"cv/{n}" in trained.cv
         )
         say(f"\ncross-validated, mean ± sd over folds: {folds}")
     for note in (*trained.notes, *report.warnings):

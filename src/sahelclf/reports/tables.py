@@ -94,6 +94,7 @@ def score_table(
     """
     wanted = [*HEADLINE]
     wanted += [s for t in names.topics for s in (f"topic/{t}/f1", f"stance/{t}/macro_f1")]
+    wanted = [s for s in wanted if any(s in r.scores for r in reports.values())]
     records: Records = []
     shown = [["score", *reports, *(["annotators"] if agreement else []), "support"]]
     first = next(iter(reports.values())).support

@@ -108,6 +108,8 @@ def agreement(data: FigureData) -> PrintFigure | None:
         return None
     topics = data.predicted.names.topics
     titles = {f"topic/{t}/f1": words(t) for t in topics} | {m.name: m.title for m in METRICS}
+    scored = set.intersection(*({*r.scores} for r in reports.values()))
+    titles = {name: title for name, title in titles.items() if name in scored}
     figure = new_figure(PAGE if len(reports) > 1 else 4.6, 0.27 * len(titles) + 0.9)
     row = figure.subplots(1, len(reports), sharey=True, squeeze=False)[0]
     for axes, (level, report) in zip(row, reports.items(), strict=True):
