@@ -20,6 +20,11 @@ ENGLISH_ROWS = (
 )
 
 
+def as_html(raw):
+    paragraphs = "".join(f"<p>{p}</p>" for p in raw.strip().split("\n\n"))
+    return f"<html><body><article>{paragraphs}</article></body></html>"
+
+
 def test_a_french_corpus_is_cleaned_cut_trained_and_predicted(tmp_path):
     pages = write_french_corpus(tmp_path / "corpus")
     for page, (date, _, _) in zip(pages, raw_pages(), strict=True):
@@ -42,9 +47,11 @@ def test_a_french_corpus_is_cleaned_cut_trained_and_predicted(tmp_path):
     (tmp_path / "pages").mkdir()
     for i, (_, raw, _) in enumerate(raw_pages(6, seed=9)):
         (tmp_path / "pages" / f"{i}.txt").write_text(raw, encoding="utf-8")
+    (tmp_path / "pages" / "6.html").write_text(as_html(raw_pages(1)[0][1]), "utf-8")
     done = sahelclf("predict", "bundle", "pages", "-o", "out.jsonl", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert "Partager" in [d["text"] for d in rows.pop()["dropped"]]
     assert [(r["language"], r["date"], len(r["passages"])) for r in rows] == [
         ("fr", date, 2) for date, _, _ in raw_pages(6, seed=9)
     ]
@@ -57,7 +64,7 @@ def test_a_french_corpus_is_cleaned_cut_trained_and_predicted(tmp_path):
     rejects = (tmp_path / "en.jsonl.rejects.jsonl").read_text("utf-8").splitlines()
     assert done.returncode == 1  # no row was labelled
     assert len(rejects) == 2
-    assert all("language en" in json.loads(line)["reason"] for line in rejects)
+    assert all("language: en" in json.loads(line)["reason"] for line in rejects)
 
 
 @pytest.fixture

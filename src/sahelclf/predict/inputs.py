@@ -5,7 +5,7 @@ import io
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from sahelclf.corpus.page_rules import ENGLISH
 from sahelclf.errors import RequestError
 from sahelclf.files import open_bytes, suffix_of
 from sahelclf.predict.dialects import Hints
@@ -44,6 +45,7 @@ class Source:
     base: Path = Path()
     unique_ids: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
+    languages: Sequence[str] = ENGLISH
 
     @cached_property
     def intake(self) -> Intake:
@@ -88,7 +90,7 @@ class Source:
                 file = OpenFile(
                     name, self._prefix(number), self.suffixes[number], stream,
                     lambda: self.open(number), self.columns, self.unit, self.hints,
-                    [] if notes is None else notes,
+                    [] if notes is None else notes, self.languages,
                 )  # fmt: skip
                 maker = ItemMaker(file.name, self.columns, ids)
                 refuse_other(form, file)

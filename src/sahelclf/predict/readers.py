@@ -6,12 +6,13 @@ import itertools
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from sahelclf.corpus.jsonl import MAX_LINE_BYTES, bounded_lines, parse_line, read_lines
+from sahelclf.corpus.page_rules import ENGLISH
 from sahelclf.corpus.pages import clean_html_page
 from sahelclf.errors import RequestError
 from sahelclf.predict.dialects import NAMES, PREFIX, Hints, Reading, find_encoding, find_reading
@@ -39,6 +40,7 @@ class OpenFile:
     unit: str
     hints: Hints
     notes: list[str] = field(default_factory=list)
+    languages: Sequence[str] = ENGLISH  # of pages, for their cleaning
 
     def head(self, size: int = PREFIX) -> tuple[bytes, bool]:
         """The first bytes, and whether they are all there is."""
@@ -293,7 +295,7 @@ def read_html(file: OpenFile) -> Iterator[Found]:
     if isinstance(data, Reject):
         yield data
         return
-    page = clean_html_page(data)
+    page = clean_html_page(data, file.languages)
     if page.passages:
         yield Item(file.name, page.text, file.where, page.title or None, page.date, {}, page)
     else:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -65,6 +65,7 @@ def predict(
         check_out(out, source.paths)
     elif options.resume:
         raise RequestError("--resume goes with -o OUT: what a killed job wrote is kept beside OUT")
+    source = replace(source, languages=labeller.languages)
     messages.before_the_work(source.intake)
     with ExitStack() as stack:
         try:
