@@ -83,13 +83,7 @@ def parse_labels(
     problems.add("id", ids.duplicated().to_numpy(), "an id that no other row has")
     topics = [_parse_topic(table, topic, names.stances, problems) for topic in names.topics]
     problems.raise_any()
-    holds, probability, stance, stance_probability = zip(*topics, strict=True)
-    return Labels(
-        np.stack(holds, axis=1),
-        np.stack(probability, axis=1),
-        np.stack(stance, axis=1),
-        np.stack(stance_probability, axis=1),
-    )
+    return Labels(*(np.stack(arrays, axis=1) for arrays in zip(*topics, strict=True)))
 
 
 def carries_gold(rows: "Rows") -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,15 +54,9 @@ class Collection:
 
     def take(self, rows: np.ndarray) -> "Collection":
         """The same with these rows only."""
-        return Collection(
-            self.names,
-            self.ids[rows],
-            self.probability[rows],
-            self.stance_probability[rows],
-            self.holds[rows],
-            self.stance[rows],
-            self.frame.iloc[rows].reset_index(drop=True),
-        )
+        arrays = ("ids", "probability", "stance_probability", "holds", "stance")
+        taken: dict[str, Any] = {name: getattr(self, name)[rows] for name in arrays}
+        return replace(self, **taken, frame=self.frame.iloc[rows].reset_index(drop=True))
 
     def originals(self, where: str) -> np.ndarray:
         """Rows that are no near-duplicate of another."""
@@ -80,15 +74,9 @@ def read_collection(
     """Read and check predictions: a file or a flat table; `where` names it in messages."""
     table = read_table(labels)
     found = parse_labels(table, names, where or str(labels))
-    return Collection(
-        names,
-        table["id"].to_numpy(dtype=object),
-        found.probability,
-        found.stance_probability,
-        found.holds,
-        found.stance,
-        table,
-    )
+    ids = table["id"].to_numpy(dtype=object)
+    arrays = (found.probability, found.stance_probability, found.holds, found.stance)
+    return Collection(names, ids, *arrays, table)
 
 
 def cell_members(

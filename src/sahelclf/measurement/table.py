@@ -11,7 +11,6 @@ from sahelclf.evaluation.predictions import Names
 from sahelclf.measurement.collection import DATE, cell_members, cross_cells, source_of
 from sahelclf.measurement.estimators import (
     ESTIMATORS,
-    Cells,
     Design,
     Estimate,
     Outcome,
@@ -56,21 +55,6 @@ class Shares:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Outcomes:
-    """One outcome for each topic, then one for each topic-stance pair."""
-
-    names: Names
-    sample: Sample
-    all: tuple[Outcome, ...]
-
-    def topic(self, k: int) -> Outcome:
-        return self.all[k]
-
-    def pair(self, k: int, stance: int) -> Outcome:
-        return self.all[len(self.names.topics) + k * len(self.names.stances) + stance]
-
-
 def estimate_shares(study: Study, by: Sequence[str] = (), date: str = "date") -> Shares:
     """Shares and counts of the whole, by each of `by`, and by all of them together."""
     import pandas as pd
@@ -80,11 +64,11 @@ def estimate_shares(study: Study, by: Sequence[str] = (), date: str = "date") ->
     parts = {name: cell_members(study.collection, name, study.where, date) for name in by}
     for name, ((units, _), _) in parts.items():
         warnings += _without_value(study, name, units, date)
-    outcomes = _outcomes(study)
+    sample, outcomes = _outcomes(study)
     tables = []
     for group in dict.fromkeys([(), *((b,) for b in by), tuple(by)]):
         cells, values = cross_cells(n, [parts[b] for b in group])
-        table = _table(outcomes, cells, n)
+        table = _table(Design(sample, cells, n), outcomes, study.collection.names)
         for b in by:
             table[b] = [values[c][group.index(b)] if b in group else "" for c in table["cell"]]
         table.insert(0, "by", ",".join(group))
@@ -124,7 +108,8 @@ def _without_value(study: Study, name: str, units: np.ndarray, date: str) -> lis
     ]
 
 
-def _outcomes(study: Study) -> _Outcomes:
+def _outcomes(study: Study) -> tuple[Sample, list[Outcome]]:
+    """The sample, and an outcome for each topic, then for each topic-stance pair."""
     collection, sheet, rows = study.collection, study.sheet, study.rows
     n, stances = len(collection), np.arange(len(collection.names.stances))
     _, strata = np.unique(np.array(sheet.stratum), return_inverse=True)
@@ -137,22 +122,19 @@ def _outcomes(study: Study) -> _Outcomes:
     decision = np.hstack([collection.holds, pair_decision.reshape(n, -1)]).astype(float)
     tables = (y, p, decision, cross_fit_calibration(y, p, sample))
     columns = range(y.shape[1])
-    outcomes = (Outcome(*(np.ascontiguousarray(a[:, k]) for a in tables)) for k in columns)
-    return _Outcomes(collection.names, sample, tuple(outcomes))
+    return sample, [Outcome(*(np.ascontiguousarray(a[:, k]) for a in tables)) for k in columns]
 
 
-def _table(outcomes: _Outcomes, cells: Cells, n_units: int) -> "pd.DataFrame":
+def _table(design: Design, outcomes: list[Outcome], names: Names) -> "pd.DataFrame":
     """One row a cell, thing measured and estimator."""
     import pandas as pd
 
-    design = Design(outcomes.sample, cells, n_units)
-    frames = []
-    for k, topic in enumerate(outcomes.names.topics):
-        whole = outcomes.topic(k)
+    frames, pairs = [], iter(outcomes[len(names.topics) :])
+    for topic, whole in zip(names.topics, outcomes, strict=False):
         bottoms = shares(design, whole)
         frames += _rows(design, whole, None, ("topic", topic, ""), bottoms)
-        for j, stance in enumerate(outcomes.names.stances):
-            part = outcomes.pair(k, j)
+        for stance in names.stances:
+            part = next(pairs)
             tops = shares(design, part)
             within = ratios(design, part, whole, tops, bottoms)
             frames += _rows(design, part, None, ("pair", topic, stance), tops)

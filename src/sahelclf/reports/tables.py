@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sahelclf.config import flat_settings
+from sahelclf.corpus.agreement import PAIRS
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
 from sahelclf.evaluation.report import HEADLINE, Report
 
@@ -96,7 +97,9 @@ def score_table(
     wanted += [s for t in names.topics for s in (f"topic/{t}/f1", f"stance/{t}/macro_f1")]
     wanted = [s for s in wanted if any(s in r.scores for r in reports.values())]
     records: Records = []
-    shown = [["score", *reports, *(["annotators"] if agreement else []), "support"]]
+    pairs = int(agreement.get(PAIRS, 1))
+    human = f"annotators (mean of {pairs} pairs)" if pairs > 1 else "annotators"
+    shown = [["score", *reports, *([human] if agreement else []), "support"]]
     first = next(iter(reports.values())).support
     for score in wanted:
         support = first.get(f"topic/{score.split('/')[1]}/support")
@@ -110,8 +113,8 @@ def score_table(
                 record |= {"low": low, "high": high, "annotators": agreement.get(score)}
                 record |= {"support": support, "units": r.n_units, "documents": r.n_documents}
                 records.append(record)
-        human = [number(agreement.get(score))] if agreement else []
-        shown.append([score, *cells, *human, "" if support is None else str(support)])
+        figure = [number(agreement.get(score))] if agreement else []
+        shown.append([score, *cells, *figure, "" if support is None else str(support)])
     title = f"Development scores on {level}, cross-fitted, with 95% intervals"
     return Table(f"scores_{level}", title, records, shown)
 
