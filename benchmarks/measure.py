@@ -111,7 +111,7 @@ def beside_ppi_python(python, folder, names, rows, cell):
     """Both on the same arrays: seconds for every month and country, and the largest difference for
     the whole.
     """
-    from sahelclf.annotation.sheet import read_sheet
+    from sahelclf.annotation.tools import read_codes
     from sahelclf.codebook import read_codebook
     from sahelclf.measurement.collection import read_collection
     from sahelclf.measurement.estimators import (
@@ -128,7 +128,7 @@ def beside_ppi_python(python, folder, names, rows, cell):
     book = read_codebook(data_root() / "annotations" / "codebook.yaml")
     study = build_study(
         read_collection(folder / "labels.parquet", names),
-        read_sheet(folder / "sheet.csv", book),
+        read_codes(folder / "sheet.csv", book),
         "labels",
         "sheet",
     )

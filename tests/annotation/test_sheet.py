@@ -1,12 +1,13 @@
 """The coding sheet: written, filled, read."""
 
 import csv
+import sys
+import types
 
 import pandas as pd
 import pytest
 
-from sahelclf.annotation.sheet import read_sheet, write_sheet
-from sahelclf.annotation.tools import TOOLS, Tool, read_codes, write_units
+from sahelclf.annotation.tools import TOOLS, read_codes, write_units
 from sahelclf.annotation.units import Unit
 from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
@@ -47,12 +48,12 @@ def test_a_sheet_draws_every_cell_and_scores_a_person(harbour, tmp_path):
         ],
     )
     assert all(0 < float(row[2]) <= 1 for row in rows[2:])
-    labels = read_sheet(path, corpus.codebook)
+    labels = read_codes(path, corpus.codebook)
     with (tmp_path / "semicolons.csv").open("w", encoding="utf-8-sig", newline="") as stream:
         csv.writer(stream, delimiter=";").writerows(
             [*rows, [""] * 8]
         )  # as spreadsheets of other countries save it
-    again = read_sheet(tmp_path / "semicolons.csv", corpus.codebook)
+    again = read_codes(tmp_path / "semicolons.csv", corpus.codebook)
     assert again.topics(corpus.codebook) == labels.topics(corpus.codebook)
     figures = {a.what: a for a in sheet_agreement(corpus, path)}
     assert figures["fishing"].alpha == figures["fishing stance"].alpha == 1.0
@@ -65,14 +66,14 @@ def test_every_slip_on_a_sheet_is_named_by_its_cell(harbour, tmp_path):
     sample_corpus(corpus, path, n=5)
     filled(path, lambda unit: ["maybe", ""])
     with pytest.raises(RequestError) as caught:
-        read_sheet(path, corpus.codebook)
+        read_codes(path, corpus.codebook)
     assert "row 3, column fishing: found 'maybe'; expected one of ['no', 'pro', 'con']" in str(
         caught.value
     )
     assert "row 3, column dredging: found an empty cell" in str(caught.value)
     path.write_text("a,b\n")
     with pytest.raises(RequestError, match="row 1: the header lacks"):
-        read_sheet(path, corpus.codebook)
+        read_codes(path, corpus.codebook)
     with pytest.raises(RequestError, match="expected 1 to 120"):
         sample_corpus(corpus, tmp_path / "other.csv", n=1000)
 
@@ -82,9 +83,9 @@ def test_every_slip_on_a_sheet_is_named_by_its_cell(harbour, tmp_path):
     ["12 ", " 12", "ID\u00a0", "0012", "u:", "#", "mar1", "=1+1", "-3", "a\nb", 'é;"', "1,5"],
 )
 def test_ids_come_back_to_the_letter(unit, book, tmp_path):
-    write_sheet(tmp_path / "s.csv", [Unit(unit, "", "a text", "all", 0.5)], book, "")
+    write_units(tmp_path / "s.csv", [Unit(unit, "", "a text", "all", 0.5)], book, "")
     filled(tmp_path / "s.csv", lambda _: ["no", "no"])
-    assert read_sheet(tmp_path / "s.csv", book).ids == (unit,)
+    assert read_codes(tmp_path / "s.csv", book).ids == (unit,)
     frame = pd.read_csv(tmp_path / "s.csv", dtype=str, encoding="utf-8-sig")
     assert read_codes(frame, book).ids == (unit,)
 
@@ -92,14 +93,16 @@ def test_ids_come_back_to_the_letter(unit, book, tmp_path):
 def test_a_sheet_of_an_earlier_version_is_read(book, tmp_path):
     header = "unit,sampling_probability,title,text,fishing,dredging"
     (tmp_path / "s.csv").write_text(f"{header}\n#,,,fill,,\np1,0.5,T,text,pro,no\n")
-    sheet = read_sheet(tmp_path / "s.csv", book)
+    sheet = read_codes(tmp_path / "s.csv", book)
     assert (sheet.ids, sheet.gold.stance.tolist()) == (("p1",), [[0, -1]])
 
 
 def test_a_tool_takes_the_files_of_its_suffix(book, tmp_path, monkeypatch):
     written = []
-    tool = Tool((".json",), lambda path, units, book, how: written.append(path.name) or 0, None)
-    monkeypatch.setitem(TOOLS, "other", tool)
+    tool = types.ModuleType("sahelclf.annotation.other")
+    tool.write_units = lambda path, units, book, how: written.append(path.name) or 0
+    monkeypatch.setitem(sys.modules, tool.__name__, tool)
+    monkeypatch.setitem(TOOLS, "other", (".json",))
     for name in ("a.json", "a.csv", "a"):
         write_units(tmp_path / name, [Unit("1", "", "text", "all", 1.0)], book, "")
     assert written == ["a.json"]

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from sahelclf.annotation.sampling import draw, probability_strata
-from sahelclf.annotation.sheet import SAFE_ID, read_sheet, write_sheet
+from sahelclf.annotation.sheet import SAFE_ID
+from sahelclf.annotation.tools import read_codes, write_units
 from sahelclf.annotation.units import Unit
 from sahelclf.cli import main
 from sahelclf.corpus.read import read_corpus
@@ -223,10 +224,10 @@ def test_ids_that_a_spreadsheet_would_change_are_marked_and_come_back(tmp_path, 
     units = [
         Unit(i, "", "=SUM(A1) is a text\r\nof two lines", "month 2023-07", 0.012345678) for i in ids
     ]
-    write_sheet(tmp_path / "s.csv", units, book, "")
+    write_units(tmp_path / "s.csv", units, book, "")
     fill(tmp_path / "s.csv", tmp_path / "f.csv", {f"{'' if SAFE_ID.fullmatch(i) else 'u:'}{i}": dict.fromkeys(TOPICS, "no") for i in ids}, delimiter=";",
          change=lambda rows: [r.__setitem__(2, r[2].replace(".", ",")) for r in rows[2:]])  # fmt: skip
-    sheet = read_sheet(tmp_path / "f.csv", book)
+    sheet = read_codes(tmp_path / "f.csv", book)
     assert list(sheet.ids) == ids
     assert sheet.probability[0] == 0.0123457
     assert (tmp_path / "s.csv").read_text(encoding="utf-8-sig").count(", =SUM") == 0
@@ -248,7 +249,7 @@ def test_every_slip_is_named_by_its_cell(work, harbour, book):
 
     fill("sheet.csv", "filled.csv", gold, change=slips)
     with pytest.raises(RequestError) as error:
-        read_sheet(Path("filled.csv"), book)
+        read_codes(Path("filled.csv"), book)
     found = str(error.value)
     for expected in (
         "row 3, column check: the row is not as it was drawn: id 'a9999'",
@@ -310,7 +311,7 @@ def test_near_duplicates_count_once_where_asked(work, harbour, book, tmp_path):
     fill("sheet.csv", "filled.csv", gold)
     collection, sheet = (
         read_collection(tmp_path / "labels.csv", labeller_names(book)),
-        read_sheet(tmp_path / "filled.csv", book),
+        read_codes(tmp_path / "filled.csv", book),
     )
     found = estimate_shares(build_study(collection, sheet, "labels.csv", "filled.csv", once=True))
     assert set(found.table["units"]) == {360}
@@ -336,7 +337,7 @@ def test_what_the_gold_cannot_carry_is_withheld_with_how_many_more_it_takes(
     fill("sheet.csv", "filled.csv", gold)
     study = build_study(
         read_collection(tmp_path / "labels.csv", labeller_names(book)),
-        read_sheet(tmp_path / "filled.csv", book),
+        read_codes(tmp_path / "filled.csv", book),
         "l",
         "s",
     )
@@ -415,7 +416,7 @@ def test_the_file_for_r_holds_what_dsl_and_survey_take(work, harbour, book, tmp_
     fill("sheet.csv", "filled.csv", gold)
     collection, sheet = (
         read_collection(tmp_path / "labels.csv", labeller_names(book)),
-        read_sheet(tmp_path / "filled.csv", book),
+        read_codes(tmp_path / "filled.csv", book),
     )
     units = r_table(build_study(collection, sheet, "l", "s"), ["month"])
     coded = units[units["coded"] == 1]
@@ -551,7 +552,7 @@ def test_tables_and_sheets_of_another_form_are_named(work, harbour, book, tmp_pa
     with pytest.raises(
         RequestError, match="a spreadsheet's own form; open it and save the sheet as 'CSV UTF-8"
     ):
-        read_sheet(tmp_path / "sheet.xlsx", book)
+        read_codes(tmp_path / "sheet.xlsx", book)
 
 
 def test_yes_and_no_of_another_tongue_are_no_codes(work, harbour, book, tmp_path):
@@ -567,7 +568,7 @@ def test_yes_and_no_of_another_tongue_are_no_codes(work, harbour, book, tmp_path
         ],
     )
     with pytest.raises(RequestError) as error:
-        read_sheet(tmp_path / "filled.csv", book)
+        read_codes(tmp_path / "filled.csv", book)
     assert [line.split(": ")[2] for line in str(error.value).splitlines()] == [
         f"found {w!r}; expected one of ['no', 'pro', 'con']"
         for w in ("TRUE", "wahr", "1", "x", "nein")
@@ -610,7 +611,7 @@ def test_a_cell_that_is_shown_with_hardly_a_code_of_one_kind_is_warned_of(
     fill("sheet.csv", "filled.csv", emptied)
     study = build_study(
         read_collection(tmp_path / "labels.csv", labeller_names(book)),
-        read_sheet(tmp_path / "filled.csv", book),
+        read_codes(tmp_path / "filled.csv", book),
         "l",
         "s",
     )

@@ -55,7 +55,7 @@ def test_every_command_of_the_page_works_in_its_order(work):
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         words = command.split()[3:]
         said[" ".join(words[:2]) if words[0] == "corpus" else words[0]] = done
-    assert "10 documents, 12 passages, nothing to mend" in said["corpus validate"].stdout
+    assert "10 documents, 12 passages, nothing to fix" in said["corpus validate"].stdout
     assert "first-round agreement of 22 units" in said["corpus agreement"].stdout
     assert {p.stem for p in (work / "my-corpus" / "splits").iterdir()} >= {
         "grouped",

@@ -44,7 +44,7 @@ Row = tuple[int, list[str]]
 csv.field_size_limit(MAX_LINE_BYTES)
 
 
-def write_sheet(path: Path, units: Sequence[Unit], codebook: Codebook, how: str) -> int:
+def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how: str) -> int:
     """Write the sheet as CSV; returns how many texts were too long for a cell and are cut."""
     codes = " / ".join([NO, *codebook.stance_names])
     guide = (
@@ -96,7 +96,7 @@ def _meaning(codebook: Codebook, topic: str) -> str:
     return " | ".join(" ".join(p.split()) for p in parts)
 
 
-def read_sheet(path: Path, codebook: Codebook) -> Sheet:
+def read_codes(path: Path, codebook: Codebook) -> Sheet:
     """Read a coded sheet; raise with every mistake named by row and column."""
     return parse_sheet(str(path), *_file_rows(path), codebook)
 

@@ -1,10 +1,11 @@
-"""Annotation tools: how each writes units to code, and reads the codes."""
+"""Annotation tools: each writes units to code and reads the codes, in a module of its own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Protocol, cast
 
-from sahelclf.annotation import sheet
+from sahelclf.annotation.sheet import frame_rows, parse_sheet
 from sahelclf.annotation.units import Sheet, Unit
 from sahelclf.codebook import Codebook
 from sahelclf.files import refuse_taken
@@ -12,45 +13,40 @@ from sahelclf.files import refuse_taken
 if TYPE_CHECKING:
     import pandas as pd
 
-
-class Tool(NamedTuple):
-    """One tool.
-
-    Attributes
-    ----------
-    suffixes
-        Of the tool's files, by which they are recognised.
-    write
-        Called with the file, the units, the codebook, and a sentence on how they were drawn.
-        Returns how many texts it had to cut.
-    read
-        Called with the file and the codebook. Raises `RequestError` with every mistake in the file.
-    """
-
-    suffixes: tuple[str, ...]
-    write: Callable[[Path, Sequence[Unit], Codebook, str], int]
-    read: Callable[[Path, Codebook], Sheet]
-
-
+DEFAULT = "sheet"
+# one line a tool: its module in this package, and the suffixes of its files
 TOOLS = {
-    "sheet": Tool((".csv", ".tsv"), sheet.write_sheet, sheet.read_sheet),
+    "sheet": (".csv", ".tsv"),
 }
+
+
+class Tool(Protocol):
+    """What a tool's module has."""
+
+    def write_units(
+        self, path: Path, units: Sequence[Unit], codebook: Codebook, how: str, /
+    ) -> int:
+        """Write units; `how` says how they were drawn. Returns how many texts had to be cut."""
+
+    def read_codes(self, path: Path, codebook: Codebook, /) -> Sheet:
+        """Read coded units; raise `RequestError` with every mistake in the file."""
 
 
 def tool_for(path: Path) -> Tool:
     """The tool whose files have this suffix; the sheet for a suffix that none has."""
     suffix = path.suffix.lower()
-    return next((t for t in TOOLS.values() if suffix in t.suffixes), TOOLS["sheet"])
+    name = next((n for n, suffixes in TOOLS.items() if suffix in suffixes), DEFAULT)
+    return cast("Tool", import_module(f"{__package__}.{name}"))
 
 
 def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how: str) -> int:
     """Write units to code; a file that is there already is refused."""
     refuse_taken(path)
-    return tool_for(path).write(path, units, codebook, how)
+    return tool_for(path).write_units(path, units, codebook, how)
 
 
 def read_codes(source: "str | Path | pd.DataFrame", codebook: Codebook) -> Sheet:
     """Read coded units from a tool's file, or from a DataFrame with the columns of a sheet."""
     if isinstance(source, str | Path):
-        return tool_for(Path(source)).read(Path(source), codebook)
-    return sheet.parse_sheet("the sheet", *sheet.frame_rows(source), codebook)
+        return tool_for(Path(source)).read_codes(Path(source), codebook)
+    return parse_sheet("the sheet", *frame_rows(source), codebook)
