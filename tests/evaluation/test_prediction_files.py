@@ -150,3 +150,11 @@ def test_passages_of_a_document_are_left_out_in_every_form(tmp_path):
     frame.to_csv(tmp_path / "x.csv", index=False)
     assert read_table(tmp_path / "x.csv")["id"].tolist() == ["0012", "12 "]
     assert read_table(frame.assign(passage=[None, None, 0.0]))["id"].tolist() == ["0012", "12 "]
+
+
+def test_a_table_without_stances_has_topics_alone():
+    table = read_table(pd.DataFrame({"id": ["1", "2"], "t_holds": [1, 0], "u_holds": [0, 0]}))
+    labels = parse_labels(table, Names(("t", "u"), ()), "table")
+    assert labels.holds.tolist() == [[True, False], [False, False]]
+    assert labels.stance_probability.shape == (2, 2, 0)
+    assert (labels.stance == -1).all()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FIXED = ("id", "check", "sampling_probability", "stratum", "title", "text")
 NEEDED = ("id", "sampling_probability")
-NO = "no"
+NO, YES = "no", "yes"
 GUIDE = "#"  # the id of the line that says how to fill the sheet
 SPREADSHEET = b"PK\x03\x04"  # the first bytes of .xlsx and .ods
 LONGEST_CELL = 32_000  # a spreadsheet's cell holds 32,767 characters
@@ -46,7 +46,7 @@ csv.field_size_limit(MAX_LINE_BYTES)
 
 def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how: str) -> int:
     """Write the sheet as CSV; returns how many texts were too long for a cell and are cut."""
-    codes = " / ".join([NO, *codebook.stance_names])
+    codes = " / ".join([NO, *_codes(codebook)])
     guide = (
         f"Fill every topic column of every row with one of: {codes}. Leave the other columns as "
         f"they are. {how}"
@@ -75,6 +75,11 @@ def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how: str)
     with file_aside(path) as aside, aside.open("w", encoding="utf-8-sig", newline="") as stream:
         csv.writer(stream).writerows(rows)
     return cut
+
+
+def _codes(codebook: Codebook) -> tuple[str, ...]:
+    """Codes of a topic that holds: the stances, or yes where the codebook has none."""
+    return codebook.stance_names or (YES,)
 
 
 def _no_formula(text: str) -> str:
@@ -223,7 +228,7 @@ class _Reader:
         return 0.0
 
     def _code(self, at: str, cell: str) -> int:
-        value, stances = cell.strip().lower(), self.codebook.stance_names
+        value, stances = cell.strip().lower(), _codes(self.codebook)
         if value in stances:
             return stances.index(value)
         if value != NO:
@@ -254,7 +259,7 @@ class _Reader:
             )
         ids, rows, probability, stratum, texts, predicted = zip(*self.units, strict=True)
         stance = np.array(self.stances)
-        gold = Gold(stance >= 0, stance)
+        gold = Gold(stance >= 0, stance if self.codebook.stances else np.full(stance.shape, -1))
         return Sheet(
             ids, rows, np.array(probability), stratum, texts, predicted, gold, tuple(warnings)
         )

@@ -62,8 +62,11 @@ class Sheet:
         """The codes as labels, by id."""
         names, stances = codebook.topic_names, codebook.stance_names
         return {
-            unit: {names[k]: Label(stance=stances[row[k]]) for k in np.flatnonzero(row >= 0)}
-            for unit, row in zip(self.ids, self.gold.stance, strict=True)
+            unit: {
+                names[k]: Label(stance=stances[row[k]] if stances else None)
+                for k in np.flatnonzero(holds)
+            }
+            for unit, holds, row in zip(self.ids, self.gold.topics, self.gold.stance, strict=True)
         }
 
 

@@ -99,14 +99,16 @@ def from_gold_rows(rows: "Rows", where: str) -> tuple[Predictions, Gold]:
     document_of = dict(zip(table["id"], table["document_id"], strict=True))
     predictions = from_flat_rows(table, names, document_of, where)
     problems = _Problems(where, table)
-    stance = np.full((len(table), len(names.topics)), -1)
+    topics = np.zeros((len(table), len(names.topics)), dtype=bool)
+    stance = np.full(topics.shape, -1)
     for k, topic in enumerate(names.topics):
         holds = _parse_booleans(table, f"{topic}_gold", problems)
         found = _stance_codes(table, f"{topic}_gold_stance", names.stances)
-        problems.add(f"{topic}_gold_stance", holds & (found < 0), f"one of {list(names.stances)}")
-        stance[:, k] = np.where(holds, found, -1)
+        unnamed = holds & (found < 0) & bool(names.stances)
+        problems.add(f"{topic}_gold_stance", unnamed, f"one of {list(names.stances)}")
+        topics[:, k], stance[:, k] = holds, np.where(holds, found, -1)
     problems.raise_any()
-    return predictions, Gold(stance >= 0, stance)
+    return predictions, Gold(topics, stance)
 
 
 def _table(rows: "Rows") -> "pd.DataFrame":
@@ -134,6 +136,8 @@ def _parse_topic(
     holds = _parse_booleans(table, f"{topic}_holds", problems)
     p = _parse_numbers(table, f"{topic}_probability", problems)
     p = np.where(np.isnan(p), holds, p)
+    if not stances:
+        return holds, p, np.full(len(p), -1), np.zeros((len(p), 0))
     column = f"{topic}_stance"
     named = _stance_codes(table, column, stances)
     given = [_parse_numbers(table, f"{topic}_{stance}", problems) for stance in stances]
@@ -221,7 +225,7 @@ def _names_of(columns: list[str], where: str) -> Names:
     stances = tuple(
         e for e in endings if e not in known and all(f"{t}_{e}" in columns for t in topics)
     )
-    if not topics or len(stances) < 2:
+    if not topics or len(stances) == 1:
         raise RequestError(
             f"{where}: no gold to score against; expected columns <topic>_gold, "
             "<topic>_gold_stance and <topic>_<stance> as `evaluate` writes"
