@@ -5,7 +5,6 @@ experiment are made under a lock.
 """
 
 import hashlib
-import json
 import logging
 import os
 import tempfile
@@ -13,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +30,6 @@ LOG = logging.getLogger(__name__)
 EXPERIMENT = "sahelclf"
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # else pages are laid out for chats
 VIEW_NAME = "scores"
-COLUMNS = [
-    "params.`model`", "params.`seed`", "metrics.`topic/macro_f1`", "metrics.`stance/macro_f1`",
-    "metrics.`joint/f1`", "metrics.`calibration/ece`", "metrics.`train/seconds`",
-    "metrics.`speed/passages_per_second`",
-]  # fmt: skip
-VIEW = {  # a view of `mlflow ui`: these columns, the best topic score first; see runs_page()
-    f"mlflow.sharedViewState.{VIEW_NAME}": json.dumps({
-        "searchFilter": "", "orderByKey": "metrics.`topic/macro_f1`", "orderByAsc": False,
-        "startTime": "ALL", "lifecycleFilter": "Active", "datasetsFilter": [],
-        "modelVersionFilter": "All Runs", "selectedColumns": COLUMNS, "columnOrder": COLUMNS,
-        "columnWidths": dict.fromkeys(COLUMNS, 130), "runsExpanded": {}, "runsPinned": [],
-        "runsHidden": [],
-    })
-}  # fmt: skip
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -112,7 +98,10 @@ def experiment_id() -> str:
         experiment = client().get_experiment_by_name(name)
         if experiment is None:
             beside = None if file is None else own_folder(file).as_uri()  # a server knows its own
-            return str(client().create_experiment(name, beside, KIND | VIEW))
+            # A view of `mlflow ui`: our columns, the best topic score first; see runs_page().
+            view = (files("sahelclf.tracking") / "view.json").read_text(encoding="utf-8")
+            tags = KIND | {f"mlflow.sharedViewState.{VIEW_NAME}": view}
+            return str(client().create_experiment(name, beside, tags))
         folder = file and foreign_folder(experiment.artifact_location, file)
         if file and folder:
             use_own_folder(file, experiment.experiment_id)
