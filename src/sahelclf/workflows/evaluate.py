@@ -155,10 +155,10 @@ def score(
     gold: str | Path | None = None,
 ) -> Evaluation:
     """The same without a record of it; see `evaluate`."""
-    model, folder = str(model_or_table), str(corpus) if corpus else None
-    labeller = None if Path(model).is_file() else load_labeller(model)
     if gold and (split or of):
         raise RequestError("evaluate: --gold takes the whole sheet; leave out --split and --of")
+    model, folder = str(model_or_table), str(corpus) if corpus else None
+    labeller = None if Path(model).is_file() else load_labeller(model)
     if gold:
         return _on_sheet(model, labeller, str(gold), folder)
     return _on_corpus(model, labeller, folder, of, split)
