@@ -14,7 +14,6 @@ from sahelclf.config import train_config
 from sahelclf.errors import BundleError, RequestError
 from sahelclf.models.kinds import NAMES, kind_named, kind_of, texts_of
 from sahelclf.paths import data_root
-from support import sahelclf as command
 from support import tfidf_config
 
 CENTROID = '''"""Difference of mean TF-IDF vectors."""
@@ -105,8 +104,9 @@ def test_the_list_of_kinds_imports_no_heavy_package():
 def scratch(tmp_path) -> Path:
     """A copy of the package and its configuration, with a kind of model added."""
     source = Path(sahelclf.__file__).parent
-    ignored = shutil.ignore_patterns("__pycache__", "data")
+    ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(source, tmp_path / "src" / "sahelclf", ignore=ignored)
+    shutil.rmtree(tmp_path / "src" / "sahelclf" / "data", ignore_errors=True)  # of a wheel
     shutil.copytree(data_root() / "conf", tmp_path / "conf")
     (tmp_path / "annotations").mkdir()
     shutil.copy(data_root() / "annotations" / "codebook.yaml", tmp_path / "annotations")
@@ -123,15 +123,21 @@ def scratch(tmp_path) -> Path:
 
 def test_a_kind_is_added_by_a_module_a_settings_file_and_a_line(scratch, harbour):
     env = os.environ | {"PYTHONPATH": str(scratch / "src")}
-    done = command("train", "model=centroid", f"corpus={harbour}", cwd=scratch, env=env)
-    assert done.returncode == 0, done.stderr
-    folder = scratch / done.stdout.splitlines()[-1]
+
+    def command(*args: str, stdin: str = "") -> str:
+        line = [sys.executable, "-m", "sahelclf", *args]
+        done = subprocess.run(
+            line, cwd=scratch, env=env, input=stdin, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    folder = scratch / command("train", "model=centroid", f"corpus={harbour}").splitlines()[-1]
     assert folder.name.startswith("centroid-")
     manifest = json.loads((folder / "manifest.json").read_text())
     assert (manifest["model"], manifest["kind"]) == ("centroid", "linear")
     assert manifest["config"]["crossfit"] == 5
     assert manifest["scores"]["passage"]["scores"]["topic/macro_f1"] > 0.8
-    assert (folder / "README.md").read_text().count("centroid labeller") == 1
-    done = command("predict", str(folder), "-", cwd=scratch, env=env, stdin="The boat came home\n")
-    assert done.returncode == 0, done.stderr
-    assert set(json.loads(done.stdout)["topics"]) == {"fishing", "dredging"}
+    assert "centroid labeller" in (folder / "README.md").read_text()
+    row = json.loads(command("predict", str(folder), "-", stdin="The boat came home\n"))
+    assert set(row["topics"]) == {"fishing", "dredging"}

@@ -17,7 +17,13 @@ from sahelclf.models.base import Model, ModelConfig, ModelKind
 from sahelclf.models.runtime.linear import Reader
 from sahelclf.tasks.labeller import labeller_layout
 
-NAMES = ("keywords", "tfidf", "embedding", "transformer", "blend")
+NAMES = (
+    "keywords",
+    "tfidf",
+    "embedding",
+    "transformer",
+    "blend",
+)
 
 
 def kind_named(name: str) -> ModelKind:
