@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from sahelclf.bundle.labeller import Labeller
 from sahelclf.bundle.load import open_bundle, sha256
 from sahelclf.errors import BundleError, RequestError, SahelclfError
+from sahelclf.predict.dialects import Hints
 from sahelclf.predict.inputs import open_source
 from sahelclf.predict.rows import Columns, Item, Reject
 
@@ -40,6 +42,8 @@ FORMS = [
     ".jsonl.gz",
     ".csv.zst",
     ".parquet.gz",
+    ".xlsx",
+    ".json",
 ]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -184,6 +188,12 @@ def spoil_input(path, data):
     whole_rows = [
         b'{"id": "a", "text": "One boat"}\n{"text": "Two", "n": [1, {"a": null}]}\n',
         'id,text\n1,"One ""boat"""\n2,Ménaka\n'.encode(),
+        b'"id";"text"\r\n"1";"One \\"boat\\""\r\n"2";"Two\r\nlines"\r\n',
+        b"sep=|\rid|text\r1|One boat\r2|\xe9t\xe9\r",
+        'id\ttext\n1\t"One\n2\tTwo\n'.encode("utf-16-le"),
+        b'[{"id": 1, "text": "One boat"}, {"text": NaN}]',
+        b"1 of 2 DOCUMENTS\n\nThe Quay\n\nMarch 1, 2021\n\nBoats\n\nLENGTH: 2 words\n\nOne boat.\n",
+        workbook(),
         b"<html><head><title>T</title></head><body><p>The boat crews landed a catch and residents welcomed it.</p></body></html>",
         "Title\n\nA paragraph – with a dash.".encode("utf-16"),
         parquet(),
@@ -203,8 +213,13 @@ def spoil_input(path, data):
     file.write_bytes(raw)
     unit = data.draw(st.sampled_from([None, "passage", "document"]))
     columns = Columns(*(data.draw(st.sampled_from([None, None, "id", "n", ""])) for _ in range(4)))
+    hints = Hints(
+        data.draw(st.sampled_from([None, None, ";", "\t"])),
+        data.draw(st.sampled_from([None, None, "utf-16", "cp1252"])),
+        data.draw(st.sampled_from([None, None, "quotes", "backslash", "none"])),
+    )
     try:
-        found = list(open_source(str(file), unit, columns).items())
+        found = list(open_source(str(file), unit, columns, hints).items())
     except SahelclfError as error:
         assert str(file) in str(error)  # noqa: PT017
     else:
@@ -226,6 +241,17 @@ def parquet(kept=[]):  # noqa: B006 - written once
         )
         kept.append(stream.getvalue())
     return kept[0]
+
+
+@cache
+def workbook():
+    import openpyxl
+
+    book, stream = openpyxl.Workbook(), io.BytesIO()
+    for row in (["id", "text"], [1, "One boat"], ["b", "=1+1"], [None, "#N/A"]):
+        book.active.append(row)
+    book.save(stream)
+    return stream.getvalue()
 
 
 def spoil_tokenizer(folder, data):

@@ -28,6 +28,7 @@ QUOTINGS: dict[str, dict[str, Any]] = {
 }
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "blank"}
 MOST_WRAPPED = 0.1  # of rows with a field in quotation marks; with more of them, marks do quote
+MOST_QUOTED = 2 / 3  # of lines with quotation marks; with more of them, quoting is the rule
 SHAPES_KEPT = 200
 _ESCAPED_NULL = re.compile(r"(?<!\\)\\N(?=\s|$|[,;|])")
 _ESCAPED_END = re.compile(r"(?<!\\)\\n")
@@ -108,19 +109,22 @@ class Reading:
         """The first line in a field that looks like another row of the table; None without one."""
         if self.asked or self.quoting == "none" or self.id_at is None or len(values) < 2:
             return None
-        for value in values:
+        for at, value in enumerate(values):
             if "\n" in value or "\r" in value:
-                inner = _LINE_END.split(value)[1:]
-                found = (line for line in inner if self._is_row(line, last=line is inner[-1]))
+                *inner, last = _LINE_END.split(value)[1:]
+                found = (line for line in inner if self._is_row(line, len(self.header)))
                 if (line := next(found, None)) is not None:
                     return line
+                if at and self._is_row(last, at + 1):
+                    return last
         return None
 
-    def _is_row(self, line: str, *, last: bool) -> bool:
-        fields, width = line.split(self.delimiter), len(self.header)
-        if self.id_at is None or not self.id_at < len(fields) or len(fields) > width:
+    def _is_row(self, line: str, width: int) -> bool:
+        """Whether a line has so many fields, and an id like the others."""
+        fields = line.split(self.delimiter)
+        if len(fields) != width or self.id_at is None or self.id_at >= width:
             return False
-        if len(fields) < (2 if last else width) or any(f.startswith(" ") for f in fields):
+        if any(f.startswith(" ") for f in fields):
             return False
         if self.delimiter == "," and any(
             left[-1:].isdigit() and right[:1].isdigit() for left, right in pairwise(fields)
@@ -194,6 +198,7 @@ def _try(reading: Reading, lines: list[str], columns: Columns, *, whole: bool) -
     widths: Counter[int] = Counter()
     full_ends = 0
     suspects: list[list[str]] = []
+    read = 0
     try:
         reading.header = next(rows)
         header = reading.header
@@ -201,6 +206,7 @@ def _try(reading: Reading, lines: list[str], columns: Columns, *, whole: bool) -
         ids = [i for i in others if header[i] == columns.name("id")]
         reading.id_at = next(iter(ids or others), None) if len(header) > 1 else None
         for values in rows:
+            read = rows.line_num
             if not values:
                 continue
             widths[len(values)] += 1
@@ -213,12 +219,14 @@ def _try(reading: Reading, lines: list[str], columns: Columns, *, whole: bool) -
     except StopIteration:
         reading.broken = "no header line"
     except csv.Error as error:
-        began = rows.line_num
-        tail = ["", "".join(lines[began - 1 :])]
-        reading.cut = whole and began >= len(lines)
-        if whole or "unexpected end" not in str(error) or reading.swallowed(tail):
+        open_end = "unexpected end" in str(error)
+        tail = ["", "".join(lines[read:])]
+        reading.cut = open_end and len(lines) - read <= 1
+        if whole or not open_end or reading.swallowed(tail):
             reading.broken = str(error)
     quoted = all(line.startswith('"') for line in lines[:2])
+    if sum('"' in line for line in lines) > MOST_QUOTED * len(lines):
+        reading.id_at = None  # a row in another's field would end it by its own quotation marks
     _note_fit(reading, widths, row_names=quoted and full_ends > 0)
     if any(reading.swallowed(values) for values in suspects):
         reading.broken = "a field holds what looks like other rows"
