@@ -74,7 +74,7 @@ def damages() -> tuple[type[BaseException], ...]:
     """What reading a damaged file raises."""
     import zstandard
 
-    return (OSError, EOFError, zlib.error, zstandard.ZstdError)
+    return (OSError, EOFError, UnicodeError, zlib.error, zstandard.ZstdError)
 
 
 class Recoded(io.BufferedIOBase):
