@@ -112,7 +112,7 @@ def test_configuration_is_frozen():
 
 
 def test_a_task_is_declared_in_full():
-    with pytest.raises(ValueError, match="labels stand twice"):
+    with pytest.raises(ValueError, match="duplicate labels"):
         TaskSpec("t", "multilabel", ("a", "a"), "f1")
     with pytest.raises(ValueError, match="at least two labels"):
         TaskSpec("t", "multiclass", ("a",), "f1")

@@ -181,5 +181,5 @@ def test_a_missing_dictionary_says_what_one_looks_like(harbour, tmp_path):
 
 def test_mismatched_shapes_are_refused_at_the_door():
     data = made_data()
-    with pytest.raises(ValueError, match="expected \\(5, 2\\)"):
+    with pytest.raises(ValueError, match="\\(5, 1\\), \\(5, 2\\)\\], expected"):
         TaskData(data.layout, data.ids, data.groups, data.texts, data.y[:, :1], data.mask)
