@@ -4,6 +4,8 @@ import atexit
 import json
 import os
 import random
+import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -206,3 +208,36 @@ def tfidf_config(**changes):
         "parent_run_id": None,
     }
     return train_config(raw | changes)
+
+
+def recipe_files(title: str) -> set[str]:
+    """Files that a recipe of CONTRIBUTING.md tells to touch, such as `src/sahelclf/x/<name>.py`."""
+    page = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n### {title}\n")[2].partition("\n##")[0]
+    return set(re.findall(r"`((?:src|conf)/[^`]+\.(?:py|yaml))`", section))
+
+
+def copy_package(folder: Path) -> Path:
+    """A copy of the package that a test may change, as `folder/src/sahelclf`, with its settings.
+
+    Run it with `PYTHONPATH=folder/src`.
+    """
+    root = Path(__file__).parents[1]
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(root / "src" / "sahelclf", folder / "src" / "sahelclf", ignore=ignored)
+    shutil.copytree(root / "conf", folder / "conf")
+    (folder / "annotations").mkdir()
+    shutil.copy(root / "annotations" / "codebook.yaml", folder / "annotations")
+    return folder
+
+
+def touched_files(copy: Path) -> set[str]:
+    """Files of a copy of the package that are new or changed, relative to it."""
+    root = Path(__file__).parents[1]
+    files = [p for top in ("src", "conf") for p in (copy / top).rglob("*") if p.is_file()]
+    names = [p.relative_to(copy).as_posix() for p in files if "__pycache__" not in p.parts]
+    return {
+        name
+        for name in names
+        if not (root / name).is_file() or (root / name).read_bytes() != (copy / name).read_bytes()
+    }
