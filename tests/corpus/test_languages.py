@@ -12,7 +12,7 @@ from sahelclf.corpus import page_rules as module
 from sahelclf.corpus.page_rules import FOLDER, page_rules, read_language
 from sahelclf.corpus.pages import clean_text_page
 from sahelclf.errors import CorpusError
-from support import sahelclf
+from support import recipe_files, sahelclf
 
 ENGLISH_ROWS = (
     "The crews of the boats landed a catch of sardines at the quay, and the mayor praised them.",
@@ -87,6 +87,7 @@ def test_a_language_is_added_by_one_file(folder):
     spanish["boilerplate"] = {"source line": [r"lea también\s*:\s*\S.{0,200}"]}
     spanish["leads"] = [r"^<place>, el (?P<date>\d{1,2} de <month> de \d{4})\s*[–—-]+\s+"]
     path = folder / "es.yaml"
+    assert recipe_files("A language") == {"src/sahelclf/corpus/languages/<code>.yaml"}
     path.write_text(yaml.safe_dump(spanish, allow_unicode=True), encoding="utf-8")
     body = "El convoy salió del puerto el lunes, y cuatro aldeas lo esperaban junto al río."
     raw = f"{body}\n\nLea también: Diez barcos perdidos\n\nCompartir en Facebook"

@@ -2,19 +2,17 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import sahelclf
 from sahelclf.config import train_config
 from sahelclf.errors import BundleError, RequestError
 from sahelclf.models.kinds import NAMES, kind_named, kind_of, texts_of
 from sahelclf.paths import data_root
-from support import tfidf_config
+from support import copy_package, recipe_files, tfidf_config, touched_files
 
 CENTROID = '''"""Difference of mean TF-IDF vectors."""
 
@@ -103,13 +101,7 @@ def test_the_list_of_kinds_imports_no_heavy_package():
 @pytest.fixture
 def scratch(tmp_path) -> Path:
     """A copy of the package and its configuration, with a kind of model added."""
-    source = Path(sahelclf.__file__).parent
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(source, tmp_path / "src" / "sahelclf", ignore=ignored)
-    shutil.rmtree(tmp_path / "src" / "sahelclf" / "data", ignore_errors=True)  # of a wheel
-    shutil.copytree(data_root() / "conf", tmp_path / "conf")
-    (tmp_path / "annotations").mkdir()
-    shutil.copy(data_root() / "annotations" / "codebook.yaml", tmp_path / "annotations")
+    copy_package(tmp_path)
     models = tmp_path / "src" / "sahelclf" / "models"
     (models / "centroid.py").write_text(CENTROID)
     (tmp_path / "conf" / "model" / "centroid.yaml").write_text(SETTINGS)
@@ -122,6 +114,8 @@ def scratch(tmp_path) -> Path:
 
 
 def test_a_kind_is_added_by_a_module_a_settings_file_and_a_line(scratch, harbour):
+    files = {name.replace("<kind>", "centroid") for name in recipe_files("A model")}
+    assert touched_files(scratch) == files
     env = os.environ | {"PYTHONPATH": str(scratch / "src")}
 
     def command(*args: str, stdin: str = "") -> str:

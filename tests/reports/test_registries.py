@@ -2,12 +2,11 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import sahelclf
+from support import copy_package, recipe_files, touched_files
 
 METRIC = '''
 
@@ -69,9 +68,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def test_a_metric_and_a_figure_take_a_function_and_a_line(bundle, tmp_path):
-    source = Path(sahelclf.__file__).parent
-    copy = tmp_path / "sahelclf"
-    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    copy = copy_package(tmp_path) / "src" / "sahelclf"
     metrics = copy / "evaluation" / "metrics.py"
     edit(metrics, "\n\nMETRICS = (\n", f"{METRIC}\n\nMETRICS = (\n{METRIC_LINE}")
     folder = copy / "reports" / "figures"
@@ -80,9 +77,11 @@ def test_a_metric_and_a_figure_take_a_function_and_a_line(bundle, tmp_path):
         folder / "__init__.py", "import curves, dots, grids", "import curves, dots, grids, support"
     )
     edit(folder / "__init__.py", "= {\n", '= {\n    "support": support.support,\n')
+    recipes = recipe_files("A metric") | recipe_files("A figure")
+    assert touched_files(tmp_path) == {name.replace("<name>", "support") for name in recipes}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(bundle / "manifest.json")],
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "src")},
         capture_output=True,
         text=True,
         check=False,
