@@ -279,7 +279,7 @@ def test_json_beside_pages_is_left_out(tmp_path):
     [
         (
             "a.csv",
-            gzip.compress(b"id,text\n"),
+            gzip.compress(b"id,text\n", mtime=0),
             "this is gzip, not a table; let its name end in .gz",
         ),
         ("a.txt", b"%PDF-1.7\n", "this is PDF, not text; get its text with: pdftotext"),
