@@ -33,6 +33,8 @@ SHAPES_KEPT = 200
 _ESCAPED_NULL = re.compile(r"(?<!\\)\\N(?=\s|$|[,;|])")
 _ESCAPED_END = re.compile(r"(?<!\\)\\n")
 _LINE_END = re.compile(r"\r\n|\r|\n")
+UNDECODED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8
+_DECODED = re.compile("[\x80-\ud7ff]")
 _RUNS = re.compile(r"[^\W_]+")
 # In Windows-1252: a capital within a word, a symbol within a word, four accents in a row, control characters.
 _IMPLAUSIBLE = re.compile(
@@ -256,8 +258,8 @@ def find_encoding(head: bytes, hints: Hints) -> str:
     if encoding != "utf-8-sig" or head.isascii():
         return encoding
     text = _decode(head, encoding)
-    wrong = sum("\udc80" <= c <= "\udcff" for c in text)
-    if wrong > sum("\x80" <= c < "\ud800" for c in text) and looks_windows_1252(head):
+    wrong, right = len(UNDECODED.findall(text)), len(_DECODED.findall(text))
+    if wrong > right and looks_windows_1252(head):
         return "cp1252"
     return encoding
 

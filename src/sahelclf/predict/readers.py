@@ -15,7 +15,15 @@ from sahelclf.corpus.jsonl import MAX_LINE_BYTES, bounded_lines, parse_line, rea
 from sahelclf.corpus.page_rules import ENGLISH
 from sahelclf.corpus.pages import clean_html_page
 from sahelclf.errors import RequestError
-from sahelclf.predict.dialects import NAMES, PREFIX, Hints, Reading, find_encoding, find_reading
+from sahelclf.predict.dialects import (
+    NAMES,
+    PREFIX,
+    UNDECODED,
+    Hints,
+    Reading,
+    find_encoding,
+    find_reading,
+)
 from sahelclf.predict.exports import Article, split_export
 from sahelclf.predict.rows import Columns, Found, IdRule, Item, ItemMaker, Record, Reject
 
@@ -214,7 +222,7 @@ def _rest(where: str, error: Exception, read: int, lines: Iterator[str]) -> Reje
 
 
 def _undecoded(value: str) -> bool:
-    return not value.isascii() and any("\udc80" <= c <= "\udcff" for c in value)
+    return not value.isascii() and UNDECODED.search(value) is not None
 
 
 def read_xlsx(file: OpenFile) -> Rows:
