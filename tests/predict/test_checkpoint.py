@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from sahelclf.bundle.labeller import Labeller
 from sahelclf.errors import RequestError, SahelclfError
-from sahelclf.predict import batches, engines, writers
+from sahelclf.predict import batches, engines, layout
 from sahelclf.predict import checkpoint as jobs
 from sahelclf.predict.inputs import open_source
 from sahelclf.predict.rows import Columns
@@ -56,7 +56,7 @@ def run(labeller, path, out, options=ALL, unit=None):
 
 
 def killed(n, work):
-    """Do `work` in a forked process that is killed before its n-th step on the disk; False if it came to its end."""
+    """Do `work` in a process that is killed before its n-th step on the disk; False if it ended."""
     pid = os.fork()
     if pid:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
@@ -81,8 +81,8 @@ def killed(n, work):
         self._stream.seek(-11, 1)
         self._stream.truncate()
 
-    write, step = writers.Writer.write, counted(lambda: None)
-    writers.Writer.write, os.fsync, Path.replace = torn, counted(os.fsync), counted(Path.replace)
+    write, step = layout.Writer.write, counted(lambda: None)
+    layout.Writer.write, os.fsync, Path.replace = torn, counted(os.fsync), counted(Path.replace)
     try:
         work()
     finally:

@@ -1,6 +1,7 @@
-"""Bundles and inputs as somebody would make them who means harm: a message, never a crash, never a hang.
+"""Bundles and inputs made to do harm: a message, never a crash, never a hang.
 
-A few hundred cases here; `make test-tools` runs 10,000 and more (the same tests, by the `tools` mark).
+A few hundred cases here; `make test-tools` runs 10,000 and more (the same tests, by the `tools`
+mark).
 """
 
 import copy
@@ -194,7 +195,8 @@ def spoil_input(path, data):
         b'[{"id": 1, "text": "One boat"}, {"text": NaN}]',
         b"1 of 2 DOCUMENTS\n\nThe Quay\n\nMarch 1, 2021\n\nBoats\n\nLENGTH: 2 words\n\nOne boat.\n",
         workbook(),
-        b"<html><head><title>T</title></head><body><p>The boat crews landed a catch and residents welcomed it.</p></body></html>",
+        b"<html><head><title>T</title></head><body><p>The boat crews landed a catch and "
+        b"residents welcomed it.</p></body></html>",
         "Title\n\nA paragraph – with a dash.".encode("utf-16"),
         parquet(),
     ]

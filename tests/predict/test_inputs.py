@@ -1,4 +1,4 @@
-"""What comes in: forms, dialects, missing values, ids, folders; every row is read, rejected or reported."""
+"""What comes in: forms, dialects, missing values, ids, folders; every row is accounted for."""
 
 import gzip
 import io
@@ -469,7 +469,8 @@ def test_the_report_of_a_messy_folder(tmp_path):
     for line in (
         "files: 2 (.csv 1, .jsonl 1)",
         "left out: 1 files (.pdf 1)",
-        "a.csv: .csv; utf-8, semicolon, quoting quotes, 4 of the first 4 rows fit; 4 rows, 1 rejected",
+        "a.csv: .csv; utf-8, semicolon, quoting quotes, 4 of the first 4 rows fit; 4 "
+        "rows, 1 rejected",
         "rows and pages: 6, 2 of them rejected",
         "ids: 2 missing and replaced by a number",
         "ids: 1 rows repeat the id of an earlier row",

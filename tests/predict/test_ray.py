@@ -18,7 +18,7 @@ FRENCH = "Le gouvernement a annoncé hier soir que les frontières resteraient f
 
 
 def write_input(path, n):
-    """Rows of every fate: labelled, near copies, in another language, without text, carried columns."""
+    """Rows of every kind: labelled, near-duplicates, in another language, without text."""
     rows = []
     for i in range(n):
         text = FRENCH if i % 11 == 5 else BOAT + "".join(f" w{i * 31 + k}" for k in range(30))

@@ -1,4 +1,4 @@
-"""Tables written as pandas, R and Excel write them are read back equal; a few hundred cases here, 5,000 by `tools`."""
+"""Tables as pandas, R and Excel write them are read back equal; 5,000 cases by `tools`."""
 
 import csv
 import json

@@ -10,7 +10,7 @@ import pytest
 import sahelclf
 from sahelclf.cli.console import unit_printer
 from sahelclf.errors import RequestError
-from sahelclf.predict.writers import json_line
+from sahelclf.predict.layout import json_line
 from support import sahelclf as command
 from support import write_lines
 

@@ -16,14 +16,15 @@ EPILOG = """examples:
 
 MODEL is a bundle folder, runs:/<run id> or models:/<name or id>. INPUT is {inputs},
 a folder or pattern of these, or - for standard input. OUT is {outputs};
-without it, a terminal shows the labels and a pipe gets JSON lines. Rows that cannot be labelled go to
+without it, a terminal shows the labels and a pipe gets JSON lines. Rows that cannot be labelled
+go to
 OUT.rejects.jsonl with the reason. Exit code 1: the job failed, or a file was not read to its end.
 """
 SWITCHES = {
     "resume": "keep what is done beside OUT; after a kill, the same command resumes",
     "any-language": "label rows in languages that the model was not trained on too",
     "duplicates": "add duplicate_of: the first row that a row is a near-duplicate of",
-    "unique-ids": "make ids unique: the file's name before each, the row's number after repeated ones",
+    "unique-ids": "make ids unique: the file's name before, the row's number after repeated ones",
     "with-text": "add the text, and the evidence of each topic, to tables",
     "overwrite": "replace OUT, whatever wrote it",
     "fast": "a transformer's eight-bit weights; a message says how often they decide otherwise",
@@ -89,7 +90,7 @@ def _run(options: dict[str, Any]) -> int:
 
 
 def _write_lines(rows: Any) -> None:
-    from sahelclf.predict.writers import json_line
+    from sahelclf.predict.layout import json_line
 
     sys.stdout.buffer.write(b"".join(map(json_line, rows)))
 

@@ -121,7 +121,7 @@ class BatchLabeller:
         return done
 
     def _in_known_language(self, item: Item, done: LabelledBatch, languages: list[str]) -> Found:
-        """The item, its language noted; a reject where the model was certainly not trained on it."""
+        """The item; a reject where the model was certainly not trained on its language."""
         text, read = _text(item), READ_OF_DOCUMENT if item.page else READ
         language = recognise(text, read)
         trained = self.labeller.manifest["codebook"]["languages"]
@@ -148,7 +148,7 @@ class BatchLabeller:
         return extra | {self._free(name): value for name, value in item.extra.items()}
 
     def _free(self, name: str) -> str:
-        """A column's name in the output: different for different columns, whatever else a row has."""
+        """A column's name in the output: different columns never share one."""
         if name not in self._names:
             bare = name
             while bare.startswith(INPUT):
@@ -184,7 +184,7 @@ class WorkerSpec:
     threads: int
 
     def make(self) -> BatchLabeller:
-        """Load the bundle, to compute with this many threads; numpy takes one: the same bits everywhere."""
+        """Load the bundle; numpy takes one thread, so that all machines give the same bits."""
         os.environ["OMP_NUM_THREADS"] = str(self.threads)
         threadpool_limits(1, user_api="blas")
         labeller = Labeller.load(self.folder, fast=self.fast)

@@ -1,7 +1,9 @@
 """A job's folder beside OUT: rows so far, rejects so far, how far the input was read, and a lock.
 
-Every file but `progress.json` is appended to; `progress.json` says how long each was when all of them were whole, and is
-renamed into place. Resuming cuts the files back to that, so that a kill at any moment neither loses nor repeats a row.
+Every file but `progress.json` is appended to; `progress.json` says how long each was when all of
+them were whole, and is
+renamed into place. Resuming cuts the files back to that, so that a kill at any moment neither
+loses nor repeats a row.
 """
 
 import hashlib
@@ -41,7 +43,7 @@ class Progress:
 
 
 class Job:
-    """Used as a context. After a failure nothing is left, or with `resume` what the same command resumes."""
+    """A context; after a failure nothing is left, or with `resume` what is needed to resume."""
 
     def __init__(self, out: Path, about: dict[str, str], *, resume: bool) -> None:
         self.out, self.about, self.resume = out, about, resume
@@ -60,7 +62,8 @@ class Job:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise RequestError(
-                f"{self.out}: another process is writing it; wait for that one, or choose another OUT"
+                f"{self.out}: another process is writing it; wait for that one, or choose "
+                "another OUT"
             ) from None
         except OSError as error:
             raise SahelclfError(f"{self.out}: cannot be written: {error.strerror}") from error
@@ -72,7 +75,7 @@ class Job:
         return self
 
     def save(self, *, now: bool = False) -> None:
-        """A checkpoint: what is written is on the disk, and `progress.json` says so; at most one a second unless `now`."""
+        """Bring what is written to the disk, and note it; at most once a second unless `now`."""
         if not now and time.monotonic() - self._last < SECONDS_BETWEEN:
             return
         for name, stream in self.parts.items():
@@ -88,7 +91,7 @@ class Job:
         self._last = time.monotonic()
 
     def finish(self, final: str = "rows", *, rejected: int) -> None:
-        """Give the rejects and OUT their names. Each step may have been done by a process that was killed between them."""
+        """Give the rejects and OUT their names; a killed process may have done some of the steps."""
         if not self.progress.final:
             self.progress.final = final
             self.save(now=True)
@@ -135,7 +138,8 @@ class Job:
             size = self.progress.sizes.get(name, 0)
             if path.stat().st_size < size:
                 raise RequestError(
-                    f"{path}: shorter than {self.folder / 'progress.json'} says; delete the folder to start over"
+                    f"{path}: shorter than {self.folder / 'progress.json'} says; delete "
+                    "the folder to start over"
                 )
             self.parts[name] = stream = path.open("r+b")
             stream.truncate(size)
@@ -157,14 +161,16 @@ class Job:
         if not self.resume:
             if saved.resumable:
                 raise RequestError(
-                    f"{self.folder}: an unfinished job is kept there; resume it with --resume, or delete the folder to start over"
+                    f"{self.folder}: an unfinished job is kept there; resume it with "
+                    "--resume, or delete the folder to start over"
                 )
             path.unlink()
             return None
         if changed:
             raise RequestError(
                 [
-                    f"{self.folder}: {name} is not as it was when the job began; delete the folder to start over"
+                    f"{self.folder}: {name} is not as it was when the job began; delete "
+                    "the folder to start over"
                     for name in changed
                 ]
             )

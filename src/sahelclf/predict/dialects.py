@@ -36,7 +36,8 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 UNDECODED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8
 _DECODED = re.compile("[\x80-\ud7ff]")
 _RUNS = re.compile(r"[^\W_]+")
-# In Windows-1252: a capital within a word, a symbol within a word, four accents in a row, control characters.
+# In Windows-1252: a capital within a word, a symbol within a word, four accents in a row,
+# control characters.
 _IMPLAUSIBLE = re.compile(
     r"[a-z][À-ÖØ-ÞŠŽŸŒ]|[^\W\d_][¡-©¬-¶¸¹»-¿×÷†‡ˆ˜‰€](?=[^\W\d_])"
     r"|[À-ÿŠŽŒšžœŸƒ]{4,}|[\x00-\x08\x80-\x9f]"
@@ -251,7 +252,7 @@ def shape(value: str) -> str:
 
 
 def find_encoding(head: bytes, hints: Hints) -> str:
-    """Encoding of text by its first bytes: UTF-8 or UTF-16, or Windows-1252 where it reads as that."""
+    """Encoding by first bytes: UTF-8 or UTF-16, or Windows-1252 where it reads as that."""
     if hints.encoding:
         return "utf-8-sig" if codecs.lookup(hints.encoding).name == "utf-8" else hints.encoding
     encoding = sniff_encoding(head)

@@ -89,7 +89,8 @@ def _in_processes(
             yield waiting.popleft().result()
     except BrokenProcessPool:
         raise SahelclfError(
-            f"one of {workers} processes that label was killed, perhaps because memory ran out; --workers 1 takes "
+            f"one of {workers} processes that label was killed, perhaps because memory "
+            "ran out; --workers 1 takes "
             "the least, and with --resume the same command resumes"
         ) from None
     finally:

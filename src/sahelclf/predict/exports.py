@@ -1,6 +1,7 @@
-"""Text exports of news archives that hold many articles: recognised by their markers, and split with their fields.
+"""Text exports of news archives: recognised by their markers, and split with their fields.
 
-LexisNexis ('1 of 40 DOCUMENTS'), Nexis Uni ('Body' … 'End of Document') and Factiva ('Document ABC0000020210301eh31000b6',
+LexisNexis ('1 of 40 DOCUMENTS'), Nexis Uni ('Body' … 'End of Document') and Factiva ('Document
+ABC0000020210301eh31000b6',
 with field codes or without).
 """
 

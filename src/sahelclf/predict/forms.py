@@ -107,7 +107,7 @@ ZIPPED = {
 
 
 def signature(data: bytes) -> str | None:
-    """What kind of ZIP archive bytes begin: `docx`, `xlsx`, …, or `zip`; None where they begin none."""
+    """Kind of a ZIP archive by its first bytes: `docx`, `xlsx`, …, or `zip`; None for others."""
     if data[:4] not in {b"PK\3\4", b"PK\5\6"}:
         return None
     for part, kind in ((b"word/", "docx"), (b"xl/", "xlsx"), (b"ppt/", "pptx"),

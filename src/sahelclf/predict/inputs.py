@@ -32,7 +32,8 @@ HIDDEN = "hidden"
 class Source:
     """The files that INPUT names, and how they are read.
 
-    `suffixes` say the form of each; without `paths` there is one, that of standard input, whose bytes
+    `suffixes` say the form of each; without `paths` there is one, that of standard input, whose
+    bytes
     are `stdin`. `left_out` counts files of a folder that are not read, by what they are.
     """
 
@@ -49,7 +50,7 @@ class Source:
 
     @cached_property
     def intake(self) -> Intake:
-        """What is in the input. Pages are counted, and not read: cleaning takes as long as labelling."""
+        """What is in the input. Pages are counted and not read: cleaning them takes long."""
         return self.scan(pages=False)
 
     @property
@@ -83,7 +84,7 @@ class Source:
         notes: list[str] | None = None,
         markers: Counter[str] | None = None,
     ) -> Iterator[Found]:
-        """Items and rejects of one file; what is found of its form goes into `notes` and `markers`."""
+        """Items and rejects of one file; its form is noted in `notes` and `markers`."""
         form, name = self.form(number), self.file_name(number)
         try:
             with self.open(number) as stream:
@@ -117,7 +118,10 @@ class Source:
     def scan(self, *, pages: bool) -> Intake:
         """Read everything once and count; pages are read where `pages` says so.
 
-        Ids that are invented get a mark that keeps them apart from the ids that the input gives. Raises
+        Ids that are invented get a mark that keeps them apart from the ids that the input gives.
+
+        Raises
+        ------
         a `RequestError` with the problems of all files that cannot be read at all.
         """
         ids = IdRule(by_file=self.unique_ids)
@@ -160,7 +164,7 @@ class Source:
         return self.read(number, ids) if self.form(number).rows else iter(())
 
     def _prefix(self, number: int) -> str:
-        """What ids of a file begin with: '' for a single file of rows, else its path in the folder."""
+        """Start of a file's ids: '' for a single file of rows, else its path in the folder."""
         if len(self.suffixes) == 1 and self.form(number).rows:
             return ""
         if not self.paths:
@@ -179,7 +183,8 @@ def open_source(
 ) -> Source:
     """Find what INPUT names; refuse what is missing, empty or of no known form.
 
-    `unit` None stands for passages where the files hold rows, and for documents where they are pages.
+    `unit` None stands for passages where the files hold rows, and for documents where they are
+    pages.
     """
     hints = hints or Hints()
     if name == "-":
@@ -242,7 +247,7 @@ def _standard_input(
 
 
 def _find(name: str) -> tuple[list[Path], Counter[str]]:
-    """Files of a folder with its sub-folders, of a pattern, or the one file; what is left out of a folder."""
+    """Files of a folder, of a pattern, or the one file; and what is left out of a folder."""
     path = Path(name)
     if path.is_dir():
         files = [p for p in path.rglob("*") if p.is_file()]
@@ -261,7 +266,7 @@ def _find(name: str) -> tuple[list[Path], Counter[str]]:
 
 
 def _without_notes(paths: list[Path], left_out: Counter[str]) -> list[Path]:
-    """Files without `.json` files that lie beside pages: those hold what somebody noted about them."""
+    """Files without `.json` files that lie beside pages: those hold notes about the pages."""
     notes = [p for p in paths if suffix_of(p) == ".json"]
     others = [p for p in paths if suffix_of(p) != ".json"]
     pages = [p for p in others if suffix_of(p) in BY_SUFFIX and not BY_SUFFIX[suffix_of(p)].rows]

@@ -152,19 +152,22 @@ def at_the_end(
     unit = "documents" if source.unit == "document" else "passages"
     holds = ", ".join(f"{t} {n:,}" for t, n in summary.holds.items())
     LOG.info(
-        f"{summary.labelled:,} {unit} labelled in {summary.seconds:.1f} s; topics that hold: {holds}"
+        f"{summary.labelled:,} {unit} labelled in {summary.seconds:.1f} s; topics that "
+        f"hold: {holds}"
     )
     if summary.rejected:
         into = f"; all of them in {rejects}" if rejects else ""
         LOG.info(f"{summary.rejected:,} rows rejected{into}. " + " | ".join(summary.first))
     if summary.foreign:
         LOG.info(
-            f"{sum(summary.foreign.values()):,} of them in languages that the model was not trained "
+            f"{sum(summary.foreign.values()):,} of them in languages that the model was "
+            "not trained "
             f"on ({counted(Counter(summary.foreign))}); --any-language labels them all the same"
         )
     if summary.lists:
         LOG.warning(
-            f"{summary.lists:,} pages look like lists of several stories (`stories` in their rows); "
+            f"{summary.lists:,} pages look like lists of several stories (`stories` in "
+            "their rows); "
             "one page should hold one item: leave them out, or label each story by itself"
         )
     if summary.copies:
@@ -175,7 +178,8 @@ def at_the_end(
     typical = median(summary.words) if summary.words and source.unit == "passage" else 0
     if typical > LONG_ROW_WORDS:
         LOG.warning(
-            f"the median row has {typical:.0f} words, and the model was trained on passages of 30 to "
+            f"the median row has {typical:.0f} words, and the model was trained on "
+            "passages of 30 to "
             "150: if rows are whole articles, use --unit document"
         )
     known = set(labeller.manifest["codebook"]["languages"]) | {"und"}

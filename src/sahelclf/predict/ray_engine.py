@@ -1,7 +1,9 @@
-"""`--engine ray`: one task reads INPUT on this machine, actors anywhere in the cluster label, rows come back in order.
+"""`--engine ray`: one task reads INPUT here, actors in the cluster label, rows come in order.
 
-Ray Data replaces an actor or a task that dies and gives it the same batch again, so a killed worker costs time.
-Every actor takes a share of the processors that leaves some for the reader: actors that take all of them would wait for
+Ray Data replaces an actor or a task that dies and gives it the same batch again, so a killed
+worker costs time.
+Every actor takes a share of the processors that leaves some for the reader: actors that take all
+of them would wait for
 batches without end.
 """
 
@@ -24,7 +26,8 @@ from sahelclf.predict.inputs import Source
 READER_CPUS = 0.1
 LEAST_CPUS = 0.1  # for an actor; with less a worker is no gain
 NO_PROGRESS_SECONDS = 600
-# Ray gives its workers the lowest rank and starts over, without end, with those that do not answer within a minute
+# Ray gives its workers the lowest rank and starts over, without end, with those that do not
+# answer within a minute
 BUSY_MACHINE = {"RAY_worker_register_timeout_seconds": "600", "RAY_worker_niceness": "0"}
 INSTALL = "pip install -c requirements.lock 'sahelclf[ray]'"
 
@@ -73,7 +76,7 @@ def on_ray(
 
 @contextmanager
 def _connected() -> Iterator[None]:
-    """The cluster that RAY_ADDRESS names, or one of this machine's cores for as long as the job takes; no statistics are sent."""
+    """The cluster that RAY_ADDRESS names, or one of this machine's cores; no statistics are sent."""
     import ray
 
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -82,7 +85,8 @@ def _connected() -> Iterator[None]:
     address = os.environ.get("RAY_ADDRESS", "local")
     if address.startswith("ray://"):
         raise RequestError(
-            f"RAY_ADDRESS={address}: expected HOST:PORT; run the command on a machine of the cluster"
+            f"RAY_ADDRESS={address}: expected HOST:PORT; run the command on a machine of "
+            "the cluster"
         )
     ours = signal.getsignal(signal.SIGTERM)
     try:
@@ -112,21 +116,22 @@ def _connected() -> Iterator[None]:
 
 
 def _share(workers: int) -> float:
-    """Processors for each actor, so that all of them and the reader fit into what the cluster has free."""
+    """Processors for each actor, so that all of them and the reader fit into the cluster."""
     import ray
 
     free = ray.available_resources().get("CPU", 0.0)
     share = min(int((free - 2 * READER_CPUS) / workers * 100) / 100, 1.0)
     if share < LEAST_CPUS:
         raise RequestError(
-            f"--engine ray: {free:g} processors of the cluster are free, too few for {workers} workers and a reader, which would wait "
+            f"--engine ray: {free:g} processors of the cluster are free, too few for "
+            f"{workers} workers and a reader, which would wait "
             "without end; use fewer --workers, or wait until other jobs have ended"
         )
     return share
 
 
 def _batches(source: Source, start: tuple[int, int]) -> Any:
-    """A data set of pickled batches, one a block, read by one task on this machine, where the files are."""
+    """A data set of pickled batches, one a block, read by one task where the files are."""
     import pyarrow as pa
     import ray
     from ray.data import Datasource
@@ -163,7 +168,7 @@ def _batches(source: Source, start: tuple[int, int]) -> Any:
 
 
 def _or_error(source: Source, start: tuple[int, int]) -> Iterator[Any]:
-    """Batches; where INPUT turns out to be wrong, our error as the last of them, which Ray would wrap in its own."""
+    """Batches; where INPUT is wrong, our error as the last of them: Ray would wrap it."""
     try:
         yield from batches_of(source, *start)
     except SahelclfError as error:

@@ -311,7 +311,7 @@ def read_html(file: OpenFile) -> Iterator[Found]:
 
 
 def read_text(file: OpenFile) -> Iterator[Found]:
-    """A page of plain text; its lines as passages; or the articles of an export of a news archive."""
+    """A page of plain text, its lines as passages, or the articles of an archive's export."""
     if file.unit == "passage" and split_export(_opening(file)) is None:
         yield from _line_items(file)
         return

@@ -72,9 +72,10 @@ Found = Item | Reject
 
 @dataclass(frozen=True)
 class IdRule:
-    """How ids are made: what invented ones begin with, and whether given ones begin with their file's name.
+    """How ids are made: the start of invented ones, and whether given ones get the file's name.
 
-    `repeated` are ids that occur more than once in a file; with `by_file` they get the row's number.
+    `repeated` are ids that occur more than once in a file; with `by_file` they get the row's
+    number.
     """
 
     mark: str = ""

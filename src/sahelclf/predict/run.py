@@ -1,4 +1,4 @@
-"""`predict`: a stream of items through a labeller into rows and rejects, in order, in constant memory."""
+"""`predict`: items through a labeller into rows and rejects, in order, in constant memory."""
 
 import hashlib
 import json
@@ -21,8 +21,9 @@ from sahelclf.predict.batches import LabelledBatch
 from sahelclf.predict.checkpoint import Job, Progress, input_sha256
 from sahelclf.predict.engines import EngineOptions, labelled
 from sahelclf.predict.inputs import Source
+from sahelclf.predict.layout import Layout, Writer
 from sahelclf.predict.messages import Summary
-from sahelclf.predict.writers import Layout, Rejects, Writer, check_out, finish, writer_for
+from sahelclf.predict.writers import Rejects, check_out, finish, writer_for
 
 LOG = logging.getLogger(__name__)
 Sink = Callable[[Sequence[Row]], object]
@@ -195,7 +196,7 @@ class _Run:
         return first
 
     def _rows(self, batch: LabelledBatch) -> list[Row]:
-        """A batch's rows: labels, the row that each is a near-duplicate of, texts, what is carried."""
+        """A batch's rows: labels, what each is a near-duplicate of, texts, what is carried."""
         rows = batch.rows
         if self.copies:
             firsts = self.copies.find(batch.texts, [row["id"] for row in rows])

@@ -31,14 +31,16 @@ def predict_file(
     input
         File, folder, pattern, or `-` for standard input.
     out
-        File to write; its ending says the form. None: the rows are in `Summary.rows`, or go to `sink`,
+        File to write; its ending says the form. None: the rows are in `Summary.rows`, or go to
+        `sink`,
         some at a time.
     unit
         `"passage"` (default for rows) or `"document"` (default for pages).
     fast
         Use a transformer's eight-bit weights.
     settings
-        Columns `text`, `id`, `title`, `date`; how tables are read: `delimiter`, `encoding`, `quoting`
+        Columns `text`, `id`, `title`, `date`; how tables are read: `delimiter`, `encoding`,
+        `quoting`
         (`"quotes"`, `"backslash"`, `"none"`), `sheet`; `unique_ids`; and the job's `resume`,
         `any_language`, `duplicates`, `engine`, `workers`, `with_text`, `overwrite`.
 
@@ -61,7 +63,7 @@ def predict_file(
 
 
 def check_file(input: str | Path, *, unit: str | None = None, **settings: Any) -> "Intake":  # noqa: A002
-    """Read an input to its end and report what is in it; nothing is labelled. Settings: see `predict_file`."""
+    """Read an input to its end and report what is in it; settings as in `predict_file`."""
     return _source(input, unit, settings).scan(pages=True)
 
 
