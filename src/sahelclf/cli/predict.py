@@ -33,9 +33,9 @@ SWITCHES = {
 
 def run(args: list[str]) -> int:
     """Label INPUT, or report what is in it."""
-    from sahelclf.predict import forms, writers
+    from sahelclf.predict import forms
 
-    text = EPILOG.format(inputs=forms.EXPECTED, outputs=writers.EXPECTED)
+    text = EPILOG.format(inputs=forms.EXPECTED, outputs=forms.EXPECTED_OUT)
     p = parser("predict", "Label passages or documents.", text)
     p.add_argument("model", metavar="MODEL", nargs="?")
     p.add_argument("input", metavar="INPUT")

@@ -91,7 +91,7 @@ class Job:
         self._last = time.monotonic()
 
     def finish(self, final: str = "rows", *, rejected: int) -> None:
-        """Give the rejects and OUT their names; a killed process may have done some of the steps."""
+        """Name the rejects and OUT; a killed process may have done some of the steps."""
         if not self.progress.final:
             self.progress.final = final
             self.save(now=True)

@@ -54,7 +54,8 @@ def split_export(text: str) -> list[Article] | str | None:
         articles.pop()  # a list of subjects or a copyright after the last article
     bad = [number for number, article in enumerate(articles, start=1) if not article.text.strip()]
     if bad:
-        return f"an export of {len(articles)} articles of {name}; no text found in article {bad[0]}; {SPLIT_IT}"
+        what = f"an export of {len(articles)} articles of {name}"
+        return f"{what}; no text found in article {bad[0]}; {SPLIT_IT}"
     return articles
 
 

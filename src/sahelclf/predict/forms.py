@@ -8,13 +8,15 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from sahelclf.delimited import DELIMITERS
 from sahelclf.errors import RequestError
-from sahelclf.predict import readers
-from sahelclf.predict.dialects import find_encoding, find_reading
-from sahelclf.predict.readers import OpenFile
-from sahelclf.predict.rows import Found, Record
+
+if TYPE_CHECKING:
+    from sahelclf.predict.readers import OpenFile
+    from sahelclf.predict.rows import Found, Record
 
 HEAD = 65_536
 LONGEST_HEADER = 40  # characters of a column's name, that tells a table from prose
@@ -31,8 +33,8 @@ class Form:
         Endings of its files, in lower case.
     rows
         Whether it holds rows, which are passages by default; else pages, which are documents.
-    read
-        Its reader.
+    reader
+        Module of this room and name of its reader, imported when it is used: help is quick.
     recognise
         Whether a stream without a name is of this form, by its first bytes.
     """
@@ -40,38 +42,55 @@ class Form:
     name: str
     suffixes: tuple[str, ...]
     rows: bool
-    read: Callable[[OpenFile], Iterator[Record | Found]]
-    recognise: Callable[[bytes, OpenFile], bool]
+    reader: str
+    recognise: "Callable[[bytes, OpenFile], bool]"
+
+    def read(self, file: "OpenFile") -> "Iterator[Record | Found]":
+        """Records, items and rejects of a file."""
+        module, _, name = self.reader.partition(".")
+        reader = getattr(import_module(f"sahelclf.predict.{module}"), name)
+        yield from reader(file)
 
 
-def _is_json(head: bytes, file: OpenFile) -> bool:
+def _is_json(head: bytes, file: "OpenFile") -> bool:
     return _text(head, file)[:1] in {"{", "["}
 
 
-def _is_html(head: bytes, file: OpenFile) -> bool:
+def _is_html(head: bytes, file: "OpenFile") -> bool:
     return re.match(r"<(!|\?|[a-z])", _text(head, file), re.IGNORECASE) is not None
 
 
-def _is_table(head: bytes, file: OpenFile) -> bool:
+def _is_table(head: bytes, file: "OpenFile") -> bool:
     return bool(columns_of_table(head, file, whole=len(head) < HEAD))
 
 
 FORMS = (
-    Form("Parquet", (".parquet",), True, readers.read_parquet, lambda h, _: h[:4] == b"PAR1"),
+    Form("Parquet", (".parquet",), True, "readers.read_parquet", lambda h, _: h[:4] == b"PAR1"),
     Form(
         "a workbook (.xlsx)",
         (".xlsx",),
         True,
-        readers.read_xlsx,
+        "readers.read_xlsx",
         lambda h, _: signature(h) == "xlsx",
     ),
-    Form("JSON", (".jsonl", ".ndjson", ".json"), True, readers.read_json, _is_json),
-    Form("HTML", (".html", ".htm"), False, readers.read_html, _is_html),
-    Form("a table", (".csv", ".tsv"), True, readers.read_delimited, _is_table),
-    Form("text", (".txt",), False, readers.read_text, lambda *_: True),
+    Form("JSON", (".jsonl", ".ndjson", ".json"), True, "readers.read_json", _is_json),
+    Form("HTML", (".html", ".htm"), False, "readers.read_html", _is_html),
+    Form("a table", (".csv", ".tsv"), True, "readers.read_delimited", _is_table),
+    Form("text", (".txt",), False, "readers.read_text", lambda *_: True),
 )
 BY_SUFFIX = {suffix: form for form in FORMS for suffix in form.suffixes}
-EXPECTED = ", ".join(BY_SUFFIX) + ", plain or as .gz or .zst"
+COMPRESSED = ", plain or as .gz or .zst"
+EXPECTED = ", ".join(BY_SUFFIX) + COMPRESSED
+# Output forms, and their classes in `writers`.
+OUTPUTS = {
+    ".jsonl": "JsonLines",
+    ".ndjson": "JsonLines",
+    ".csv": "FlatCsv",
+    ".parquet": "FlatParquet",
+    ".xlsx": "Workbook",
+    ".html": "Page",
+}
+EXPECTED_OUT = ", ".join(OUTPUTS) + COMPRESSED
 
 OFFICE = "save it as {0} with LibreOffice: soffice --headless --convert-to {1} FILE"
 TEXT = OFFICE.format("text", "'txt:Text (encoded):UTF8'")
@@ -88,7 +107,7 @@ SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"Rar!", "RAR", "unpack it with: unrar x"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file (.doc, .xls)",
      "save it as .xlsx or text with Office or LibreOffice"),
-    (b"SQLite format 3\0", "an SQLite database", "export the table as CSV with: sqlite3 -header -csv"),
+    (b"SQLite format 3\0", "an SQLite database", "export it with: sqlite3 -header -csv"),
     (b"\x89PNG", "a picture (PNG)", "only text can be labelled"),
     (b"\xff\xd8\xff", "a picture (JPEG)", "only text can be labelled"),
     (b"ARROW1", "Arrow (Feather)", "save it as Parquet or CSV"),
@@ -130,7 +149,7 @@ def what_it_is(head: bytes) -> tuple[str, str] | None:
     return next(found, None)
 
 
-def refuse_other(form: Form, file: OpenFile) -> None:
+def refuse_other(form: Form, file: "OpenFile") -> None:
     """Refuse a file whose first bytes are those of a form that its name does not say."""
     head, whole = file.head(HEAD)
     known = what_it_is(head)
@@ -146,7 +165,7 @@ def refuse_other(form: Form, file: OpenFile) -> None:
             )
 
 
-def recognise(file: OpenFile) -> Form:
+def recognise(file: "OpenFile") -> Form:
     """The form of a stream without a name."""
     head, _ = file.head(HEAD)
     form = next(form for form in FORMS if form.recognise(head, file))
@@ -156,7 +175,7 @@ def recognise(file: OpenFile) -> Form:
     return form
 
 
-def columns_of_table(head: bytes, file: OpenFile, *, whole: bool) -> list[str]:
+def columns_of_table(head: bytes, file: "OpenFile", *, whole: bool) -> list[str]:
     """Columns, where the first bytes are those of a table: [] for prose.
 
     With the text's column in the header it is one; without, where at least two rows have as many
@@ -164,6 +183,8 @@ def columns_of_table(head: bytes, file: OpenFile, *, whole: bool) -> list[str]:
     """
     if not head.strip():
         return []
+    from sahelclf.predict.dialects import find_reading
+
     reading = find_reading(head, whole=whole, default=",", columns=file.columns, hints=file.hints)
     header = reading.header
     if file.columns.name("text") in header:
@@ -173,7 +194,9 @@ def columns_of_table(head: bytes, file: OpenFile, *, whole: bool) -> list[str]:
     return header if several and names and len(set(header)) == len(header) else []
 
 
-def _text(head: bytes, file: OpenFile) -> str:
+def _text(head: bytes, file: "OpenFile") -> str:
+    from sahelclf.predict.dialects import find_encoding
+
     return (
         head[:HEAD]
         .decode(find_encoding(head[:HEAD], file.hints), "replace")

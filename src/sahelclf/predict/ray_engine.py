@@ -76,7 +76,7 @@ def on_ray(
 
 @contextmanager
 def _connected() -> Iterator[None]:
-    """The cluster that RAY_ADDRESS names, or one of this machine's cores; no statistics are sent."""
+    """The cluster that RAY_ADDRESS names, or one of this machine; no statistics are sent."""
     import ray
 
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}

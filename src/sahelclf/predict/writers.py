@@ -23,6 +23,7 @@ from sahelclf.errors import RequestError
 from sahelclf.files import suffix_of
 from sahelclf.predict.batches import RESERVED
 from sahelclf.predict.checkpoint import Job
+from sahelclf.predict.forms import EXPECTED_OUT, OUTPUTS
 from sahelclf.predict.layout import Layout, Writer, json_line
 from sahelclf.predict.rows import printable
 from sahelclf.templates import render_parts
@@ -198,15 +199,7 @@ class Page(Writer):
         return GENERATOR in stream.read(1_000)
 
 
-WRITERS: dict[str, type[Writer]] = {
-    ".jsonl": JsonLines,
-    ".ndjson": JsonLines,
-    ".csv": FlatCsv,
-    ".parquet": FlatParquet,
-    ".xlsx": Workbook,
-    ".html": Page,
-}
-EXPECTED = ", ".join(WRITERS) + ", plain or as .gz or .zst"
+WRITERS: dict[str, type[Writer]] = {k: globals()[name] for k, name in OUTPUTS.items()}
 
 
 def writer_for(job: Job, layout: Layout) -> Writer:
@@ -233,7 +226,7 @@ def check_out(path: Path, inputs: Sequence[Path]) -> None:
     """Refuse an OUT that cannot be written, before any work."""
     suffix, name = suffix_of(path), printable(path)
     if suffix not in WRITERS:
-        raise RequestError(f"{name}: unknown form {suffix!r}; expected {EXPECTED}")
+        raise RequestError(f"{name}: unknown form {suffix!r}; expected {EXPECTED_OUT}")
     if path.is_dir() or not path.absolute().parent.is_dir():
         fault = "a folder" if path.is_dir() else "its folder does not exist"
         raise RequestError(f"{name}: {fault}; expected a file in a folder that does")
