@@ -1,7 +1,8 @@
 """Runs the command line many times without the cost of its imports.
 
-`python command_server.py` imports the package once and forks a process for each request, which it reads as a line of
-JSON on standard input. The fork calls `sahelclf.cli.main`, as `python -m sahelclf` does, with files as standard streams.
+`python command_server.py` imports the package once and forks a process for each request, which it
+reads as a line of JSON on standard input. The fork calls `sahelclf.cli.main`, as
+`python -m sahelclf` does, with files as standard streams.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Tiny encoders with random weights, in Transformers' own layout: real parts, without a download."""
+"""Tiny encoders with random weights, in Transformers' layout: real parts, no download."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ WORDS = [
 
 
 def write_tokenizer(folder: Path) -> None:
-    """A WordPiece tokenizer whose file cuts and pads at 128, as that of the packaged encoder does."""
+    """A WordPiece tokenizer that cuts and pads at 128, as that of the packaged encoder."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 

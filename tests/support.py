@@ -1,4 +1,4 @@
-"""What tests share: a small made-up corpus with a codebook of its own, and the command line as a user runs it."""
+"""What tests share: a small made-up corpus, and the command line as a user runs it."""
 
 import atexit
 import json

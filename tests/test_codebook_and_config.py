@@ -181,7 +181,8 @@ def test_settings_of_a_blends_members_stand_under_their_names():
     assert flat_settings(config) == {
         "model": "blend", "seed": "0", "split": "grouped", "crossfit": "3",
         "transformer.window": "256", "transformer.learning_rate": "0.0002",
-        "tfidf.features.char": "char_wb 3-5, min_df 3", "tfidf.C": "4.0", "tfidf.class_weight": "balanced",
+        "tfidf.features.char": "char_wb 3-5, min_df 3", "tfidf.C": "4.0",
+        "tfidf.class_weight": "balanced",
         "tfidf_weight": "3.0",
     }  # fmt: skip
     alone = flat_settings(config | {"model": tfidf, "cv": 5})

@@ -1,4 +1,4 @@
-"""Rooms import downwards only, without circles; mlflow has one importer; the code names no label."""
+"""Rooms import only from rooms above, without circles; one room imports mlflow."""
 
 import ast
 from graphlib import CycleError, TopologicalSorter

@@ -1,4 +1,7 @@
-"""The estimators of shares: by hand, against ppi-python's and survey's formulas, and in simulation with a biased labeller."""
+"""Estimators of shares: by hand, against ppi-python and survey, and in simulation.
+
+The simulated labeller is biased.
+"""
 
 import numpy as np
 import pytest
@@ -42,11 +45,14 @@ def test_by_hand():
     assert (found["naive"].value[0], found["naive"].error[0]) == (0.5, 0.25)
     # sample: (1 + 0) / 2; z = (±1/2) / 2, summed squares 1/8, times n / (n - 1) = 2: variance 1/4
     assert (found["sample"].value[0], found["sample"].error[0]) == (0.5, 0.5)
-    # dsl: pseudo-outcomes .5 + 2 (.5) = 1.5, .5 - 1 = -.5, .25, .75: mean .5, variance (1 + 1 + 1/16 + 1/16) / 4 = 17/32, over 4
+    # dsl: pseudo-outcomes .5 + 2 (.5) = 1.5, .5 - 1 = -.5, .25, .75: mean .5, variance (1 + 1 +
+    # 1/16 + 1/16) / 4 = 17/32, over 4
     assert found["dsl"].value[0] == 0.5
     assert found["dsl"].error[0] == pytest.approx(np.sqrt(17 / 128), abs=1e-12)
-    # ppi: cov(y, p) = .1; variance of all p, over n - 1: (.09 + .01 + .01 + .09) / 3 = 1/15; lambda 1.5, within N / (N - n) = 2.
-    # means of p: all .5, coded .6: .5 + 1.5 (.5 - .6) = .35; of p left, 1.5 (2 / 4) = .75: errors 1 - .6, 0 - .3: mean .05, variance
+    # ppi: cov(y, p) = .1; variance of all p, over n - 1: (.09 + .01 + .01 + .09) / 3 = 1/15;
+    # lambda 1.5, within N / (N - n) = 2.
+    # means of p: all .5, coded .6: .5 + 1.5 (.5 - .6) = .35; of p left, 1.5 (2 / 4) = .75: errors
+    # 1 - .6, 0 - .3: mean .05, variance
     # .35² = .1225 over 2; others .75 (.6, .2): variance .75² (.04) = .0225 over 2
     assert ppi_lambda(equal([0, 1], 4), SMALL) == pytest.approx(1.5, abs=1e-12)
     assert found["ppi"].value[0] == pytest.approx(0.35, abs=1e-12)
@@ -57,7 +63,8 @@ def test_a_ratio_by_hand():
     whole = Outcome(np.array([1.0, 1.0]), P, np.array([1.0, 1.0, 1.0, 0.0]), np.ones(4))
     design = Design(equal([0, 1], 4), one_cell(4), 4)
     found = ratios(design, SMALL, whole, shares(design, SMALL), shares(design, whole))
-    # naive: 2 of 3; delta: values 1/3, -2/3, 1/3, -2/3 x 0 = 0: mean 0, variance (1 + 4 + 1) / 9 / 4 = 1/6, over 4, over (3/4)²
+    # naive: 2 of 3; delta: values 1/3, -2/3, 1/3, -2/3 x 0 = 0: mean 0, variance (1 + 4 + 1) / 9
+    # / 4 = 1/6, over 4, over (3/4)²
     assert found["naive"].value[0] == pytest.approx(2 / 3, abs=1e-12)
     assert found["naive"].error[0] == pytest.approx(np.sqrt(1 / 24) / 0.75, abs=1e-12)
     # sample: all codes have the whole, so it is the plain share
@@ -65,7 +72,8 @@ def test_a_ratio_by_hand():
 
 
 def test_prediction_powered_inference_agrees_with_ppi_python():
-    # ppi-python 0.2.3: ppi_mean_pointestimate and ppi_mean_ci(alpha=0.05), the sampled units first, the others as 'unlabeled'
+    # ppi-python 0.2.3: ppi_mean_pointestimate and ppi_mean_ci(alpha=0.05), the sampled units
+    # first, the others as 'unlabeled'
     y = np.array([1, 0, 1, 0, 0, 1, 0, 1.0])
     p = np.array(
         [
@@ -108,7 +116,8 @@ def test_it_agrees_in_a_collection_and_in_a_cell_of_it():
     outcome, sample = Outcome(y[rows], p, p, p), equal(rows, n)
     for cells, expected in (
         (one_cell(n), [0.24683807972, 0.18421861391041924, 0.3094575455303137]),
-        # the first 700 units; ppi-python with lam of the whole times N / (N - n) times the cell's own share that is not coded
+        # the first 700 units; ppi-python with lam of the whole times N / (N - n) times the cell's
+        # own share that is not coded
         (
             Cells(np.arange(n), (np.arange(n) >= 700).astype(int), 2),
             [0.24164131992, 0.13680724256365934, 0.3464753972717028],
@@ -120,14 +129,16 @@ def test_it_agrees_in_a_collection_and_in_a_cell_of_it():
 
 
 def test_the_sample_alone_has_the_standard_error_of_survey():
-    # strata of 4 and 8 units, 2 drawn of each: weights 2 and 4; svymean by hand: (2 + 4 + 4 x 0 ...) / 12
+    # strata of 4 and 8 units, 2 drawn of each: weights 2 and 4; svymean by hand: (2 + 4 + 4 x 0
+    # ...) / 12
     y = np.array([1.0, 1.0, 1.0, 0.0])
     sample = Sample(np.array([0, 1, 4, 5]), np.array([2.0, 2, 4, 4]), np.array([0, 0, 1, 1]))
     found = shares(
         Design(sample, one_cell(12), 12),
         Outcome(y, np.full(12, 0.5), np.ones(12), np.full(12, 0.5)),
     )["sample"]
-    # mean 8/12; z = 2 (1/3) / 12 twice, then 4 (1/3) / 12 and -4 (2/3) / 12; within the strata 0 and (1/9 + 2/9)² / 2, times 2
+    # mean 8/12; z = 2 (1/3) / 12 twice, then 4 (1/3) / 12 and -4 (2/3) / 12; within the strata 0
+    # and (1/9 + 2/9)² / 2, times 2
     assert found.value[0] == pytest.approx(2 / 3, abs=1e-12)
     assert found.error[0] == pytest.approx(1 / 3, abs=1e-12)
 
@@ -167,7 +178,10 @@ def test_a_prediction_is_never_fitted_on_the_units_own_code():
 def labelled(
     rng: np.random.Generator, n: int, rarity: float = 2.2
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Truth, and a labeller that is too sure and says yes far too often: 37% where 20.2% are true; 15% where 6.8% are, of rarity 4."""
+    """Truth, and a labeller that says yes far too often.
+
+    It says 37% where 20.2% are true, and with rarity 4 15% where 6.8% are.
+    """
     x = rng.normal(size=n)
     y = (rng.random(n) < 1 / (1 + np.exp(rarity - 2 * x))).astype(float)
     return y, 1 / (1 + np.exp(rarity - 1.3 - 2.5 * (x + rng.normal(scale=0.5, size=n))))
@@ -212,8 +226,10 @@ def test_corrected_intervals_cover_and_naive_ones_do_not():
     assert covered["naive"] < 0.5
     assert 0.93 <= covered["ppi"] <= 0.97
     assert 0.93 <= covered["dsl"] <= 0.97
-    # Theory (Angelopoulos, Duchi and Zrnic 2023, power tuning): the variance is that of the sample times 1 - rho² (1 - n / N), rho the
-    # correlation of truth and prediction. dsl predicts with a fitted curve, of which the same holds.
+    # Theory (Angelopoulos, Duchi and Zrnic 2023, power tuning): the variance is that of the
+    # sample times 1 - rho² (1 - n / N), rho the
+    # correlation of truth and prediction. dsl predicts with a fitted curve, of which the same
+    # holds.
     rng = np.random.default_rng(12345)
     y, p = labelled(rng, 400_000)
     narrower = np.sqrt(1 - np.corrcoef(y, p)[0, 1] ** 2 * (1 - 300 / 10_000))
@@ -235,7 +251,8 @@ def test_a_rare_share_is_covered_and_narrower_where_likely_positives_are_drawn_m
         assert 0.90 <= found[name][:, 2].mean() <= 0.99
         assert found[name][:, 1].mean() == pytest.approx(found[name][:, 0].std(), rel=0.12)
     assert found["naive"][:, 2].mean() < 0.5
-    # Theory: the sum over strata of (share of the units)² x variance / 75, beside 300 codes drawn with equal chances
+    # Theory: the sum over strata of (share of the units)² x variance / 75, beside 300 codes drawn
+    # with equal chances
     y, p = labelled(np.random.default_rng(12345), 400_000, 4.0)
     strata = np.array(probability_strata(p[:, None]))
     variance = sum((strata == s).mean() ** 2 * y[strata == s].var() / 75 for s in np.unique(strata))

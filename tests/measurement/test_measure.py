@@ -1,4 +1,4 @@
-"""A collection of one's own, sampled, coded, scored and measured: what is written, what is refused, what is said."""
+"""A user's collection is sampled, coded, scored and measured: files, refusals, messages."""
 
 import csv
 import json
@@ -174,7 +174,8 @@ def test_scores_on_a_sheet_are_weighted_by_hand(book):
     from sahelclf.evaluation.predictions import Gold, Predictions
     from sahelclf.evaluation.weighted import weighted_report
 
-    # topic one: a hit of weight 1, a miss of weight 3: F1 2 / (2 + 3) = .4; rows of another order than the ids'
+    # topic one: a hit of weight 1, a miss of weight 3: F1 2 / (2 + 3) = .4; rows of another order
+    # than the ids'
     topics = np.array([[True, False], [True, False]])
     gold = Gold(topics, np.where(topics, 0, -1))
     p = np.array([[0.2, 0.0], [0.9, 0.0]])
@@ -184,7 +185,8 @@ def test_scores_on_a_sheet_are_weighted_by_hand(book):
     found = weighted_report(said, gold, np.array([3.0, 1.0]))
     assert found.scores["topic/fishing/f1"] == pytest.approx(0.4, abs=1e-12)
     assert found.scores["topic/fishing/recall"] == pytest.approx(0.25, abs=1e-12)
-    # bins: .2 is .8 short of 1, of weight 3; .9 is .1 short, of weight 1; two empty ones of weight 4 are right: (2.4 + .1) / 8
+    # bins: .2 is .8 short of 1, of weight 3; .9 is .1 short, of weight 1; two empty ones of
+    # weight 4 are right: (2.4 + .1) / 8
     assert found.scores["calibration/ece"] == pytest.approx(2.5 / 8, abs=1e-12)
 
 
@@ -211,7 +213,8 @@ def test_every_unit_has_the_chance_that_is_written():
 
 
 def test_likely_positives_of_rare_topics_are_drawn_more_often():
-    # the second topic is rare: its one likely unit scores the root of .1 / .1 + .9 / .09 = 11, the others 1; of 12.32 in all, the first six
+    # the second topic is rare: its one likely unit scores the root of .1 / .1 + .9 / .09 = 11,
+    # the others 1; of 12.32 in all, the first six
     # have their middle below half
     p = np.column_stack([np.full(10, 0.1), np.r_[np.zeros(9), 0.9]])
     strata = probability_strata(p, parts=2)
@@ -225,8 +228,13 @@ def test_ids_that_a_spreadsheet_would_change_are_marked_and_come_back(tmp_path, 
         Unit(i, "", "=SUM(A1) is a text\r\nof two lines", "month 2023-07", 0.012345678) for i in ids
     ]
     write_units(tmp_path / "s.csv", units, book, "")
-    fill(tmp_path / "s.csv", tmp_path / "f.csv", {f"{'' if SAFE_ID.fullmatch(i) else 'u:'}{i}": dict.fromkeys(TOPICS, "no") for i in ids}, delimiter=";",
-         change=lambda rows: [r.__setitem__(2, r[2].replace(".", ",")) for r in rows[2:]])  # fmt: skip
+    codes = {f"{'' if SAFE_ID.fullmatch(i) else 'u:'}{i}": dict.fromkeys(TOPICS, "no") for i in ids}
+
+    def with_decimal_commas(rows):
+        for row in rows[2:]:
+            row[2] = row[2].replace(".", ",")
+
+    fill(tmp_path / "s.csv", tmp_path / "f.csv", codes, delimiter=";", change=with_decimal_commas)
     sheet = read_codes(tmp_path / "f.csv", book)
     assert list(sheet.ids) == ids
     assert sheet.probability[0] == 0.0123457
@@ -294,8 +302,8 @@ def test_bad_predictions_are_named_by_row_and_column(work, book, tmp_path):
     with pytest.raises(RequestError) as error:
         read_collection(tmp_path / "bad.csv", labeller_names(book))
     assert (
-        "row 2 (id 'a1'), column fishing_probability: found '1.2'; expected a probability from 0 to 1"
-        in str(error.value)
+        "row 2 (id 'a1'), column fishing_probability: found '1.2'; expected a probability "
+        "from 0 to 1" in str(error.value)
     )
     assert "row 3 (id 'a2'), column fishing_holds: found 'maybe'; expected true or false" in str(
         error.value
@@ -354,14 +362,16 @@ def test_what_the_gold_cannot_carry_is_withheld_with_how_many_more_it_takes(
     assert (dsl["more_codes"] >= 30 - dsl["codes"]).all()
     assert any(
         note.startswith(
-            "by month: too few hand-coded units for any share; all are withheld. A cell takes 30, and 10 expected with and without"
+            "by month: too few hand-coded units for any share; all are withheld. A cell "
+            "takes 30, and 10 expected with and without"
         )
         for note in found.warnings
     )
 
 
 def test_how_many_more_by_hand():
-    # 5 of all 50 codes are expected to have it, so 100 codes are needed for 10: 60 beside the 40 of cell 0, 90 beside the 10 of cell 1,
+    # 5 of all 50 codes are expected to have it, so 100 codes are needed for 10: 60 beside the 40
+    # of cell 0, 90 beside the 10 of cell 1,
     # whatever their own codes say
     y = np.r_[np.ones(2), np.zeros(38), np.ones(3), np.zeros(7)]
     g = np.full(100, 0.1)
@@ -372,8 +382,10 @@ def test_how_many_more_by_hand():
 
 
 def test_likely_positives_do_not_carry_a_share_that_one_of_the_unlikely_would_outweigh():
-    # 40 codes of weight 1 and chance 1/2, 40 of weight 50 and chance 1/50: (20 + 40)² / (20 + 2000) = 3600 / 2020 codes' worth, so that
-    # 10 take 80 x 10 x 2020 / 3600 = 448.9 codes; with equal chances the 20.8 expected would be more than enough
+    # 40 codes of weight 1 and chance 1/2, 40 of weight 50 and chance 1/50: (20 + 40)² / (20 +
+    # 2000) = 3600 / 2020 codes' worth, so that
+    # 10 take 80 x 10 x 2020 / 3600 = 448.9 codes; with equal chances the 20.8 expected would be
+    # more than enough
     g = np.r_[np.full(40, 0.5), np.full(40, 0.02)]
     one = Cells(np.arange(80), np.zeros(80, dtype=int), 1)
     sample = Sample(
@@ -404,7 +416,8 @@ def test_periods_and_lists(work, book, tmp_path):
     )
     cells, names = cross_cells(4, [country, month])
     assert sorted((int(u), names[c]) for u, c in zip(cells.unit, cells.cell, strict=True)) == [
-        (0, ("Mali", "2023-01")), (0, ("Niger", "2023-01")), (1, ("Mali", "2023-02")), (3, ("Niger", "2023-04"))
+        (0, ("Mali", "2023-01")), (0, ("Niger", "2023-01")),
+        (1, ("Mali", "2023-02")), (3, ("Niger", "2023-04"))
     ]  # fmt: skip
     with pytest.raises(RequestError, match="--by region: no such column"):
         cell_members(collection, "region", "x")
@@ -457,9 +470,13 @@ def test_drift_is_said_of_words_languages_and_lengths_and_not_of_the_same_kind()
 
 
 @pytest.mark.parametrize(("dates", "said", "code"), [
-    (["10.01.2023"] * N, "--by month: no unit has one; column date: found '10.01.2023' in the first row, expected a date that begins as 2023-07-31 does", 2),
-    (["2023-13-01", *["2023-02-10T08:00:00Z"] * (N - 1)], "1 of 400 units have no month (date of id 'a0': 2023-13-01; expected a date", 0),
-    (["", "5/3/23", "May 2023", "2023", *["2023-02"] * (N - 4)], "4 of 400 units have no month (date of id 'a0': empty, id 'a1': 5/3/23, id 'a2': May 2023, …", 0),
+    (["10.01.2023"] * N,
+     "--by month: no unit has one; column date: found '10.01.2023' in the first row, expected a "
+     "date that begins as 2023-07-31 does", 2),
+    (["2023-13-01", *["2023-02-10T08:00:00Z"] * (N - 1)],
+     "1 of 400 units have no month (date of id 'a0': 2023-13-01; expected a date", 0),
+    (["", "5/3/23", "May 2023", "2023", *["2023-02"] * (N - 4)],
+     "4 of 400 units have no month (date of id 'a0': empty, id 'a1': 5/3/23, id 'a2': May 2023, …", 0),
 ])  # fmt: skip
 def test_a_date_of_another_form_is_never_guessed(work, harbour, capsys, dates, said, code):
     sampled(harbour)
@@ -497,8 +514,8 @@ def test_a_sample_by_month_says_which_dates_it_cannot_read(work, harbour, capsys
     )
     assert sampled(harbour, "--by", "month") == 0
     assert (
-        "2 units have no month and are their own stratum: texts.jsonl:1: found '10.1.2023'; expected a date that begins"
-        in capsys.readouterr().err
+        "2 units have no month and are their own stratum: texts.jsonl:1: found "
+        "'10.1.2023'; expected a date that begins" in capsys.readouterr().err
     )
     Path("texts.jsonl").write_text("\n".join(line.replace("2023-", "23-") for line in lines))
     assert (
@@ -520,13 +537,15 @@ def test_a_sample_by_month_says_which_dates_it_cannot_read(work, harbour, capsys
         == 2
     )
     assert (
-        "texts.jsonl:1: --by month: no unit has a date that begins as 2023-07-31 does, year first; found '23-01-10'"
-        in capsys.readouterr().err
+        "texts.jsonl:1: --by month: no unit has a date that begins as 2023-07-31 does, "
+        "year first; found '23-01-10'" in capsys.readouterr().err
     )
 
 
 @pytest.mark.parametrize(("by", "said"), [
-    ("month;country", "--by month;country: no such column; found ['id', 'date', 'country', 'duplicate_of']; expected one of these, or year, month, quarter; several with commas"),
+    ("month;country",
+     "--by month;country: no such column; found ['id', 'date', 'country', 'duplicate_of']; "
+     "expected one of these, or year, month, quarter; several with commas"),
     ("month,month", "--by month,month: a column is duplicated"),
     ("units", "the result has its own columns units; rename them in labels.csv"),
 ])  # fmt: skip
@@ -618,7 +637,8 @@ def test_a_cell_that_is_shown_with_hardly_a_code_of_one_kind_is_warned_of(
     found = estimate_shares(study, ["country"])
     assert any(
         n.startswith(
-            "by country: fishing: in 1 of 2 cells fewer than 3 hand-coded units have the topic, or lack it: the intervals there are too short"
+            "by country: fishing: in 1 of 2 cells fewer than 3 hand-coded units have the "
+            "topic, or lack it: the intervals there are too short"
         )
         for n in found.warnings
     )
@@ -641,8 +661,10 @@ def measured(harbour, labels="labels.csv", gold="filled.csv", **options):
 SYNTACTIC = re.compile(r"([A-Za-z]|\.(?!\d))[A-Za-z0-9._]*")  # R's rules for a name
 WORDS_OF_R = {"if", "else", "repeat", "while", "function", "for", "next", "break", "in", "TRUE"}
 AWKWARD = [
-    "coded", "stratum", "Coded", "id", "event country", "country-code", "country.code", "if", "TRUE",
-    "pays/région", "a\nsystem('x')#", "_x", "2nd", ".5", "...", "fishing_gold", "地区", "", "a'b\"c\\",
+    "coded", "stratum", "Coded", "id", "event country", "country-code", "country.code", "if",
+    "TRUE",
+    "pays/région", "a\nsystem('x')#", "_x", "2nd", ".5", "...", "fishing_gold",
+    "地区", "", "a'b\"c\\",
 ]  # fmt: skip
 
 

@@ -32,7 +32,7 @@ for line in sys.stdin:
 
 @pytest.fixture
 def measured(tmp_path, monkeypatch, harbour):
-    """A collection drawn from by country and predicted probability; one stratum has a single unit."""
+    """A sample by country and predicted probability; one stratum has a single unit."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(11)
     x = rng.normal(size=(N, 2))
@@ -94,7 +94,7 @@ def measured(tmp_path, monkeypatch, harbour):
     not shutil.which("Rscript"), reason="no R here: apt-get install r-base-core r-cran-survey"
 )
 def test_survey_finds_the_same_mean_and_standard_error(measured):
-    """The script as written, up to `dsl`, which CRAN does not have; then the same numbers in full."""
+    """The script up to `dsl`, which CRAN does not have; then the same numbers in full."""
     script = (measured / "measure.R").read_text(encoding="utf-8")
     assert "library(dsl)" in script
     more = """
@@ -102,7 +102,8 @@ for (topic in c("fishing", "dredging")) {
   whole <- svymean(as.formula(paste0("~", topic, "_gold")), design)
   cat("found", topic, "all", sprintf("%.12f %.12f", coef(whole), SE(whole)), "\\n")
   parts <- svyby(as.formula(paste0("~", topic, "_gold")), ~country, design, svymean)
-  for (k in seq_len(nrow(parts))) cat("found", topic, parts$country[k], sprintf("%.12f %.12f", coef(parts)[k], SE(parts)[k]), "\\n")
+  for (k in seq_len(nrow(parts))) cat("found", topic, parts$country[k],
+    sprintf("%.12f %.12f", coef(parts)[k], SE(parts)[k]), "\\n")
 }"""
     (measured / "half.R").write_text(script.split("library(dsl)")[0] + more, encoding="utf-8")
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The eight-bit graph: what is rearranged changes nothing, what is quantised, and what is read again."""
+"""The eight-bit graph: rearranging changes nothing; what is quantised; what is read again."""
 
 from pathlib import Path
 
@@ -89,9 +89,7 @@ def test_the_largest_activations_are_those_of_all_inputs(graph):
     model, batches = inline_weights(graph), inputs(graph)
     each = [largest_activations(model, [batch]) for batch in batches]
     found = largest_activations(model, batches)
-    assert (
-        len(found) == 9
-    )  # what enters query, key and value; their output; the two of a feed-forward part, in two layers; the last's keys
+    assert len(found) == 9
     assert all(
         np.array_equal(values, np.max([one[name] for one in each], axis=0))
         for name, values in found.items()
@@ -103,7 +101,8 @@ def test_all_but_what_the_last_layer_does_for_one_token_is_in_eight_bits(graph):
     write_int8_graph(graph, small, inputs(graph))
     nodes = onnx.load(small).graph.node
     names = [n.name for n in nodes if n.op_type == "MatMulInteger"]
-    # query, key, value, their output, and two of the feed-forward part, in each of two layers; key and value of the last
+    # query, key, value, their output, and two of the feed-forward part, in each of two layers;
+    # key and value of the last
     assert len(names) == 14
     assert sum("layer.2/" in name for name in names) == 2
     assert not any(

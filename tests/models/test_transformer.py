@@ -419,7 +419,8 @@ def test_a_changed_tokenizer_is_another_encoder(tmp_path):
 def test_running_out_of_memory_ends_with_advice(encoder, monkeypatch):
     def full(*_args):
         raise RuntimeError(
-            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to "
+            "allocate 9 bytes"
         )
 
     monkeypatch.setattr(finetune.FineTuning, "_step", full)
@@ -518,7 +519,7 @@ def test_folds_are_three_for_a_transformer_unless_told_otherwise():
 
 @pytest.mark.slow
 def test_the_packaged_encoder_is_fine_tuned_on_real_passages():
-    """Two epochs on 240 passages of the corpus rank 60 others of other documents better than chance does."""
+    """Two epochs on 240 passages rank 60 passages of other documents better than chance."""
     from sklearn.metrics import roc_auc_score
 
     from sahelclf.tasks.labeller import passage_data

@@ -1,4 +1,4 @@
-"""The blocks of docs/python.md run on the small corpus, and its table names what the results have."""
+"""The blocks of docs/python.md run on the small corpus; its table names what results have."""
 
 import re
 import shutil

@@ -68,7 +68,8 @@ def test_the_model_keeps_the_promises_of_the_table(work):
     ids = ("1", "2", "3", "4")
     model = NaiveBayes()
     model.fit(TaskData(layout, ids, ids, ("boat cod", "mud mud", "boat", "mud"), y, mask), seed=0)
-    # head a: 'boat' stands 2 times with it and 0 without; both words have one added: log(3/4) - log(1/5), 'mud' log(1/4) - log(4/5)
+    # head a: 'boat' stands 2 times with it and 0 without; both words have one added: log(3/4) -
+    # log(1/5), 'mud' log(1/4) - log(4/5)
     boat, mud = np.log(3 / 4) - np.log(1 / 5), np.log(1 / 4) - np.log(4 / 5)
     # head b saw two zeros and no one: it says log(1/3), whatever the text
     expected = np.array([[boat, np.log(1 / 3)], [2 * mud, np.log(1 / 3)], [0, np.log(1 / 3)]])

@@ -1,4 +1,4 @@
-"""The notebooks run from a clean kernel, and the numbers that they show, also in the outputs as committed, are the package's."""
+"""The notebooks run from a clean kernel; the numbers in their outputs are the package's."""
 
 import json
 import os
@@ -96,7 +96,9 @@ def natural_passages(corpus):
 
 @pytest.mark.slow
 def test_the_corpus_is_counted_as_the_package_counts_it(corpus, tmp_path):
-    ask = 'pd.DataFrame({t: {"passages": c["passages"], **c["stances"]} for t, c in card["topics"].items()}).to_dict()'
+    ask = """pd.DataFrame({
+        t: {"passages": c["passages"], **c["stances"]} for t, c in card["topics"].items()
+    }).to_dict()"""
     text, answer = executed(NAMES[0], tmp_path, ask, SOURCE)
     assert counts(corpus) in text
     assert answer == {t: held(corpus, t) for t in corpus.codebook.topic_names}
@@ -105,9 +107,11 @@ def test_the_corpus_is_counted_as_the_package_counts_it(corpus, tmp_path):
 @pytest.mark.slow
 def test_the_labellers_are_trained_compared_and_explained(small, small_package, tmp_path):
     ask = """{
-        "units": list(predicted.ids), "verdicts": [row.verdict for row in compared.rows if row.difference],
+        "units": list(predicted.ids),
+        "verdicts": [row.verdict for row in compared.rows if row.difference],
         "errors": int((missed | false).sum()), "wrong": int((predicted.holds != gold.topics).sum()),
-        "explained": float(found.logits[topic]), "said": float(labeller.runtime.logits([texts[predicted.ids[surest[topic]]]])[0, topic]),
+        "explained": float(found.logits[topic]),
+        "said": float(labeller.runtime.logits([texts[predicted.ids[surest[topic]]]])[0, topic]),
     }"""
     _, answer = executed(NAMES[1], tmp_path, ask, small_package)
     parts = read_split(small, "grouped").parts
@@ -123,8 +127,10 @@ def test_the_labellers_are_trained_compared_and_explained(small, small_package, 
 
 def test_a_made_up_corpus_goes_all_the_way(small_package, tmp_path):
     ask = """{
-        "files": sorted(p.name for p in root.iterdir()), "counts": [len(corpus.documents), len(corpus.passages)],
-        "findings": len(findings), "topics": list(labeller.topics), "labelled": len(labels), "units": report.n_documents,
+        "files": sorted(p.name for p in root.iterdir()),
+        "counts": [len(corpus.documents), len(corpus.passages)],
+        "findings": len(findings), "topics": list(labeller.topics),
+        "labelled": len(labels), "units": report.n_documents,
     }"""
     text, answer = executed(NAMES[2], tmp_path, ask, small_package)
     assert answer == {
@@ -148,8 +154,10 @@ def test_a_made_up_corpus_goes_all_the_way(small_package, tmp_path):
 @pytest.mark.slow
 def test_a_collection_goes_from_a_csv_file_to_a_corrected_figure(corpus, tmp_path):
     ask = """{
-        "units": [len(labels), len(natural)], "truth": table["truth"].tolist(), "covers": coverage["covers"].to_dict(),
-        "by_quarter": by_estimator["covers"].mean().to_dict(), "files": sorted(p.name for p in Path("shares").iterdir()),
+        "units": [len(labels), len(natural)], "truth": table["truth"].tolist(),
+        "covers": coverage["covers"].to_dict(),
+        "by_quarter": by_estimator["covers"].mean().to_dict(),
+        "files": sorted(p.name for p in Path("shares").iterdir()),
     }"""
     text, answer = executed(NAMES[3], tmp_path, ask, SOURCE)
     passages = natural_passages(corpus)
@@ -172,8 +180,8 @@ def test_a_collection_goes_from_a_csv_file_to_a_corrected_figure(corpus, tmp_pat
         "measure.R",
     } <= {*answer["files"]}
     assert (
-        "row 3, column sanctions: found 'agianst'; expected one of ['no', 'favor', 'against', 'neutral']"
-        in text
+        "row 3, column sanctions: found 'agianst'; expected one of ['no', 'favor', "
+        "'against', 'neutral']" in text
     )
     assert "Traceback" not in text
 
@@ -184,7 +192,8 @@ def test_the_python_api_does_all_that_the_commands_do(small, small_package, tmp_
         "labelled": len(labels), "rows": len(compared.table), "scores": sorted(scored),
         "passages": scored["tfidf"].reports["passages"].n_units,
         "coded": {t: float((gold[t] != "no").mean()) for t in labeller.topics},
-        "sample": measured.table.query("measured == 'topic' and estimator == 'sample'").set_index("topic")["share"].to_dict(),
+        "sample": measured.table.query("measured == 'topic' and estimator == 'sample'")
+            .set_index("topic")["share"].to_dict(),
         "f1": float(cross_val_score(classifier, collection, y, cv=2).min()),
     }"""
     text, answer = executed(NAMES[4], tmp_path, ask, small_package)

@@ -1,4 +1,4 @@
-"""The README's commands run as they are printed, on a fifth of the corpus; its links lead somewhere.
+"""The README's commands run on a fifth of the corpus; its links lead somewhere.
 
 Commands that install are left out: `make test` and continuous integration run those.
 """

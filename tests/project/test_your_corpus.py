@@ -1,4 +1,4 @@
-"""The corpus of docs/your-corpus.md is built from that page's own blocks, and its commands are run as they stand there."""
+"""The corpus of docs/your-corpus.md is built from its own blocks, and its commands run."""
 
 import json
 import os

@@ -39,7 +39,9 @@ class BenchmarkResult:
 
 
 def benchmark(config: BenchmarkConfig, show: OnStep = show_nothing) -> BenchmarkResult:
-    """Fit every cell that has no file yet, score the systems, and write the results; `show` receives every step.
+    """Fit every cell that has no file yet, score the systems, and write the results.
+
+    `show` receives every step.
 
     Raises
     ------
