@@ -18,10 +18,10 @@ VERSIONS = (
 
 def installed_versions(names: tuple[str, ...] = VERSIONS) -> dict[str, str]:
     """Versions of these packages, where they are installed."""
-    found = {}
+    versions = {}
     for name in names:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            versions[name] = "not installed"
+    return versions

@@ -39,12 +39,12 @@ def run(args: list[str]) -> int:
     from sahelclf.workflows.benchmark import benchmark
 
     with progress() as show:
-        found = benchmark(config, show)
-    for name, leaks in found.leaks.items():
+        outcome = benchmark(config, show)
+    for name, leaks in outcome.leaks.items():
         say(f"{name}: texts that occur more than once\n")
         table(leak_table(leaks))
         say()
-    table([HEADER, *shown_rows(found.rows)])
-    say(f"\nrun {found.run_id}; the same table is in {found.folder / found.name}.md")
-    result(str(found.folder))
+    table([HEADER, *shown_rows(outcome.rows)])
+    say(f"\nrun {outcome.run_id}; the same table is in {outcome.folder / outcome.name}.md")
+    result(str(outcome.folder))
     return 0

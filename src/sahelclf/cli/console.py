@@ -112,14 +112,14 @@ def unit_printer() -> Callable[[Sequence[dict[str, Any]]], None]:
 
     def show(rows: Sequence[dict[str, Any]]) -> None:
         for row in rows:
-            held = {topic: t for topic, t in row["topics"].items() if t["holds"]}
-            print(f"\n{row['id']}  ({row['language']})" + ("" if held else ": no topic holds"))
+            holding = {topic: t for topic, t in row["topics"].items() if t["holds"]}
+            print(f"\n{row['id']}  ({row['language']})" + ("" if holding else ": no topic holds"))
             lines = [["topic", "probability", "stance", "evidence"]]
-            for topic, t in held.items():
+            for topic, t in holding.items():
                 text = row["passages"][t["evidence"]]["text"] if "passages" in row else row["text"]
                 quoted = f"“{textwrap.shorten(text, EVIDENCE_CHARACTERS, placeholder=' …')}”"
                 lines.append([topic, f"{t['probability']:.2f}", t["stance"] or "", quoted])
-            if held:
+            if holding:
                 table(lines, to_stdout=True)
 
     return show

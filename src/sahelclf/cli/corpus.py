@@ -175,12 +175,12 @@ def _sample(corpus: "Corpus", options: Any) -> int:
 def _agreement(corpus: "Corpus", sheet: str | None, *, as_json: bool) -> int:
     from sahelclf.workflows.agreement import corpus_agreement, sheet_agreement
 
-    found = sheet_agreement(corpus, sheet) if sheet else corpus_agreement(corpus)
+    agreements = sheet_agreement(corpus, sheet) if sheet else corpus_agreement(corpus)
     if as_json:
-        result(json.dumps([a.as_dict() for a in found], indent=1))
+        result(json.dumps([a.as_dict() for a in agreements], indent=1))
         return 0
-    units = sum({a.level: a.n for a in reversed(found)}.values())
-    annotators, pairs = max((a.annotators, a.pairs) for a in found)
+    units = sum({a.level: a.n for a in reversed(agreements)}.values())
+    annotators, pairs = max((a.annotators, a.pairs) for a in agreements)
     if sheet:
         about = f"agreement of {sheet} with the corpus's labels, {units} passages"
     else:
@@ -189,10 +189,10 @@ def _agreement(corpus: "Corpus", sheet: str | None, *, as_json: bool) -> int:
         about += f"; {annotators} annotators: alpha over all, kappa the mean of {pairs} pairs"
     result(f"{about}; 95% intervals resampled by document\n")
     rows = [["level", "question", "n", "alpha", "interval", "kappa", "agree", "said yes"]]
-    for a in found:
+    for a in agreements:
         interval = f"[{_number(a.alpha_interval[0])}, {_number(a.alpha_interval[1])}]"
-        figures = (_number(a.alpha), interval, _number(a.kappa), _number(a.agree))
-        rows.append([a.level, a.what, str(a.n), *figures, " / ".join(map(str, a.support or ()))])
+        cells = (_number(a.alpha), interval, _number(a.kappa), _number(a.agree))
+        rows.append([a.level, a.what, str(a.n), *cells, " / ".join(map(str, a.support or ()))])
     table(rows, to_stdout=True)
     return 0
 

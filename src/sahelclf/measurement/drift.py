@@ -37,7 +37,10 @@ def drift(
     if not len(texts) or not len(known):
         raise RequestError("drift: no texts to compare")
     weights = np.asarray(weights, dtype=float) / np.sum(weights)
-    found = [*_unknown_words(texts, weights, known, groups), *_languages(texts, weights, languages)]
+    warnings = [
+        *_unknown_words(texts, weights, known, groups),
+        *_languages(texts, weights, languages),
+    ]
     lengths = np.array([len(t.split()) for t in texts])
     low, high = np.quantile([len(t.split()) for t in known], [TAIL, 1 - TAIL])
     for odd, what in (
@@ -45,11 +48,11 @@ def drift(
         (weights[lengths > high].sum(), f"longer than {high:.0f}"),
     ):
         if odd > ODD_LENGTH:
-            found.append(
+            warnings.append(
                 f"drift, length: {odd:.0%} of the units are {what} words, as {TAIL:.0%} of the "
                 "training texts are; the model has seen few such texts"
             )
-    return found
+    return warnings
 
 
 def _unknown_words(

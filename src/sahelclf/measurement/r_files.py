@@ -28,7 +28,7 @@ def r_names(by: Sequence[str], names: Names) -> dict[str, str]:
     """A name by R's rules (`make.names`, in ASCII) for each column, none of them one of ours."""
     pairs = [t for topic in names.topics for t in (topic, *_pairs(topic, names))]
     taken = {*OWN, *(f"{p}_{end}" for p in pairs for end in ("gold", "predicted"))}
-    found = {}
+    chosen = {}
     for column in by:
         letters = unicodedata.normalize("NFKD", column)
         bare = "".join(c for c in letters if not unicodedata.combining(c))
@@ -37,9 +37,9 @@ def r_names(by: Sequence[str], names: Names) -> dict[str, str]:
             name = f"X{name}"
         name += "." if RESERVED.fullmatch(name) else ""
         tries = (name, *(f"{name}.{k}" for k in range(1, len(by) + len(taken) + 1)))
-        found[column] = next(n for n in tries if n.casefold() not in taken)
-        taken.add(found[column].casefold())
-    return found
+        chosen[column] = next(n for n in tries if n.casefold() not in taken)
+        taken.add(chosen[column].casefold())
+    return chosen
 
 
 def _pairs(topic: str, names: Names) -> Iterable[str]:

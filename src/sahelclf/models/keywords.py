@@ -97,12 +97,12 @@ def read_terms(path: Path, heads: Sequence[str]) -> dict[str, list[str]]:
     problems = []
     for group, by_topic in raw.items():
         for topic, entry in by_topic.items():
-            found = {topic: entry} if group == "topics" else entry
-            if not isinstance(found, dict) or not all(isinstance(v, list) for v in found.values()):
+            lists = {topic: entry} if group == "topics" else entry
+            if not isinstance(lists, dict) or not all(isinstance(v, list) for v in lists.values()):
                 expected = "a list of terms" if group == "topics" else "lists of terms by stance"
                 problems.append(f"{path}: {group}.{topic}: expected {expected}")
                 continue
-            named = {k if group == "topics" else f"{topic}={k}": v for k, v in found.items()}
+            named = {k if group == "topics" else f"{topic}={k}": v for k, v in lists.items()}
             unknown = [name for name in named if name not in heads]
             problems += [
                 f"{path}: {group}: {n!r} is unknown, expected one of {[*heads]}" for n in unknown

@@ -181,17 +181,17 @@ def last_linear(net: Any, n_heads: int) -> Any:
     """The layer whose outputs are the logits, whatever its name."""
     import torch
 
-    found = [
+    layers_of_depth = [
         m
         for m in net.modules()
         if isinstance(m, torch.nn.Linear) and m.out_features == n_heads and m.bias is not None
     ]
-    if not found:
+    if not layers_of_depth:
         raise SahelclfError(
             f"{type(net).__name__}: no last linear layer with a bias and {n_heads} outputs, which "
             "calibration needs; choose another encoder"
         )
-    return found[-1]
+    return layers_of_depth[-1]
 
 
 def set_head(net: Any, coef: np.ndarray, intercept: np.ndarray) -> None:

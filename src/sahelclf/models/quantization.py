@@ -86,7 +86,9 @@ def products(graph: Any) -> list[Any]:
     """
     weights = {i.name for i in graph.graph.initializer}
     layers = {
-        n.name: int(found[1]) for n in graph.graph.node if (found := re.search(r"\.(\d+)/", n.name))
+        n.name: int(number[1])
+        for n in graph.graph.node
+        if (number := re.search(r"\.(\d+)/", n.name))
     }
     last = max(layers.values(), default=0)
     of_layers = [
@@ -191,23 +193,23 @@ def _feed_forward(
     graph: Any, producer: Mapping[str, Any], down: Any, weights: "_Weights"
 ) -> list[Any]:
     """Nodes from the widening product to the input of `down`; empty for another structure."""
-    found: dict[str, Any] = {}
+    downs: dict[str, Any] = {}
     ups: dict[str, Any] = {}
     pending = [down.input[0]]
     while pending:
         node = producer.get(pending.pop())
-        if node is None or node.name in found or node.name in ups:
+        if node is None or node.name in downs or node.name in ups:
             continue
         if node.op_type == "MatMul" and node.input[1] in weights:
             ups[node.name] = node
         elif node.op_type in POINTWISE:
-            found[node.name] = node
+            downs[node.name] = node
             pending += [i for i in node.input if i not in weights]
         else:
             return []
-    if len(ups) != 1 or not found:
+    if len(ups) != 1 or not downs:
         return []
-    inside = {*found, *ups}
+    inside = {*downs, *ups}
     return [node for node in graph.graph.node if node.name in inside]
 
 

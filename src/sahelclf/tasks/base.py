@@ -66,11 +66,11 @@ class TaskData:
 
     def __post_init__(self) -> None:
         n, shape = len(self.ids), (len(self.ids), len(self.layout))
-        found = [len(self.groups), len(self.texts), self.y.shape, self.mask.shape]
-        if found != [n, n, shape, shape]:
+        shapes = [len(self.groups), len(self.texts), self.y.shape, self.mask.shape]
+        if shapes != [n, n, shape, shape]:
             what = "groups, texts, y and mask"
             raise ValueError(
-                f"task data: found {what} {found}, expected {n}, {n}, {shape}, {shape}"
+                f"task data: found {what} {shapes}, expected {n}, {n}, {shape}, {shape}"
             )
         if self.targets is not None and len(self.targets) != n:
             raise ValueError(f"task data: {n} ids, {len(self.targets)} targets; expected one each")

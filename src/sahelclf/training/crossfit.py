@@ -260,9 +260,9 @@ def _held_out_scores(
     seed = derive_seed(seed, "bootstrap")
     passages, documents = predict_documents(corpus, document_ids, fitted)
     gold = Gold.from_heads(passage_data(corpus, document_ids).y, passages.names)
-    found = {f"cv/{n}": score for n, score in report(passages, gold, seed).scores.items()}
+    scores_of_fold = {f"cv/{n}": score for n, score in report(passages, gold, seed).scores.items()}
     labelled, gold = labelled_documents(corpus, documents)
     if labelled.ids:
         scores = report(labelled, gold, seed).scores
-        found |= {f"cv/document/{n}": scores[n] for n in HEADLINE if n in scores}
-    return found
+        scores_of_fold |= {f"cv/document/{n}": scores[n] for n in HEADLINE if n in scores}
+    return scores_of_fold

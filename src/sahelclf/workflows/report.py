@@ -62,24 +62,24 @@ def report(*sources: str | Path, out: str | Path) -> Path:
     target = Path(out)
     if target.exists():
         raise RequestError(f"{target}: exists already; choose another folder, or move it away")
-    found = _read([str(s) for s in sources])
-    _check_same_corpus(found)
-    manifest = found.subjects[0].manifest
+    collected = _read([str(s) for s in sources])
+    _check_same_corpus(collected)
+    manifest = collected.subjects[0].manifest
     corpus = manifest["config"]["corpus"]
     citations = citation_entries(corpus)
     paragraph = methods_paragraph(
-        found.subjects,
+        collected.subjects,
         _agreement(corpus, manifest["corpus"]["sha256"]),
-        [r.about for r in found.robustness],
+        [r.about for r in collected.robustness],
         corpus_cited=CORPUS in citations,
     )
     shown = [
-        *tables(found.subjects),
-        *(robustness_table(r.about, r.rows) for r in found.robustness),
+        *tables(collected.subjects),
+        *(robustness_table(r.about, r.rows) for r in collected.robustness),
     ]
     with written_aside(target) as folder:
-        write_report(folder, found.subjects, shown, paragraph, citations, found.notes)
-    for note in found.notes:
+        write_report(folder, collected.subjects, shown, paragraph, citations, collected.notes)
+    for note in collected.notes:
         LOG.info("note: %s", note)
     return target
 
@@ -89,24 +89,24 @@ def _read(names: list[str]) -> _Sources:
     from sahelclf.tracking.read import find_run, finished_children
     from sahelclf.workflows.bundles import local_bundle
 
-    found = _Sources()
+    collected = _Sources()
     while names:
         name = names.pop(0)
         run = _run_of(name)
         if run is not None and run.kind == "sweep":
             names = [*(child.id for child in finished_children(run)), *names]
         elif run is not None and run.kind == "robustness":
-            found.robustness.append(_robustness_of(run))
+            collected.robustness.append(_robustness_of(run))
         else:
             with local_bundle(f"runs:/{run.id}" if run else name) as folder:
                 manifest = open_bundle(folder)
-            _add_subject(found, manifest, run or find_run(manifest["run_id"]))
-    if not found.subjects:
+            _add_subject(collected, manifest, run or find_run(manifest["run_id"]))
+    if not collected.subjects:
         raise RequestError(
             "report: only runs of robustness; expected a trained run or a bundle too, which says "
             "what the model is"
         )
-    return found
+    return collected
 
 
 def _run_of(name: str) -> "Run | None":
@@ -142,7 +142,7 @@ def _robustness_of(run: "Run") -> RobustnessRun:
         return RobustnessRun(run.id, json.loads(about.read_text(encoding="utf-8")), named)
 
 
-def _add_subject(found: _Sources, manifest: dict[str, Any], run: "Run | None") -> None:
+def _add_subject(collected: _Sources, manifest: dict[str, Any], run: "Run | None") -> None:
     """Add a labeller with its reports: computed from the run's predictions, else those recorded."""
     from sahelclf.evaluation.report import Report
     from sahelclf.evaluation.report import report as score
@@ -152,7 +152,7 @@ def _add_subject(found: _Sources, manifest: dict[str, Any], run: "Run | None") -
 
     seed, run_id = manifest["config"]["seed"], manifest["run_id"]
     name = f"{manifest['model']}, seed {seed}"
-    if name in {s.name for s in found.subjects}:
+    if name in {s.name for s in collected.subjects}:
         name = f"{name} ({run_id[:8]})"
     stored = {level: find_predictions(run, level) for level in LEVELS} if run else {}
     tables = {level: table for level, table in stored.items() if table is not None}
@@ -161,7 +161,7 @@ def _add_subject(found: _Sources, manifest: dict[str, Any], run: "Run | None") -
         reports = {level: score(*table, draw) for level, table in tables.items()}
     else:
         tables = {}
-        found.notes.append(
+        collected.notes.append(
             f"{name}: no predictions of run {run_id} in the MLflow store; its tables are those of "
             "the bundle's manifest, and figures cannot be drawn"
         )
@@ -175,14 +175,14 @@ def _add_subject(found: _Sources, manifest: dict[str, Any], run: "Run | None") -
             f"run {run_id}: scores computed from its predictions differ from those recorded: "
             f"{'; '.join(differing[:3])}"
         )
-    found.subjects.append(subject)
+    collected.subjects.append(subject)
 
 
-def _check_same_corpus(found: _Sources) -> None:
+def _check_same_corpus(collected: _Sources) -> None:
     """Raise where the sources differ in codebook, corpus or split."""
-    first = found.subjects[0]
+    first = collected.subjects[0]
     problems = []
-    for s in found.subjects[1:]:
+    for s in collected.subjects[1:]:
         if s.manifest["codebook"] != first.manifest["codebook"]:
             problems.append(
                 f"report: {first.name} and {s.name} were trained with different codebooks; "
@@ -190,7 +190,7 @@ def _check_same_corpus(found: _Sources) -> None:
             )
         for key in ("sha256", "split"):
             problems += _difference(first, s.name, key, s.manifest["corpus"][key])
-    for r in found.robustness:
+    for r in collected.robustness:
         problems += _difference(
             first, f"robustness run {r.run_id}", "sha256", r.about["corpus_sha256"]
         )

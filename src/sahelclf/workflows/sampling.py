@@ -116,11 +116,11 @@ def _items(source: str, unit: str | None, columns: Columns) -> "list[Item]":
     from sahelclf.predict.rows import Item
 
     items, rejects = [], []
-    for found in open_source(source, unit, columns).items():
-        if isinstance(found, Item):
-            items.append(found)
+    for read in open_source(source, unit, columns).items():
+        if isinstance(read, Item):
+            items.append(read)
         else:
-            rejects.append(f"{found.where}: {found.reason}")
+            rejects.append(f"{read.where}: {read.reason}")
     if rejects:
         LOG.info(
             f"{len(rejects):,} rows cannot be read and are not drawn from, as predict rejects "

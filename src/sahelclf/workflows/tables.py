@@ -39,9 +39,9 @@ def read_predictions(
     """The same; raise where the run has none."""
     from sahelclf.tracking.store import missing_files
 
-    found = find_predictions(run, level, split)
-    if found is not None:
-        return found
+    predictions = find_predictions(run, level, split)
+    if predictions is not None:
+        return predictions
     what = f"run {run.id} ({run.name}, {run.status}): no {_file(level, split)}"
     if split == DEVELOPMENT:
         raise RequestError(missing_files(what))
@@ -86,7 +86,7 @@ def part_of(levels: Levels, corpus: "Corpus", ids: Sequence[str], where: str) ->
         "passages": [p.id for p in corpus.passages if p.document_id in wanted],
         "documents": [d.id for d in corpus.documents if d.id in wanted and d.topics is not None],
     }
-    found, problems = {}, []
+    of_part, problems = {}, []
     for level, (predicted, gold) in levels.items():
         rows = [k for k, d in enumerate(predicted.documents) if d in wanted]
         if not rows:
@@ -98,12 +98,12 @@ def part_of(levels: Levels, corpus: "Corpus", ids: Sequence[str], where: str) ->
                 f"{where}: {len(missing)} of {len(expected[level])} {level} have no prediction: "
                 f"{', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}"
             )
-        found[level] = (predicted.take(rows), type(gold)(gold.topics[rows], gold.stance[rows]))
+        of_part[level] = (predicted.take(rows), type(gold)(gold.topics[rows], gold.stance[rows]))
     if problems:
         raise RequestError(problems)
-    if not found:
+    if not of_part:
         raise RequestError(f"{where}: no row is of a unit of that part of {corpus.root}")
-    return found
+    return of_part
 
 
 def labelled_corpus(option: str | None, codebook: dict[str, Any] | None) -> "Corpus":
