@@ -476,7 +476,8 @@ def test_drift_is_said_of_words_languages_and_lengths_and_not_of_the_same_kind()
     (["2023-13-01", *["2023-02-10T08:00:00Z"] * (N - 1)],
      "1 of 400 units have no month (date of id 'a0': 2023-13-01; expected a date", 0),
     (["", "5/3/23", "May 2023", "2023", *["2023-02"] * (N - 4)],
-     "4 of 400 units have no month (date of id 'a0': empty, id 'a1': 5/3/23, id 'a2': May 2023, …", 0),
+     "4 of 400 units have no month (date of id 'a0': empty, id 'a1': 5/3/23, id 'a2': May 2023, …",
+     0),
 ])  # fmt: skip
 def test_a_date_of_another_form_is_never_guessed(work, harbour, capsys, dates, said, code):
     sampled(harbour)

@@ -19,7 +19,10 @@ from sahelclf.predict.run import Options, predict
 from support import write_lines
 
 BOAT = "The boat crews landed a catch and residents welcomed it and praised the plan of item"
-FRENCH = "Le gouvernement a annoncé hier soir que les frontières resteraient fermées jusqu'à nouvel ordre."
+FRENCH = (
+    "Le gouvernement a annoncé hier soir que les frontières resteraient fermées "
+    "jusqu'à nouvel ordre."
+)
 ALL = Options(resume=True, duplicates=True)
 
 

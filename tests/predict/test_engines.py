@@ -116,7 +116,8 @@ def test_without_ray_the_message_says_what_to_type(bundle, tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(
         RequestError,
-        match=r"the package ray is not installed; pip install -c requirements.lock 'sahelclf\[ray\]'",
+        match=r"the package ray is not installed; "
+        r"pip install -c requirements.lock 'sahelclf\[ray\]'",
     ):
         predict(
             Labeller.load(bundle),

@@ -400,7 +400,10 @@ def test_whole_articles_as_passages_are_warned_of(labeller, tmp_path, messages):
     assert "use --unit document" in messages.text
 
 
-FRENCH = "Le gouvernement a annoncé hier soir que les frontières resteraient fermées jusqu'à nouvel ordre."
+FRENCH = (
+    "Le gouvernement a annoncé hier soir que les frontières resteraient fermées "
+    "jusqu'à nouvel ordre."
+)
 
 
 def test_rows_in_another_language_are_rejected_and_counted(labeller, tmp_path, messages):

@@ -14,7 +14,10 @@ from support import sahelclf, write_lines
 
 pytestmark = pytest.mark.tools
 BOAT = "The boat crews landed a catch and residents welcomed it and praised the plan of item"
-FRENCH = "Le gouvernement a annoncé hier soir que les frontières resteraient fermées jusqu'à nouvel ordre."
+FRENCH = (
+    "Le gouvernement a annoncé hier soir que les frontières resteraient fermées "
+    "jusqu'à nouvel ordre."
+)
 
 
 def write_input(path, n):
@@ -160,10 +163,10 @@ def test_a_wrong_header_is_told_as_without_ray(bundle, command, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.csv").write_text("text\n" + "the boat landed\n" * 3)
     (tmp_path / "in" / "b.csv").write_text("body\nthe boat landed\n")
-    said = ended(command(bundle, "in", "-o", "o.csv", cwd=tmp_path), code=2)
-    assert (
-        said
-        == "sahelclf: in/b.csv: no column 'text' for the text; found ['body']; name it with --text COLUMN\n"
+    messages = ended(command(bundle, "in", "-o", "o.csv", cwd=tmp_path), code=2)
+    assert messages == (
+        "sahelclf: in/b.csv: no column 'text' for the text; found ['body']; "
+        "name it with --text COLUMN\n"
     )
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
 

@@ -28,7 +28,7 @@ from sahelclf.workflows.record import training_record
 from support import tfidf_config
 
 ALPHA = [
-    {"level": "passage", "what": what, "n": 90, "alpha": alpha}
+    {"level": "passage", "what": what, "n": 90, "annotators": 3, "alpha": alpha}
     for what, alpha in (
         ("fishing", 0.91),
         ("dredging", 0.8),
@@ -79,9 +79,12 @@ def test_the_paragraph_says_what_the_manifest_says(manifest):
     # topics are the rows named as topics, stances those with an alpha; documents and sets are not
     # among them
     assert (
-        "between the two annotators on 90 passages ranged from 0.800 to 0.910 over the topics and "
+        "of the 3 annotators on 90 passages ranged from 0.800 to 0.910 over the topics and "
         "from 0.700 to 0.700 over their stances" in text
     )
+    before = [{k: v for k, v in row.items() if k != "annotators"} for row in ALPHA]
+    of_old_card = methods_paragraph([subject(manifest)], before, [], corpus_cited=True)
+    assert "of the annotators on 90 passages" in of_old_card  # it does not say how many
     assert (
         f'The split "grouped" has {parts["train"]} train, {parts["dev"]} dev and {parts["test"]} '
         "test documents; no test document is used in training" in text

@@ -12,7 +12,7 @@ from sahelclf.bundle.rows import Row
 from sahelclf.corpus.language import READ, READ_OF_DOCUMENT, recognise, surely_foreign
 from sahelclf.corpus.pages import page_of
 from sahelclf.predict.inputs import Source
-from sahelclf.predict.rows import Found, Item, Reject
+from sahelclf.predict.rows import Entry, Item, Reject
 
 # Read together: encoders take texts of similar length from among them.
 BATCH = {"passage": 1024, "document": 64}
@@ -36,7 +36,7 @@ RESERVED = frozenset(
     ]
 )
 INPUT = "input_"  # before the names of carried columns that would be ours
-Batch = list[tuple[int, Found]]
+Batch = list[tuple[int, Entry]]
 
 
 @dataclass
@@ -71,9 +71,9 @@ def batches_of(source: Source, file: int, taken: int) -> Iterator[Batch]:
     """Items in batches of bounded size; the same batches, wherever in the input a job resumes."""
     batch: Batch = []
     size = 0
-    for number, found in source.items_from(file, taken):
-        batch.append((number, found))
-        size += len(found.text) if isinstance(found, Item) else 0
+    for number, entry in source.items_from(file, taken):
+        batch.append((number, entry))
+        size += len(entry.text) if isinstance(entry, Item) else 0
         if len(batch) >= BATCH[source.unit] or size >= BATCH_CHARACTERS:
             yield batch
             batch, size = [], 0
@@ -98,13 +98,13 @@ class BatchLabeller:
         done = LabelledBatch(len(batch), last, sum(file == last for file, _ in batch))
         good: list[Item] = []
         languages: list[str] = []
-        for _, found in batch:
-            if isinstance(found, Item):
-                done.words.append(len(found.text.split()))
-                done.columns = (done.columns or {}) | dict.fromkeys(self._extra(found))
-            item = found
+        for _, entry in batch:
+            if isinstance(entry, Item):
+                done.words.append(len(entry.text.split()))
+                done.columns = (done.columns or {}) | dict.fromkeys(self._extra(entry))
+            item = entry
             if self.unit == "document":
-                item = _as_page(found, self.labeller.languages)
+                item = _as_page(entry, self.labeller.languages)
             if isinstance(item, Item):
                 item = self._in_known_language(item, done, languages)
             if isinstance(item, Item):
@@ -120,7 +120,7 @@ class BatchLabeller:
         done.texts = [_text(i) for i in good] if self.texts else []
         return done
 
-    def _in_known_language(self, item: Item, done: LabelledBatch, languages: list[str]) -> Found:
+    def _in_known_language(self, item: Item, done: LabelledBatch, languages: list[str]) -> Entry:
         """The item; a reject where the model was certainly not trained on its language."""
         text, read = _text(item), READ_OF_DOCUMENT if item.page else READ
         language = recognise(text, read)
@@ -162,14 +162,14 @@ def _text(item: Item) -> str:
     return item.page.text if item.page else item.text
 
 
-def _as_page(found: Found, languages: Sequence[str]) -> Found:
+def _as_page(entry: Entry, languages: Sequence[str]) -> Entry:
     """An item with its page, cleaned and cut; a reject where nothing is left of it."""
-    if not isinstance(found, Item):
-        return found
-    page = found.page or page_of(found.text, found.title, languages)
+    if not isinstance(entry, Item):
+        return entry
+    page = entry.page or page_of(entry.text, entry.title, languages)
     if page.passages:
-        return replace(found, page=page)
-    return Reject(found.where, "no text is left after cleaning", found.id)
+        return replace(entry, page=page)
+    return Reject(entry.where, "no text is left after cleaning", entry.id)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ csv.field_size_limit(MAX_LINE_BYTES)
 
 @dataclass(frozen=True)
 class Hints:
-    """What the user says of the files; None is found out."""
+    """What the user says of the files; None is worked out."""
 
     delimiter: str | None = None
     encoding: str | None = None
@@ -88,7 +88,7 @@ class Reading:
     cut: bool = False  # it is the last line alone that does not end
     shapes: set[str] = field(default_factory=set)
     id_at: int | None = None
-    asked: bool = False  # the quoting was named by the user
+    named: bool = False  # the quoting was named by the user
 
     @property
     def fits(self) -> bool:
@@ -110,13 +110,13 @@ class Reading:
 
     def swallowed(self, values: Sequence[str]) -> str | None:
         """The first line in a field that looks like another row of the table; None without one."""
-        if self.asked or self.quoting == "none" or self.id_at is None or len(values) < 2:
+        if self.named or self.quoting == "none" or self.id_at is None or len(values) < 2:
             return None
         for at, value in enumerate(values):
             if "\n" in value or "\r" in value:
                 *inner, last = _LINE_END.split(value)[1:]
-                found = (line for line in inner if self._is_row(line, len(self.header)))
-                if (line := next(found, None)) is not None:
+                rows = (line for line in inner if self._is_row(line, len(self.header)))
+                if (line := next(rows, None)) is not None:
                     return line
                 if at and self._is_row(last, at + 1):
                     return last
@@ -169,7 +169,7 @@ def find_reading(
         first: Reading | None = None
         for quoting in [hints.quoting] if hints.quoting else quotings:
             reading = Reading(
-                encoding, delimiter, quoting, stated.skipped, asked=bool(hints.quoting)
+                encoding, delimiter, quoting, stated.skipped, named=bool(hints.quoting)
             )
             _try(reading, lines, columns, whole=whole)
             if first is not None and not _is_better(reading, first):

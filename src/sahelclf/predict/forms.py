@@ -16,7 +16,7 @@ from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
     from sahelclf.predict.readers import OpenFile
-    from sahelclf.predict.rows import Found, Record
+    from sahelclf.predict.rows import Entry, Record
 
 HEAD = 65_536
 LONGEST_HEADER = 40  # characters of a column's name, that tells a table from prose
@@ -45,7 +45,7 @@ class Form:
     reader: str
     recognise: "Callable[[bytes, OpenFile], bool]"
 
-    def read(self, file: "OpenFile") -> "Iterator[Record | Found]":
+    def read(self, file: "OpenFile") -> "Iterator[Record | Entry]":
         """Records, items and rejects of a file."""
         module, _, name = self.reader.partition(".")
         reader = getattr(import_module(f"sahelclf.predict.{module}"), name)
@@ -145,8 +145,8 @@ def what_it_is(head: bytes) -> tuple[str, str] | None:
     """What a file is by its first bytes, and how to convert it; None for text."""
     if kind := signature(head):
         return ZIPPED[kind]
-    found = ((name, advice) for mark, name, advice in SIGNATURES if head.startswith(mark))
-    return next(found, None)
+    matches = ((name, advice) for mark, name, advice in SIGNATURES if head.startswith(mark))
+    return next(matches, None)
 
 
 def refuse_other(form: Form, file: "OpenFile") -> None:

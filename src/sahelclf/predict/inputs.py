@@ -20,7 +20,7 @@ from sahelclf.predict.dialects import Hints
 from sahelclf.predict.forms import BY_SUFFIX, EXPECTED, Form, recognise, refuse_other, what_it_is
 from sahelclf.predict.intake import FileIntake, Intake, Scan, places_of
 from sahelclf.predict.readers import OpenFile, damages
-from sahelclf.predict.rows import Columns, Found, IdRule, ItemMaker, Record, Reject, printable
+from sahelclf.predict.rows import Columns, Entry, IdRule, ItemMaker, Record, Reject, printable
 
 STDIN = "standard input"
 REJECTS = ".rejects.jsonl"  # what predict writes beside its output
@@ -58,16 +58,16 @@ class Source:
         """The input as messages name it."""
         return self.file_name(0) if len(self.suffixes) == 1 else f"{len(self.paths)} files"
 
-    def items(self) -> Iterator[Found]:
+    def items(self) -> Iterator[Entry]:
         """Every row and page, in order."""
-        for _, found in self.items_from(0, 0):
-            yield found
+        for _, entry in self.items_from(0, 0):
+            yield entry
 
-    def items_from(self, file: int, taken: int) -> Iterator[tuple[int, Found]]:
+    def items_from(self, file: int, taken: int) -> Iterator[tuple[int, Entry]]:
         """Rows and pages with the number of their file, after the first `taken` of file `file`."""
         for number in range(file, len(self.suffixes)):
-            found = self.read(number, self.intake.ids)
-            yield from ((number, f) for f in islice(found, taken if number == file else 0, None))
+            entries = self.read(number, self.intake.ids)
+            yield from ((number, e) for e in islice(entries, taken if number == file else 0, None))
 
     def form(self, number: int) -> Form:
         """Form of a file."""
@@ -83,7 +83,7 @@ class Source:
         ids: IdRule,
         notes: list[str] | None = None,
         markers: Counter[str] | None = None,
-    ) -> Iterator[Found]:
+    ) -> Iterator[Entry]:
         """Items and rejects of one file; its form is noted in `notes` and `markers`."""
         form, name = self.form(number), self.file_name(number)
         try:
@@ -95,8 +95,8 @@ class Source:
                 )  # fmt: skip
                 maker = ItemMaker(file.name, self.columns, ids)
                 refuse_other(form, file)
-                for found in form.read(file):
-                    yield maker.item(found) if isinstance(found, Record) else found
+                for entry in form.read(file):
+                    yield maker.item(entry) if isinstance(entry, Record) else entry
                 if markers is not None:
                     markers.update(maker.markers)
         except RequestError as error:
@@ -160,7 +160,7 @@ class Source:
             raise RequestError(problems[:MOST_PROBLEMS])
         return scan
 
-    def _rows(self, number: int, ids: IdRule) -> Iterator[Found]:
+    def _rows(self, number: int, ids: IdRule) -> Iterator[Entry]:
         return self.read(number, ids) if self.form(number).rows else iter(())
 
     def _prefix(self, number: int) -> str:

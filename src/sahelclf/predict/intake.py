@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sahelclf.predict.rows import Found, IdRule, Item
+from sahelclf.predict.rows import Entry, IdRule, Item
 
 SHOWN = 20  # files, each with its form
 PLACES = 3
@@ -98,20 +98,20 @@ class Scan:
         self.intake = Intake(ids)
         self._given, self._invented = array("q"), array("q")
 
-    def file(self, file: FileIntake, items: Iterable[Found], *, rows: bool) -> None:
+    def file(self, file: FileIntake, items: Iterable[Entry], *, rows: bool) -> None:
         """Count the items of one file."""
         intake = self.intake
-        for found in items:
+        for entry in items:
             file.rows += 1
-            if isinstance(found, Item):
-                (self._invented if found.invented else self._given).append(hash(found.id))
+            if isinstance(entry, Item):
+                (self._invented if entry.invented else self._given).append(hash(entry.id))
                 continue
             file.rejected += 1
-            reason = _VALUES.sub("…", found.reason)
+            reason = _VALUES.sub("…", entry.reason)
             intake.rejected[reason] += 1
-            intake.first.setdefault(reason, f"{found.where}: {found.reason}")
-            if found.lost:
-                file.lost = f"{found.where}: {found.reason}"
+            intake.first.setdefault(reason, f"{entry.where}: {entry.reason}")
+            if entry.lost:
+                file.lost = f"{entry.where}: {entry.reason}"
         intake.forms[file.form] += 1
         intake.rows += file.rows
         if rows or file.lost:
@@ -136,7 +136,7 @@ class Scan:
         return {int(v) for v in values[counts > 1]}
 
 
-def places_of(hashes: set[int], items: Iterator[Found]) -> dict[str, list[str]]:
+def places_of(hashes: set[int], items: Iterator[Entry]) -> dict[str, list[str]]:
     """Ids with these hashes, each with its first places."""
     places: dict[str, list[str]] = {}
     for item in items:

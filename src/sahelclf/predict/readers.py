@@ -25,7 +25,7 @@ from sahelclf.predict.dialects import (
     find_reading,
 )
 from sahelclf.predict.exports import Article, split_export
-from sahelclf.predict.rows import Columns, Found, IdRule, Item, ItemMaker, Record, Reject
+from sahelclf.predict.rows import Columns, Entry, IdRule, Item, ItemMaker, Record, Reject
 
 MAX_PAGE_BYTES = 20_000_000
 PIECE = 1 << 20
@@ -199,8 +199,8 @@ def _problem(values: list[str], header: list[str], reading: Reading) -> tuple[st
     """Why a row cannot be read, '' where it can, and whether rows are lost in it."""
     if len(values) != len(header):
         what = NAMES.get(reading.delimiter, "delimiter")
-        found = f"{len(values)} fields, the header has {len(header)}"
-        return f"{found}; is a quote or a {what} missing?", False
+        counts = f"{len(values)} fields, the header has {len(header)}"
+        return f"{counts}; is a quote or a {what} missing?", False
     if any(map(_undecoded, values)):
         return f"not {reading.encoding.removesuffix('-sig').upper()}; {NAME_IT}", False
     if line := reading.swallowed(values):
@@ -297,7 +297,7 @@ def _is_plain(stream: io.BufferedReader) -> bool:
     return isinstance(stream.raw, io.FileIO)
 
 
-def read_html(file: OpenFile) -> Iterator[Found]:
+def read_html(file: OpenFile) -> Iterator[Entry]:
     """A page of HTML, cleaned."""
     data = _page_bytes(file)
     if isinstance(data, Reject):
@@ -310,7 +310,7 @@ def read_html(file: OpenFile) -> Iterator[Found]:
         yield Reject(file.where, "no text is left after cleaning", file.name)
 
 
-def read_text(file: OpenFile) -> Iterator[Found]:
+def read_text(file: OpenFile) -> Iterator[Entry]:
     """A page of plain text, its lines as passages, or the articles of an archive's export."""
     if file.unit == "passage" and split_export(_opening(file)) is None:
         yield from _line_items(file)
@@ -334,7 +334,7 @@ def read_text(file: OpenFile) -> Iterator[Found]:
         yield Item(file.name, text, file.where)
 
 
-def _article(file: OpenFile, number: int, article: Article) -> Found:
+def _article(file: OpenFile, number: int, article: Article) -> Entry:
     values = {"text": article.text, "title": article.title, "date": article.date}
     values |= {"source": article.source} if article.source else {}
     record = Record(f"{file.where}: article {number}", number, values)
@@ -346,7 +346,7 @@ def _opening(file: OpenFile) -> str:
     return head.decode(find_encoding(head, file.hints), "replace")
 
 
-def _line_items(file: OpenFile) -> Iterator[Found]:
+def _line_items(file: OpenFile) -> Iterator[Entry]:
     head, _ = file.head()
     encoding = find_encoding(head, file.hints)
     file.notes.append(encoding)

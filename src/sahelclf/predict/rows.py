@@ -67,7 +67,7 @@ class Reject:
     lost: bool = False
 
 
-Found = Item | Reject
+Entry = Item | Reject
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class ItemMaker:
         self._columns = [columns.name(word) for word in WORDS]
         self._needed = [(w, getattr(columns, w)) for w in WORDS[1:] if getattr(columns, w)]
 
-    def item(self, record: Record) -> Found:
+    def item(self, record: Record) -> Entry:
         """The record as an item, or the reason why it is none."""
         where, number, values = record
         text_name, id_name, title_name, date_name = self._columns

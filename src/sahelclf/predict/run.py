@@ -31,7 +31,7 @@ Sink = Callable[[Sequence[Row]], object]
 
 @dataclass(frozen=True)
 class Options:
-    """What a job may be asked besides its input and output.
+    """Settings of a job besides its input and output.
 
     `with_text` puts texts into rows and flat tables; `overwrite` replaces any file at the output.
     """

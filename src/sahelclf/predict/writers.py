@@ -140,9 +140,9 @@ class Workbook(Writer):
             unreadable += n
             if len(text) > CELL_CHARACTERS:
                 cut, text = cut + 1, text[: CELL_CHARACTERS - 1] + "…"
-            made = WriteOnlyCell(sheet, text)
-            made.data_type = "s"  # not a formula, an error or a number
-            return made
+            shown = WriteOnlyCell(sheet, text)
+            shown.data_type = "s"  # not a formula, an error or a number
+            return shown
 
         for number, line in enumerate(pieces):
             if number % (ROWS_IN_SHEET - 1) == 0:

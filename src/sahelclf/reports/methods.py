@@ -84,11 +84,12 @@ def as_latex(paragraph: str) -> str:
 
 
 def _alphas(agreement: Sequence[Mapping[str, Any]], topics: Sequence[str]) -> dict[str, Any]:
-    """Alphas of topics and of their stances on passages, and the number of passages."""
+    """Alphas of topics and of their stances on passages; the number of passages and annotators."""
     rows = [a for a in agreement if a["level"] == "passage" and a["alpha"] is not None]
     of_topics = [a for a in rows if a["what"] in topics]
     return {
         "n": of_topics[0]["n"] if of_topics else 0,
+        "annotators": max((a.get("annotators", 0) for a in of_topics), default=0),
         "topics": [float(a["alpha"]) for a in of_topics],
         "stances": [float(a["alpha"]) for a in rows if a["what"].endswith(" stance")],
     }
