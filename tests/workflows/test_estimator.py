@@ -111,7 +111,13 @@ def test_nothing_is_written(texts, tmp_path, monkeypatch):
     [
         (["a", 3.0], [{}, {}], "X: found 3.0 at position 1"),
         (["a", "b"], [{}], "found {'X': 2, 'y': 1, 'groups': 2}"),
-        (["a", "b"], [{}, ["fishing"]], "y: found \\['fishing'\\] at position 1"),
+        (["a", "b"], [{}, "fishing"], "y: found 'fishing' at position 1"),
+        (
+            ["a", "b"],
+            [{"x": "pro"}, {"x": None}],
+            "at position 1 .*expected a stance on every topic",
+        ),
+        (["a", "b"], [{"x": "pro"}, ["x"]], "at position 1 .*expected a stance on every topic"),
         (["a", "b"], [{}, {}], "there is nothing to learn"),
         (["a", "b"], [{"t": "s"}, {}], "2 independent documents"),
     ],

@@ -48,7 +48,8 @@ def draw(strata: Sequence[str], n: int, seed: int) -> tuple[np.ndarray, np.ndarr
 def passage_strata(corpus: Corpus) -> list[str]:
     """Stratum of each passage: none, or topic and stance; the rarest where it has several."""
     cells = [
-        [f"{t}={label.stance}" for t, label in p.topics.items()] or ["(none)"]
+        [f"{t}={label.stance}" if label.stance else t for t, label in p.topics.items()]
+        or ["(none)"]
         for p in corpus.passages
     ]
     counts = Counter(cell for row in cells for cell in row)

@@ -95,7 +95,8 @@ def _check(unit: str, probability: float, stratum: str, text: str) -> str:
 
 def _meaning(codebook: Codebook, topic: str) -> str:
     t = codebook.topics[topic]
-    parts = [f"holds: {t.holds}", f"stance towards: {t.target}"]
+    parts = [f"holds: {t.holds}"]
+    parts += [f"stance towards: {t.target}"] if codebook.stances else []
     own = t.model_extra or {}
     parts += [f"{s}: {own.get(s, meaning)}" for s, meaning in codebook.stances.items()]
     return " | ".join(" ".join(p.split()) for p in parts)

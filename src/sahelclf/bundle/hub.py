@@ -23,7 +23,8 @@ from sahelclf.models.kinds import kind_of, read_labeller, texts_of
 
 PACKAGE_ON_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 LARGE = ("*.safetensors", "*.onnx", "*.npz", "*.skops")
-TAGS = ("text-classification", "multi-label", "stance-detection", "news", "political-science")
+TAGS = ("text-classification", "multi-label", "news", "political-science")
+STANCE_TAG = "stance-detection"
 METRICS = {
     "topic/macro_f1": "macro-F1 of topics",
     "stance/macro_f1": "macro-F1 of stances",
@@ -78,7 +79,12 @@ def hub_card(manifest: dict[str, Any]) -> str:
         language=manifest["codebook"]["languages"],
         license="apache-2.0" if manifest["config"]["corpus"] is None else "other",
         library_name=texts["hub_library"],
-        tags=[*TAGS, "sahelclf", *texts["hub_tags"]],
+        tags=[
+            *TAGS,
+            *([STANCE_TAG] if manifest["stances"] else []),
+            "sahelclf",
+            *texts["hub_tags"],
+        ],
         pipeline_tag="text-classification",
         metrics=["f1"],
         base_model=_base_model(manifest),
@@ -101,10 +107,11 @@ def _eval_results(manifest: dict[str, Any]) -> list[Any]:
     from huggingface_hub import EvalResult
 
     scores, corpus = manifest["scores"]["passage"]["scores"], manifest["corpus"]
+    labels = "topics and stances" if manifest["stances"] else "topics"
     return [
         EvalResult(
             task_type="text-classification",
-            task_name="topics and stances of passages",
+            task_name=f"{labels} of passages",
             dataset_type="sahelclf-corpus",
             dataset_name=f"{corpus['title']} ({corpus['sha256'][:16]})",
             dataset_split="development, cross-fitted by document",

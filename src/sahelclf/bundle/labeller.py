@@ -164,8 +164,8 @@ class Labeller:
         Returns
         -------
         pandas.DataFrame
-            Columns `id, unit, passage, language` and for each topic `_probability, _holds,
-            _stance` and one for each stance. A text that is empty, missing, or surely in another
+            Columns `id, unit, passage, language` and for each topic `_probability, _holds`, and
+            where the codebook has stances `_stance` and one for each of them. A text that is empty, missing, or surely in another
             language has missing values there, and a warning says how many there are.
 
         Raises

@@ -44,11 +44,15 @@ def topic_values(
 
 
 def flat_columns(topics: Sequence[str], stances: Sequence[str]) -> dict[str, str]:
-    """Columns of the flat table in order, and their types in MLflow's words."""
+    """Columns of the flat table in order, and their types in MLflow's words.
+
+    Without stances there is no `<topic>_stance`.
+    """
     columns = {"id": "string", "unit": "string", "passage": "long", "language": "string"}
     for topic in topics:
         columns |= {f"{topic}_probability": "double", f"{topic}_holds": "boolean"}
-        columns |= {f"{topic}_stance": "string"} | {f"{topic}_{s}": "double" for s in stances}
+        columns |= {f"{topic}_stance": "string"} if stances else {}
+        columns |= {f"{topic}_{s}": "double" for s in stances}
     return columns
 
 
@@ -67,8 +71,9 @@ def flat_row(
     """One line of the flat table."""
     line: Row = {"id": row["id"], "unit": row["unit"], "passage": passage}
     line["language"] = row["language"]
+    keys = ("probability", "holds", *(("stance",) if stances else ()))
     for topic in topics:
         values = row["topics"][topic]
-        line |= {f"{topic}_{key}": values[key] for key in ("probability", "holds", "stance")}
+        line |= {f"{topic}_{key}": values[key] for key in keys}
         line |= {f"{topic}_{s}": values["stance_probability"][s] for s in stances}
     return line

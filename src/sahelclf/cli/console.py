@@ -114,11 +114,13 @@ def unit_printer() -> Callable[[Sequence[dict[str, Any]]], None]:
         for row in rows:
             holding = {topic: t for topic, t in row["topics"].items() if t["holds"]}
             print(f"\n{row['id']}  ({row['language']})" + ("" if holding else ": no topic holds"))
-            lines = [["topic", "probability", "stance", "evidence"]]
+            stances = any(t["stance_probability"] for t in holding.values())
+            lines = [["topic", "probability", *(["stance"] if stances else []), "evidence"]]
             for topic, t in holding.items():
                 text = row["passages"][t["evidence"]]["text"] if "passages" in row else row["text"]
                 quoted = f"“{textwrap.shorten(text, EVIDENCE_CHARACTERS, placeholder=' …')}”"
-                lines.append([topic, f"{t['probability']:.2f}", t["stance"] or "", quoted])
+                stance = [t["stance"] or ""] if stances else []
+                lines.append([topic, f"{t['probability']:.2f}", *stance, quoted])
             if holding:
                 table(lines, to_stdout=True)
 

@@ -86,19 +86,22 @@ def _parser() -> "argparse.ArgumentParser":
 def _show(shares: "pd.DataFrame") -> None:
     """The whole collection: one line a topic and a stance, one column an estimator."""
     whole = shares[(shares["by"] == "") & (shares["measured"] != "pair")]
-    first = whole.iloc[0]
+    first, labels = whole.iloc[0], [c for c in ("topic", "stance") if c in whole]
+    of_stances = " (stances: of the topic's units)" if "stance" in labels else ""
     say(
         f"{first['units']:,} units, {first['codes']} coded by hand; share of all units, 95% "
-        "intervals (stances: of the topic's units)\n"
+        f"intervals{of_stances}\n"
     )
     lines = [["", *SHOWN, "units (dsl)"]]
-    for (_, topic, stance), rows in whole.groupby(["measured", "topic", "stance"], sort=False):
+    for (_, *names), rows in whole.groupby(["measured", *labels], sort=False):
         by_name = {r["estimator"]: r for _, r in rows.iterrows()}
         best, count = by_name["dsl"], ""
         if best["count"] == best["count"]:
             low, high = best["count_low"], best["count_high"]
             count = f"{best['count']:,.0f} [{low:,.0f}, {high:,.0f}]"
-        lines.append([f"{topic} {stance}".strip(), *(_cell(by_name[n]) for n in SHOWN), count])
+        lines.append(
+            [" ".join(map(str, names)).strip(), *(_cell(by_name[n]) for n in SHOWN), count]
+        )
     table(lines)
     say()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import mean, median, pstdev
 from typing import Any
 
+from sahelclf.codebook import Codebook
 from sahelclf.corpus.agreement import CodedUnit, agreement, annotated_units, retest_units
 from sahelclf.corpus.duplicates import near_duplicates
 from sahelclf.corpus.read import Corpus, read_annotations
@@ -69,7 +70,7 @@ def compute_card(corpus: Corpus) -> dict[str, Any]:
             "retest": retest_units(corpus, annotations),
         }
         card["agreement"] = [a.as_dict() for a in agreement(corpus, units)]
-        card["agreement_over_time"] = {k: _exact(v) for k, v in halves.items()}
+        card["agreement_over_time"] = {k: _exact(v, corpus.codebook) for k, v in halves.items()}
         card["doubly_annotated_units"] = len(units)
     return card
 
@@ -145,17 +146,14 @@ def _opening(text: str) -> str:
     return " ".join(text.lower().split()[:3])
 
 
-def _exact(units: Sequence[CodedUnit]) -> dict[str, float]:
+def _exact(units: Sequence[CodedUnit], codebook: Codebook) -> dict[str, float]:
     """Share of units to which all annotators gave the same topics, and the same stances too."""
     labels = [list(u.labels.values()) for u in units]
     n = max(len(labels), 1)
     topics = sum(all(set(other) == set(row[0]) for other in row) for row in labels)
     stances = sum(all(_stances(other) == _stances(row[0]) for other in row) for row in labels)
-    return {
-        "units": len(labels),
-        "same_topics": round(topics / n, 4),
-        "same_topics_and_stances": round(stances / n, 4),
-    }
+    shares = {"units": len(labels), "same_topics": round(topics / n, 4)}
+    return shares | ({"same_topics_and_stances": round(stances / n, 4)} if codebook.stances else {})
 
 
 def _stances(topics: Topics) -> dict[str, str | None]:

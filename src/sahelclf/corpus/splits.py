@@ -85,7 +85,8 @@ def label_counts(corpus: Corpus, document_ids: Sequence[str]) -> np.ndarray:
             row["(passages)"] += 1
             for topic, label in passage.topics.items():
                 row[topic] += 1
-                row[f"{topic}={label.stance}"] += 1
+                if label.stance:
+                    row[f"{topic}={label.stance}"] += 1
         rows.append(row)
         for name in row:
             names.setdefault(name, len(names))

@@ -143,7 +143,7 @@ def _labels(corpus: Corpus) -> Iterator[Finding]:
 
 
 def _brief(topics: Topics | None) -> str:
-    return str({k: f"{v.stance}/{v.basis}" for k, v in (topics or {}).items()})
+    return str({k: f"{v.stance}/{v.basis}" if v.stance else "" for k, v in (topics or {}).items()})
 
 
 def _splits(corpus: Corpus) -> Iterator[Finding]:

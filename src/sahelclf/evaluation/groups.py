@@ -80,7 +80,9 @@ def group_scores(
         row, topic = pairs.nonzero()
         holds = predicted.holds[row, topic]
         right = predicted.stance[row, topic] == gold.stance[row, topic]
-        shares = {"topic/recall": holds, "stance/accuracy": right, "joint/recall": holds & right}
+        shares = {"topic/recall": holds}
+        if predicted.names.stances:
+            shares |= {"stance/accuracy": right, "joint/recall": holds & right}
         parts = {k: (share.astype(float), np.ones(len(row))) for k, share in shares.items()}
         rows += _scores_of("basis", name, documents[row], parts, seed)
     return sorted(rows, key=lambda r: KINDS.index(r.kind))
@@ -90,8 +92,10 @@ def _passage_parts(predicted: Predictions, gold: Gold) -> dict[str, Parts]:
     """(n,) numerator and denominator of each score by passage."""
     right = gold.topics & (predicted.stance == gold.stance)
     labels = gold.topics.sum(axis=1) + predicted.holds.sum(axis=1)
-    return {
-        "topic/micro_f1": (2 * (gold.topics & predicted.holds).sum(axis=1), labels),
+    topics = {"topic/micro_f1": (2 * (gold.topics & predicted.holds).sum(axis=1), labels)}
+    if not predicted.names.stances:
+        return topics
+    return topics | {
         "stance/accuracy": (right.sum(axis=1), gold.topics.sum(axis=1)),
         "joint/f1": (2 * (right & predicted.holds).sum(axis=1), labels),
     }

@@ -4,7 +4,7 @@ A score without support is 0 (`zero_division=0` in scikit-learn). A label withou
 place in a macro mean.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +68,11 @@ METRICS = (
         "joint/f1", joint_f1, "topic and stance", "micro-averaged F1 over pairs of topic and stance"
     ),
 )
+
+
+def scored_metrics(stances: Sequence[str]) -> tuple[Metric, ...]:
+    """The metrics of a codebook with these stances; those of topics alone where it has none."""
+    return METRICS if stances else METRICS[:1]
 
 
 def counts_by_document(
@@ -140,7 +145,7 @@ def ratios(counts: Counts, names: Names) -> dict[str, Parts]:
 
     Leading axes (documents, resamples) are kept. A score is the mean of `ratio` over its cells.
     """
-    scored = METRICS if names.stances else METRICS[:1]
+    scored = scored_metrics(names.stances)
     parts = {metric.name: metric.parts(counts) for metric in scored}
     for k, topic in enumerate(names.topics):
         of_label = label_parts(counts["topic"][..., k : k + 1, :])

@@ -217,7 +217,9 @@ class _Problems:
 def _names_of(columns: list[str], where: str) -> Names:
     """Topics from `<topic>_gold`, and stances from the columns `<topic>_<stance>`."""
     topics = tuple(
-        c.removesuffix("_gold") for c in columns if c.endswith("_gold") and f"{c}_stance" in columns
+        t
+        for t in (c.removesuffix("_gold") for c in columns if c.endswith("_gold"))
+        if f"{t}_holds" in columns
     )
     first = f"{topics[0]}_" if topics else ""
     known = {*LABEL_FIELDS, "gold", "gold_stance"}

@@ -88,11 +88,13 @@ class Predictions:
             for k, topic in enumerate(self.names.topics):
                 row[f"{topic}_probability"] = float(self.probability[i, k])
                 row[f"{topic}_holds"] = bool(self.holds[i, k])
-                row[f"{topic}_stance"] = self._stance_name(self.stance[i, k], self.holds[i, k])
+                if self.names.stances:
+                    row[f"{topic}_stance"] = self._stance_name(self.stance[i, k], self.holds[i, k])
                 for j, name in enumerate(self.names.stances):
                     row[f"{topic}_{name}"] = float(self.stance_probability[i, k, j])
                 if gold is not None:
                     row[f"{topic}_gold"] = bool(gold.topics[i, k])
+                if gold is not None and self.names.stances:
                     row[f"{topic}_gold_stance"] = self._stance_name(
                         gold.stance[i, k], gold.topics[i, k]
                     )
@@ -100,5 +102,5 @@ class Predictions:
         return rows
 
     def _stance_name(self, number: int, holds: bool) -> str | None:
-        """The name of a stance; None where the topic does not hold, and without stances."""
-        return self.names.stances[number] if holds and self.names.stances else None
+        """The name of a stance; None where the topic does not hold."""
+        return self.names.stances[number] if holds else None

@@ -139,7 +139,8 @@ def _table(design: Design, outcomes: list[Outcome], names: Names) -> "pd.DataFra
             within = ratios(design, part, whole, tops, bottoms)
             frames += _rows(design, part, None, ("pair", topic, stance), tops)
             frames += _rows(design, part, whole, ("stance", topic, stance), within)
-    table = pd.DataFrame({name: np.concatenate([f[name] for f in frames]) for name in frames[0]})
+    columns = [name for name in frames[0] if name != "stance" or names.stances]
+    table = pd.DataFrame({name: np.concatenate([f[name] for f in frames]) for name in columns})
     return table.astype({"more_codes": "Int64"})
 
 

@@ -59,6 +59,7 @@ def error_page(
         css=css,
         css_hash=_hash(css),
         js=js,
+        stances=predicted.names.stances,
         js_hash=_hash(js),
         data=_json_in_html(data),
     )

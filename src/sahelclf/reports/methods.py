@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sahelclf.evaluation.metrics import METRICS
+from sahelclf.evaluation.metrics import METRICS, scored_metrics
 from sahelclf.evaluation.report import RESAMPLES
 from sahelclf.models.kinds import methods_text
 from sahelclf.reports.bibliography import CITATION, cited_in
@@ -54,7 +54,7 @@ def methods_paragraph(
         models=dict.fromkeys(models),
         seeds=listed(sorted({int(s.manifest["config"]["seed"]) for s in subjects})),
         folds=_folds(subjects),
-        definitions="; ".join(m.definition for m in METRICS),
+        definitions="; ".join(m.definition for m in scored_metrics(manifest["stances"])),
         resamples=RESAMPLES,
         tested=listed([s.name for s in subjects if f"test/{METRICS[0].name}" in s.metrics]),
         robustness=robustness,

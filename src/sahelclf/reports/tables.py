@@ -8,6 +8,7 @@ import numpy as np
 
 from sahelclf.config import flat_settings
 from sahelclf.corpus.agreement import PAIRS
+from sahelclf.evaluation.metrics import scored_metrics
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
 from sahelclf.evaluation.report import HEADLINE, Report
 
@@ -166,12 +167,18 @@ def robustness_table(about: Mapping[str, Any], rows: Records) -> Table:
     return Table(f"robustness_{model}_seed{seed}", title, rows, shown)
 
 
+def _headline(subjects: Sequence[Subject]) -> list[str]:
+    """Headline scores of the codebook of these runs."""
+    return [m.name for m in scored_metrics(subjects[0].names.stances)]
+
+
 def _test_table(subjects: Sequence[Subject], prefix: str) -> Table | None:
     """Headline scores that `evaluate` added to the runs."""
-    scored = [s for s in subjects if all(prefix + n in s.metrics for n in HEADLINE)]
+    headline = _headline(subjects)
+    scored = [s for s in subjects if all(prefix + n in s.metrics for n in headline)]
     records: Records = []
     shown = [["score", *(s.name for s in scored)]]
-    for name in HEADLINE:
+    for name in headline:
         cells = []
         for s in scored:
             value, low, high = (s.metrics[prefix + name + end] for end in ("", "/low", "/high"))
@@ -205,7 +212,7 @@ def _seeds(subjects: Sequence[Subject]) -> Table | None:
     for by_seed in (g for g in groups.values() if len(g) > 1):
         runs = list(by_seed.values())
         about = {"model": runs[0].manifest["model"], "seeds": " ".join(map(str, sorted(by_seed)))}
-        for score in HEADLINE:
+        for score in _headline(subjects):
             values = [s.reports["passages"].scores.get(score, np.nan) for s in runs]
             spread = {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1))}
             records.append(about | {"score": score} | spread)

@@ -1,6 +1,6 @@
 """The labeller as a scikit-learn estimator: no corpus folder, no MLflow, no bundle."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -12,11 +12,11 @@ from sahelclf.errors import RequestError
 if TYPE_CHECKING:
     from sahelclf.corpus.read import Corpus
 
-Labels = Mapping[str, str]
+Labels = Mapping[str, str | None] | Collection[str]
 
 
 class TopicStanceClassifier(BaseEstimator):  # type: ignore[misc]
-    """Topics of texts, and the stance on each, with calibrated probabilities.
+    """Topics of texts, and the stance on each if there are any, with calibrated probabilities.
 
     Calibration and thresholds are cross-fitted over grouped folds of the training texts, then the
     model is fitted on all of them, as `sahelclf.train` does.
@@ -35,7 +35,7 @@ class TopicStanceClassifier(BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     topics_, stances_ : tuple of str
-        The labels in `y`, sorted.
+        The labels in `y`, sorted; `stances_` is empty where `y` has topics alone.
     classes_ : ndarray of str
         The topics, as scikit-learn names them: the columns of `predict_proba`.
 
@@ -63,6 +63,7 @@ class TopicStanceClassifier(BaseEstimator):  # type: ignore[misc]
     ) -> Self:
         """Fit on texts `X` (n,) and labels `y` (n,): for each text a dict of topics with stances.
 
+        For topics alone, give a list of topics for each text, or dicts with None as every stance.
         `groups` (n,) are documents: texts of one document are in one fold. By default each text
         is a document.
         """
@@ -73,7 +74,7 @@ class TopicStanceClassifier(BaseEstimator):  # type: ignore[misc]
         of_model = {f"model.{name}": value for name, value in (self.settings or {}).items()}
         settings = {"model": self.model, "crossfit": self.crossfit, "seed": self.seed}
         config = compose_config(overrides_of(settings | of_model))
-        corpus = _corpus(_texts(X), list(y), groups)
+        corpus = _corpus(_texts(X), _labels(list(y)), groups)
         book, ids = corpus.codebook, [d.id for d in corpus.documents]
         fitted = fit_labeller(corpus, ids, lambda: build_model(config.model, book), config)
         self.topics_, self.stances_ = book.topic_names, book.stance_names
@@ -85,12 +86,16 @@ class TopicStanceClassifier(BaseEstimator):  # type: ignore[misc]
         """(n, topics) probabilities that each topic holds, in the order of `classes_`."""
         return self._probabilities(X)[0]
 
-    def predict(self, X: Sequence[str]) -> list[dict[str, str]]:
-        """For each text a dict of the topics that hold, with the most probable stance on each."""
+    def predict(self, X: Sequence[str]) -> list[dict[str, str | None]]:
+        """For each text a dict of the topics that hold, with the most probable stance on each.
+
+        The stances are None if `y` had none.
+        """
         p, stance = self._probabilities(X)
-        best = stance.argmax(axis=2)
+        best = stance.argmax(axis=2) if self.stances_ else np.zeros(p.shape, dtype=int)
+        names = self.stances_ or (None,)
         return [
-            {t: self.stances_[best[i, k]] for k, t in enumerate(self.topics_) if holds[k]}
+            {t: names[best[i, k]] for k, t in enumerate(self.topics_) if holds[k]}
             for i, holds in enumerate(p >= self.thresholds_)
         ]
 
@@ -127,7 +132,31 @@ def _texts(X: Sequence[str]) -> list[str]:
     return texts
 
 
-def _corpus(texts: list[str], labels: list[Labels], groups: Sequence[Hashable] | None) -> "Corpus":
+def _labels(y: list[Labels]) -> list[dict[str, str | None]]:
+    """Labels as dicts of topics with their stances, None where `y` has topics alone."""
+    wrong = [
+        i
+        for i, labels in enumerate(y)
+        if isinstance(labels, str) or not isinstance(labels, list | tuple | set | Mapping)
+    ]
+    expected = "expected a dict of topics with their stances, or a list of topics"
+    if not wrong:
+        labels = [dict(v) if isinstance(v, Mapping) else dict.fromkeys(v) for v in y]
+        kinds = [{stance is None for stance in v.values()} for v in labels]
+        stances = any(False in kind for kind in kinds)
+        wrong = [i for i, kind in enumerate(kinds) if stances and True in kind]
+        expected = "expected a stance on every topic, as other texts have stances"
+    if wrong:
+        first = f"{y[wrong[0]]!r} at position {wrong[0]}"
+        raise RequestError(f"y: found {first} ({len(wrong)} in all); {expected}")
+    return labels
+
+
+def _corpus(
+    texts: list[str],
+    labels: list[dict[str, str | None]],
+    groups: Sequence[Hashable] | None,
+) -> "Corpus":
     """Texts and labels as a corpus in memory; names of labels may be any text."""
     from pathlib import Path
 
@@ -139,14 +168,8 @@ def _corpus(texts: list[str], labels: list[Labels], groups: Sequence[Hashable] |
     lengths = {"X": len(texts), "y": len(labels), "groups": len(units)}
     if len(set(lengths.values())) > 1:
         raise RequestError(f"fit: found {lengths}; expected as many labels and groups as texts")
-    wrong = [i for i, y in enumerate(labels) if not isinstance(y, Mapping)]
-    if wrong:
-        raise RequestError(
-            f"y: found {labels[wrong[0]]!r} at position {wrong[0]} ({len(wrong)} in all); "
-            "expected a dict of topics with their stances"
-        )
     topics = sorted({t for y in labels for t in y})
-    stances = sorted({s for y in labels for s in y.values()})
+    stances = sorted({s for y in labels for s in y.values() if s is not None})
     if not topics:
         raise RequestError("y: no text has a topic; there is nothing to learn")
     book = Codebook.model_construct(

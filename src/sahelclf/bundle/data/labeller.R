@@ -140,8 +140,8 @@ label <- function(labeller, texts, ids = as.character(seq_along(texts) - 1)) {
   for (topic in labeller$topics) {
     rows[[paste0(topic, "_probability")]] <- p[, topic]
     rows[[paste0(topic, "_holds")]] <- p[, topic] >= labeller$thresholds[[topic]]
-    rows[[paste0(topic, "_stance")]] <- NA_character_
     if (length(labeller$stances) == 0) next
+    rows[[paste0(topic, "_stance")]] <- NA_character_
     stance <- p[, paste0(topic, "=", labeller$stances), drop = FALSE]
     stance[rowSums(stance) == 0, ] <- 1
     stance <- stance / rowSums(stance)

@@ -220,8 +220,8 @@ def flat_row(reader: Reader, id_: str, topics: np.ndarray, stances: np.ndarray) 
         reader.topics, topics, stances, reader.thresholds, strict=True
     ):
         holds = bool(p >= limit)
-        likeliest = reader.stances[int(np.argmax(of_topic))] if holds and reader.stances else None
         row |= {f"{topic}_probability": float(p), f"{topic}_holds": holds}
-        row[f"{topic}_stance"] = likeliest
+        if reader.stances:
+            row[f"{topic}_stance"] = reader.stances[int(np.argmax(of_topic))] if holds else None
         row |= {f"{topic}_{s}": float(x) for s, x in zip(reader.stances, of_topic, strict=True)}
     return row

@@ -50,10 +50,9 @@ def groups(data: FigureData) -> PrintFigure | None:
         inner = outer[column].subgridspec(len(kinds), 1, height_ratios=heights)
         for line, kind in enumerate(kinds):
             _group_panel(figure.add_subplot(inner[line]), kind, by_kind[kind], scores)
-    handles = [
-        legend_line("topic: F1 pooled over topics (by basis: recall)", TOPIC),
-        legend_line("stance: share right, where a topic holds", STANCE),
-    ]
+    handles = [legend_line("topic: F1 pooled over topics (by basis: recall)", TOPIC)]
+    if data.predicted.names.stances:
+        handles.append(legend_line("stance: share right, where a topic holds", STANCE))
     figure.legend(handles=handles, loc="outside upper left", ncols=2)
     note = _left_out([s for s in scores if (s.kind, s.group) not in shown])
     figure.supxlabel(note, fontsize=6.5, color=GREY, x=0.01, ha="left")

@@ -2,7 +2,8 @@
 const D = JSON.parse(document.getElementById("data").textContent);
 const T = D.topics.length, S = D.stances.length;
 const WORDS = { missed: "missed", false: "false", wrong: "wrong stance", right: "right", none: "none" };
-const KINDS = [["error", "any error"], ["missed", "missed topic"], ["false", "false topic"], ["wrong", "wrong stance"], ["right", "all correct"], ["all", "all"]];
+const KINDS = [["error", "any error"], ["missed", "missed topic"], ["false", "false topic"], ["wrong", "wrong stance"], ["right", "all correct"], ["all", "all"]]
+  .filter(([kind]) => S || kind !== "wrong");
 const AT_ONCE = 25;
 const form = document.getElementById("filters"), list = document.getElementById("list");
 let shown = [], drawn = 0, current = -1;
@@ -18,6 +19,7 @@ function el(name, options = {}, ...children) {
   return node;
 }
 const plain = (name) => name.replaceAll("_", " ");
+const answerName = (stance) => (S ? plain(D.stances[stance]) : "yes"); // of a topic that holds
 const share = (thousandths) => (thousandths / 1000).toFixed(2);
 const signed = (thousandths) => (thousandths < 0 ? "−" : "+") + (Math.abs(thousandths) / 1000).toFixed(3);
 const number = (n) => n.toLocaleString("en");
@@ -39,7 +41,8 @@ for (const [n, r] of D.rows.entries()) {
     const predicted = r.h.includes(k), gold = r.gold[k];
     const status = !gold ? (predicted ? "false" : "none") : !predicted ? "missed" : gold.stance === stance ? "right" : "wrong";
     const p = r.p[k];
-    const confident = { missed: 1000 - p, none: 1000 - p, false: p, wrong: stances[stance], right: Math.min(p, stances[stance]) }[status];
+    const q = S ? stances[stance] : 1000;
+    const confident = { missed: 1000 - p, none: 1000 - p, false: p, wrong: q, right: Math.min(p, q) }[status];
     return { status, confident, predicted, stance, stances, p };
   });
   r.differ = D.topics.map((_, k) => r.coders.every((c) => c) && r.coders.some((c) => (c[k] ? c[k].stance : -1) !== (r.coders[0][k] ? r.coders[0][k].stance : -1)));
@@ -151,7 +154,7 @@ function draw(upTo) {
 }
 function label(given) {
   if (!given) return "no";
-  const nodes = [plain(D.stances[given.stance])];
+  const nodes = [answerName(given.stance)];
   if (given.basis >= 0) nodes.push(el("span", { class: "bases" }, ` (${plain(D.bases[given.basis])})`));
   return el("span", {}, ...nodes);
 }
@@ -161,7 +164,7 @@ function bar(thousandths) {
   return el("span", { class: "bar", "aria-hidden": "true" }, fill);
 }
 function topicRow(r, k) {
-  const t = r.topics[k], answer = t.predicted ? plain(D.stances[t.stance]) : "no";
+  const t = r.topics[k], answer = t.predicted ? answerName(t.stance) : "no";
   const stances = t.stances.map((p, j) => `${plain(D.stances[j])} ${share(p)}`).join(", ");
   return el("tr", { class: t.status },
     el("th", { scope: "row" }, plain(D.topics[k])),
@@ -169,7 +172,7 @@ function topicRow(r, k) {
     el("td", { "data-name": "gold" }, label(r.gold[k])),
     el("td", { "data-name": "model" }, answer),
     el("td", { class: "n", "data-name": "probability" }, bar(t.p), share(t.p)),
-    el("td", { class: "n stances", "data-name": "stances" }, stances),
+    S ? el("td", { class: "n stances", "data-name": "stances" }, stances) : null,
     ...r.coders.map((c, n) => el("td", { "data-name": `annotator ${D.annotators[n]}` }, c ? label(c[k]) : "not labelled")),
   );
 }
@@ -178,7 +181,7 @@ function card(r, n) {
   const meta = [d.outlet, d.date, (d.countries || []).join(", "), d.genre && plain(d.genre), d.stratum && plain(d.stratum), r.i].filter(Boolean).join(" · ");
   const link = /^https?:\/\//.test(d.url || "") ? el("a", { href: d.url, rel: "noreferrer noopener", target: "_blank" }, "source") : null;
   const text = el("p", { class: "text", dir: "auto" }, r.x);
-  const heads = ["topic", "verdict", "gold", "model", "probability", "stance, if it holds", ...D.annotators.map((a) => `annotator ${a}`)];
+  const heads = ["topic", "verdict", "gold", "model", "probability", ...(S ? ["stance, if it holds"] : []), ...D.annotators.map((a) => `annotator ${a}`)];
   const labels = el("table", { class: "labels" },
     el("thead", {}, el("tr", {}, ...heads.map((h) => el("th", { scope: "col" }, h)))),
     el("tbody", {}, ...D.topics.map((_, k) => topicRow(r, k))),
@@ -327,5 +330,5 @@ new IntersectionObserver((seen) => { if (seen.some((s) => s.isIntersecting)) dra
 
 document.getElementById("about").textContent = Object.entries(D.about).map(([k, v]) => `${k} ${v}`).join(" · ") + (D.left_out ? ` · ${number(D.left_out)} passages are left out, first those without an error` : "");
 for (const node of document.querySelectorAll(".linear")) node.hidden = !D.intercept.length;
-for (const f of ["basis", "country", "genre", "stratum", "annotators"]) form[f].closest("label").hidden = f === "annotators" ? D.annotators.length < 2 : form[f].options.length < 2;
+for (const f of ["stance", "basis", "country", "genre", "stratum", "annotators"]) form[f].closest("label").hidden = f === "annotators" ? D.annotators.length < 2 : form[f].options.length < 2;
 choose(readAddress());

@@ -18,8 +18,8 @@ from sahelclf.evaluation.decide import (
     document_offsets,
     labeller_names,
 )
+from sahelclf.evaluation.metrics import scored_metrics
 from sahelclf.evaluation.predictions import Gold, Predictions
-from sahelclf.evaluation.report import HEADLINE
 from sahelclf.models.base import Model
 from sahelclf.models.kinds import build_model
 from sahelclf.studies.robustness.held_out import HeldOutSet, ShiftTest, reference, shift_tests
@@ -225,7 +225,8 @@ def _shift_results(
     """Of all sets together where there are several, and of each set that has its own score."""
     groups = [("all", test.held)] if test.rotation else []
     groups += [(h.name, (h,)) for h in test.held] if test.each else []
-    scores = (*HEADLINE, *(f"topic/{t}/f1" for t in predictions.names.topics))
+    headline = (m.name for m in scored_metrics(predictions.names.stances))
+    scores = (*headline, *(f"topic/{t}/f1" for t in predictions.names.topics))
     row = {unit: i for i, unit in enumerate(usual.ids)}
     seed = derive_seed(plan.config.seed, "bootstrap")
     results = []

@@ -70,12 +70,14 @@ def changed_decisions(before: Predictions, after: Predictions, seed: int) -> lis
     both = before.holds & after.holds
     stance = (before.stance != after.stance) & both
     documents, owner = np.unique(np.asarray(before.documents), return_inverse=True)
-    results = []
-    for what, changed, of in (
+    decisions = [
         (PASSAGES, topic.any(axis=1), np.ones(len(topic))),
         (TOPICS, topic.sum(axis=1), np.full(len(topic), topic.shape[1])),
-        (STANCES, stance.sum(axis=1), both.sum(axis=1)),
-    ):
+    ]
+    if before.names.stances:
+        decisions.append((STANCES, stance.sum(axis=1), both.sum(axis=1)))
+    results = []
+    for what, changed, of in decisions:
         above, below = (
             np.bincount(owner, v.astype(float), minlength=len(documents)) for v in (changed, of)
         )
