@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from sahelclf.errors import RequestError, SahelclfError, masked
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from sahelclf.training.crossfit import Step
 
 ASCII = {"…": "...", "±": "+/-", "→": "->", "≥": ">=", "–": "-", "—": "-", "×": "x"}
@@ -128,24 +130,17 @@ def unit_printer() -> Callable[[Sequence[dict[str, Any]]], None]:
 
 
 @contextmanager
+def row_progress() -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows how many rows are done: a bar on a terminal, else nothing."""
+    with _bar() as bar:
+        task = bar.add_task("rows", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+@contextmanager
 def progress() -> "Iterator[Callable[[Step], None]]":
     """Give a function that shows the steps of a training: a bar on a terminal, else nothing."""
-    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
-    from rich.progress import TimeElapsedColumn as Elapsed
-    from rich.progress import TimeRemainingColumn as Remaining
-
-    columns = (TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn())
-    bar = Progress(
-        *columns,
-        Elapsed(),
-        TextColumn("left"),
-        Remaining(),
-        console=_console(),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-        refresh_per_second=4,
-        speed_estimate_period=WHOLE_RUN,
-    )
+    bar = _bar()
     tasks: list[TaskID] = []
 
     def show(step: "Step") -> None:
@@ -158,6 +153,27 @@ def progress() -> "Iterator[Callable[[Step], None]]":
 
     with bar:
         yield show
+
+
+def _bar() -> "Progress":
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    from rich.progress import TimeElapsedColumn as Elapsed
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(20),
+        TaskProgressColumn(),
+        Elapsed(),
+        TextColumn("left"),
+        Remaining(),
+        console=_console(),
+        transient=True,
+        redirect_stdout=False,  # results stay on standard output
+        disable=not sys.stderr.isatty(),
+        refresh_per_second=4,
+        speed_estimate_period=WHOLE_RUN,
+    )
 
 
 def write_page(target: Path, text: str) -> None:

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from sahelclf.cli.console import parser, result, unit_printer
+from sahelclf.cli.console import parser, result, row_progress, unit_printer
 from sahelclf.errors import RequestError
 
 EPILOG = """examples:
@@ -82,11 +82,14 @@ def _run(options: dict[str, Any]) -> int:
         return 1 if report.lost or report.rejected.total() == report.rows else 0
     if model is None:
         raise RequestError("predict: the following arguments are required: MODEL, INPUT")
-    if options["out"] is None and sys.stdout.isatty():
-        options |= {"sink": unit_printer(), "with_text": True}
-    elif options["out"] is None:
+    if options["out"] is None and sys.stdout.isatty():  # the rows themselves show the progress
+        units = {"sink": unit_printer(), "with_text": True}
+        return 1 if predict_file(model, **options | units).lost else 0
+    if options["out"] is None:
         options["sink"] = _write_lines
-    return 1 if predict_file(model, **options).lost else 0
+    with row_progress() as show:
+        summary = predict_file(model, show=show, **options)
+    return 1 if summary.lost else 0
 
 
 def _write_lines(rows: Any) -> None:

@@ -1,16 +1,12 @@
 """Messages of a job: progress, time left, counts, and what to be careful about."""
 
 import logging
-import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
-
-from tqdm import tqdm
 
 from sahelclf.bundle.labeller import Labeller
 from sahelclf.bundle.rows import Row
@@ -25,6 +21,7 @@ LONG_JOB_SECONDS = 600
 ESTIMATE_AFTER = 3.0  # seconds after the first rows came, which had to wait for what is loaded
 LENGTHS_KEPT = 2_000
 MOST_SHOWN = 5
+ShowRows = Callable[[int, int], None]  # receives how many rows are done, and of how many
 USUAL = ("utf-8, comma, quoting quotes", "utf-8, tab, quoting quotes")
 
 
@@ -79,23 +76,17 @@ class Summary:
 
 
 class Clock:
-    """The progress bar and, once some rows are done, how long the rest will take."""
+    """Reports progress and, once some rows are done, says how long the rest will take."""
 
-    def __init__(self, source: Source, earlier: int, *, resumable: bool) -> None:
-        self.bar: tqdm[Any] = tqdm(
-            total=source.intake.rows,
-            initial=earlier,
-            unit=" rows",
-            disable=not sys.stderr.isatty(),
-            leave=False,
-            file=sys.stderr,
-        )
+    def __init__(self, source: Source, earlier: int, show: ShowRows, *, resumable: bool) -> None:
+        self.show, self.total, self.rows = show, source.intake.rows, earlier
         self.left = source.intake.rows - earlier
         self.resumable, self.done, self.started, self.shown = resumable, 0, 0.0, False
 
     def tick(self, n: int) -> None:
         """Another `n` rows are done."""
-        self.bar.update(n)
+        self.rows += n
+        self.show(self.rows, self.total)
         if self.left < BIG_JOB or self.shown:
             return
         if not self.started:

@@ -51,6 +51,7 @@ def predict(
     out: Path | None = None,
     options: Options | None = None,
     sink: Sink | None = None,
+    show: messages.ShowRows = lambda _done, _of: None,
 ) -> Summary:
     """Label everything that the source gives; raise where not one row could be labelled.
 
@@ -60,6 +61,8 @@ def predict(
         File to write; its ending says the form.
     sink
         Takes the rows, some at a time, where `out` is None; without it they are in the summary.
+    show
+        Receives how many rows are done and of how many, after each batch.
     """
     options = options or Options()
     if out is not None:
@@ -72,7 +75,7 @@ def predict(
         try:
             about = _about(labeller, source, options)
             job = out and stack.enter_context(Job(out, about, resume=options.resume))
-            return _Run(labeller, source, options, job or None, sink, stack).run()
+            return _Run(labeller, source, options, job or None, sink, stack, show).run()
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -99,7 +102,9 @@ class _Run:
         job: Job | None,
         sink: Sink | None,
         stack: ExitStack,
+        show: messages.ShowRows,
     ) -> None:
+        self.show = show
         self.labeller, self.source, self.options, self.job = labeller, source, options, job
         self.progress = job.progress if job else Progress({}, resumable=False)
         self.summary = Summary(**self.progress.summary)
@@ -138,19 +143,18 @@ class _Run:
         if earlier:
             LOG.info(f"resuming after {earlier:,} rows")
         with closing(self._batches()) as batches:
-            clock = messages.Clock(self.source, earlier, resumable=self.options.resume)
+            clock = messages.Clock(self.source, earlier, self.show, resumable=self.options.resume)
             started, before = time.perf_counter(), self.summary.seconds
-            with clock.bar:
-                first = self._begin(batches, earlier)
-                for batch in chain(first, batches):
-                    rows = self._rows(batch)
-                    (self.writer.write if self.writer else self.sink)(rows)
-                    for reject in batch.rejects:
-                        self.rejects.add(reject.where, reject.reason, reject.id)
-                    self.summary.count(rows, batch)
-                    self.summary.seconds = before + time.perf_counter() - started
-                    self._checkpoint(batch)
-                    clock.tick(batch.size)
+            first = self._begin(batches, earlier)
+            for batch in chain(first, batches):
+                rows = self._rows(batch)
+                (self.writer.write if self.writer else self.sink)(rows)
+                for reject in batch.rejects:
+                    self.rejects.add(reject.where, reject.reason, reject.id)
+                self.summary.count(rows, batch)
+                self.summary.seconds = before + time.perf_counter() - started
+                self._checkpoint(batch)
+                clock.tick(batch.size)
 
     @property
     def _texts(self) -> bool:

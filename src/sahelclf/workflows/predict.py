@@ -20,6 +20,7 @@ def predict_file(
     unit: str | None = None,
     fast: bool = False,
     sink: Callable[[Sequence[dict[str, Any]]], object] | None = None,
+    show: Callable[[int, int], None] = lambda _done, _of: None,
     **settings: Any,
 ) -> "Summary":
     """Label rows or pages and write them, as `python -m sahelclf predict` does.
@@ -32,16 +33,16 @@ def predict_file(
         File, folder, pattern, or `-` for standard input.
     out
         File to write; its ending says the form. None: the rows are in `Summary.rows`, or go to
-        `sink`,
-        some at a time.
+        `sink`, some at a time.
     unit
         `"passage"` (default for rows) or `"document"` (default for pages).
     fast
         Use a transformer's eight-bit weights.
+    show
+        Receives how many rows are done and of how many, after each batch.
     settings
         Columns `text`, `id`, `title`, `date`; how tables are read: `delimiter`, `encoding`,
-        `quoting`
-        (`"quotes"`, `"backslash"`, `"none"`), `sheet`; `unique_ids`; and the job's `resume`,
+        `quoting` (`"quotes"`, `"backslash"`, `"none"`), `sheet`; `unique_ids`; and the job's `resume`,
         `any_language`, `duplicates`, `engine`, `workers`, `with_text`, `overwrite`.
 
     Raises
@@ -59,7 +60,7 @@ def predict_file(
     source = _source(input, unit, settings)
     target = None if out is None else Path(out)
     with local_bundle(str(model)) as folder:
-        return predict(Labeller.load(folder, fast=fast), source, target, options, sink)
+        return predict(Labeller.load(folder, fast=fast), source, target, options, sink, show)
 
 
 def check_file(input: str | Path, *, unit: str | None = None, **settings: Any) -> "Intake":  # noqa: A002
