@@ -10,6 +10,7 @@ import pytest
 import sahelclf
 from sahelclf.cli.console import unit_printer
 from sahelclf.errors import RequestError
+from sahelclf.evaluation.prediction_files import read_table
 from sahelclf.predict.layout import json_line
 from support import sahelclf as command
 from support import write_lines
@@ -53,6 +54,15 @@ def test_the_same_command_writes_again_and_nothing_else_is_replaced(bundle, rows
     assert out.read_bytes() != work
 
 
+@pytest.mark.parametrize("name", ["o.jsonl", "o.csv", "o.parquet", "o.csv.gz"])
+def test_an_output_with_other_columns_of_the_input_is_written_again(bundle, tmp_path, name):
+    for column in ("event country", "country-code"):
+        write_lines(tmp_path / "in.jsonl", [{"id": "1", "text": BOAT, column: "Niger"}])
+        sahelclf.predict_file(bundle, tmp_path / "in.jsonl", tmp_path / name)
+        columns = read_table(tmp_path / name).columns
+        assert [c for c in columns if "country" in c] == [column]
+
+
 def test_a_table_to_which_somebody_added_a_column_is_not_replaced(bundle, rows, tmp_path):
     out = tmp_path / "o.csv"
     sahelclf.predict_file(bundle, rows, out)
@@ -77,7 +87,9 @@ def test_a_workbook_holds_texts_as_texts(bundle, rows, tmp_path, caplog):
         rows, [{"id": "=1+1", "text": f"{BOAT} \x0b{'long ' * 8000}"}, {"id": "-2", "text": RAIN}]
     )
     sahelclf.predict_file(bundle, rows, tmp_path / "o.xlsx", with_text=True)
-    header, first, second = openpyxl.load_workbook(tmp_path / "o.xlsx").active.iter_rows()
+    sheet = openpyxl.load_workbook(tmp_path / "o.xlsx").active
+    header, first, second = sheet.iter_rows()
+    assert sheet.freeze_panes == "B2"  # ids and names stay in view
     assert [c.value for c in header][:4] == ["id", "unit", "passage", "language"]
     assert (first[0].value, first[0].data_type) == ("=1+1", "s")
     assert second[0].value == "-2"

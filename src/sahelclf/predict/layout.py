@@ -40,6 +40,11 @@ class Layout:
                 types |= {f"{topic}_evidence": "string" for topic in self.topics}
         return types | dict.fromkeys(self.carried, "string")
 
+    def is_flat(self, names: Sequence[str]) -> bool:
+        """Whether columns are those of a flat table of these topics, with any carried ones."""
+        columns = [*flat_columns(self.topics, self.stances)]
+        return [*names[: len(columns)]] == columns
+
     def flat(self, rows: Sequence[Row]) -> list[list[Any]]:
         """Lines of the flat table: a row, then its passages."""
         return [

@@ -32,6 +32,7 @@ LOG = logging.getLogger(__name__)
 ROWS_IN_GROUP = 50_000
 ROWS_IN_SHEET = 1_048_576  # the most that Excel reads, the header included
 CELL_CHARACTERS = 32_767
+LEAST_WIDTH, TEXT_WIDTH = 10, 60  # columns of a sheet, in characters
 GENERATOR = b'content="sahelclf predict"'
 
 
@@ -43,11 +44,13 @@ class JsonLines(Writer):
         return b"".join(map(json_line, rows))
 
     def wrote(self, stream: BinaryIO) -> bool:
-        """The first row has our keys, and our topics."""
-        row = orjson.loads(stream.readline())
-        return row.keys() <= RESERVED | {*self.layout.carried} and [*row["topics"]] == [
-            *self.layout.topics
-        ]
+        """The first row has our topics, and our keys or our way to write a line."""
+        line = stream.readline()
+        row = orjson.loads(line)
+        ours = row.keys() <= RESERVED | {*self.layout.carried} or (
+            row.keys() >= {"id", "unit", "language", "topics"} and json_line(row) == line
+        )
+        return ours and [*row["topics"]] == [*self.layout.topics]
 
 
 class FlatCsv(Writer):
@@ -62,9 +65,16 @@ class FlatCsv(Writer):
         return _csv_lines([[*map(_cell, line)] for line in self.layout.flat(rows)])
 
     def wrote(self, stream: BinaryIO) -> bool:
-        """It has our header."""
+        """It has our columns; carried ones may differ where the table is in our form."""
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
-        return next(csv.reader(text)) == [*self.layout.types]
+        header = text.readline()
+        names = next(csv.reader([header]))
+        if names == [*self.layout.types]:
+            return True
+        first = dict(zip(names, next(csv.reader(text), []), strict=False))
+        holds = {first.get(f"{topic}_holds") for topic in self.layout.topics}
+        ours = _csv_lines([names]).decode() == header and holds <= {"TRUE", "FALSE"}
+        return ours and self.layout.is_flat(names)
 
 
 class FlatParquet(Writer):
@@ -107,10 +117,12 @@ class FlatParquet(Writer):
         writer.close()
 
     def wrote(self, stream: BinaryIO) -> bool:
-        """It has our columns."""
+        """It has our columns; carried ones may differ where no other program left its mark."""
         import pyarrow.parquet as pq
 
-        return bool(pq.read_schema(io.BytesIO(stream.read())).names == [*self.layout.types])
+        schema = pq.read_schema(io.BytesIO(stream.read()))
+        ours = schema.names == [*self.layout.types]
+        return ours or (not schema.metadata and self.layout.is_flat(schema.names))
 
 
 class Workbook(Writer):
@@ -127,6 +139,7 @@ class Workbook(Writer):
         """Sheets of at most Excel's number of rows."""
         import openpyxl
         from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
+        from openpyxl.utils import get_column_letter
 
         book = openpyxl.Workbook(write_only=True)
         sheet: Any = None
@@ -147,6 +160,10 @@ class Workbook(Writer):
         for number, line in enumerate(pieces):
             if number % (ROWS_IN_SHEET - 1) == 0:
                 sheet = book.create_sheet(f"labels {len(book.worksheets) + 1}")
+                sheet.freeze_panes = "B2"
+                for at, name in enumerate(self.layout.types, start=1):
+                    width = TEXT_WIDTH if name == "text" else max(len(name) + 2, LEAST_WIDTH)
+                    sheet.column_dimensions[get_column_letter(at)].width = width
                 sheet.append([cell(name) for name in self.layout.types])
             sheet.append([cell(value) for value in orjson.loads(line)])
         if cut:
