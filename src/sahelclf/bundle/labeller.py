@@ -165,8 +165,9 @@ class Labeller:
         -------
         pandas.DataFrame
             Columns `id, unit, passage, language` and for each topic `_probability, _holds`, and
-            where the codebook has stances `_stance` and one for each of them. A text that is empty, missing, or surely in another
-            language has missing values there, and a warning says how many there are.
+            where the codebook has stances `_stance` and one for each of them. A text that is
+            empty, missing, or surely in another language has missing values there, and a warning
+            says how many there are.
 
         Raises
         ------

@@ -42,8 +42,8 @@ def predict_file(
         Receives how many rows are done and of how many, after each batch.
     settings
         Columns `text`, `id`, `title`, `date`; how tables are read: `delimiter`, `encoding`,
-        `quoting` (`"quotes"`, `"backslash"`, `"none"`), `sheet`; `unique_ids`; and the job's `resume`,
-        `any_language`, `duplicates`, `engine`, `workers`, `with_text`, `overwrite`.
+        `quoting` (`"quotes"`, `"backslash"`, `"none"`), `sheet`; `unique_ids`; and the job's
+        `resume`, `any_language`, `duplicates`, `engine`, `workers`, `with_text`, `overwrite`.
 
     Raises
     ------
