@@ -2,21 +2,29 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test test-tools lint lock clean
+.PHONY: train test quick test-tools lint clean
 
 train: .venv/transformer.stamp
 	$(BIN)/python -m sahelclf train
 
 test: .venv/dev.stamp
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder  # files of few long tests first, not last
+
+# Types and the fast tests at the same time: each takes about one core.
+quick: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy & pid=$$!; $(BIN)/python -m pytest -q -m 'not slow and not tools'; tests=$$?; wait $$pid && exit $$tests
 
 test-tools: .venv/dev.stamp
 	$(BIN)/python -m pytest -m tools --override-ini addopts="-ra --strict-markers --strict-config"
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
