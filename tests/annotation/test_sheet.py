@@ -3,6 +3,7 @@
 import csv
 import sys
 import types
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -88,6 +89,28 @@ def test_ids_come_back_to_the_letter(unit, book, tmp_path):
     assert read_codes(tmp_path / "s.csv", book).ids == (unit,)
     frame = pd.read_csv(tmp_path / "s.csv", dtype=str, encoding="utf-8-sig")
     assert read_codes(frame, book).ids == (unit,)
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("s.csv", ","), ("s.TSV", "\t"), ("s", ",")])
+def test_a_sheet_has_the_delimiter_that_its_name_says(book, tmp_path, name, delimiter):
+    path = tmp_path / name
+    write_units(path, [Unit("1", "a, title", "a\ttext", "all", 0.5)], book, "")
+    columns = ["id", "check", "sampling_probability", "stratum", "title", "text"]
+    assert path.read_text("utf-8-sig").splitlines()[0].split(delimiter)[:6] == columns
+    rows = list(csv.DictReader(path.open(encoding="utf-8-sig", newline=""), delimiter=delimiter))
+    assert (rows[1]["title"], rows[1]["text"]) == ("a, title", "a\ttext")
+    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0], delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(row | dict.fromkeys(book.topic_names, "no") for row in rows)
+    assert read_codes(path, book).ids == ("1",)
+
+
+@pytest.mark.parametrize("name", ["s.xlsx", "s.ods", "s.json"])
+def test_a_sheet_is_not_written_under_the_name_of_another_form(book, tmp_path, name):
+    with pytest.raises(RequestError, match=f"unknown form '{Path(name).suffix}'; expected .csv"):
+        write_units(tmp_path / name, [Unit("1", "", "text", "all", 0.5)], book, "")
+    assert not (tmp_path / name).exists()
 
 
 def test_a_sheet_of_an_earlier_version_is_read(book, tmp_path):

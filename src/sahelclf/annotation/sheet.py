@@ -45,7 +45,7 @@ csv.field_size_limit(MAX_LINE_BYTES)
 
 
 def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how: str) -> int:
-    """Write the sheet as CSV; returns how many texts were too long for a cell and are cut."""
+    """Write the sheet, with tabs in a `.tsv`; returns how many texts were cut to fit a cell."""
     codes = " / ".join([NO, *_codes(codebook)])
     guide = (
         f"Fill every topic column of every row with one of: {codes}. Leave the other columns as "
@@ -72,8 +72,9 @@ def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how: str)
                 *("" for _ in codebook.topics),
             ]
         )
+    tabs = path.suffix.lower() == ".tsv"
     with file_aside(path) as aside, aside.open("w", encoding="utf-8-sig", newline="") as stream:
-        csv.writer(stream).writerows(rows)
+        csv.writer(stream, dialect="excel-tab" if tabs else "excel").writerows(rows)
     return cut
 
 

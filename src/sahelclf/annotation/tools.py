@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from sahelclf.annotation.sheet import frame_rows, parse_sheet
 from sahelclf.annotation.units import Sheet, Unit
 from sahelclf.codebook import Codebook
+from sahelclf.errors import RequestError
 from sahelclf.files import refuse_taken
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ def tool_for(path: Path) -> Tool:
 
 
 def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how: str) -> int:
-    """Write units to code; a file that is there already is refused."""
+    """Write units to code; a file that is there already, or of another form, is refused."""
+    known = [suffix for suffixes in TOOLS.values() for suffix in suffixes]
+    if path.suffix and path.suffix.lower() not in known:
+        raise RequestError(f"{path}: unknown form {path.suffix!r}; expected {' or '.join(known)}")
     refuse_taken(path)
     return tool_for(path).write_units(path, units, codebook, how)
 
