@@ -72,9 +72,12 @@ class Labeller:
         if not self.graph:
             return None
         form = self.manifest["forms"][self.graph]
+        changed = f"{form['topics_flipped']:.2%} of topics"
+        if self.stances:
+            changed += f" and {form['stances_flipped']:.2%} of stances"
         return (
-            f"--fast: {form['topics_flipped']:.2%} of topics and {form['stances_flipped']:.2%} of "
-            f"stances differ from float32 (on {form['texts']} texts, most of them training texts)"
+            f"--fast: {changed} differ from float32 (on {form['texts']} texts, most of them "
+            "training texts)"
         )
 
     def predict(
