@@ -144,6 +144,21 @@ def write_corpus(
     return root
 
 
+def without_stances(root: Path) -> Path:
+    """The corpus in `root` after its stances and bases are removed from every file."""
+    import yaml
+
+    for name, fields in (("codebook", ("stances", "bases")), ("keywords", ("stances",))):
+        path = root / f"{name}.yaml"
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        kept = {k: v for k, v in values.items() if k not in fields}
+        path.write_text(yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
+    for path in (root / "documents.jsonl", root / "passages.jsonl", *root.glob("raw/*.jsonl")):
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        write_lines(path, [r | {"topics": {t: {} for t in r["topics"]}} for r in rows])
+    return root
+
+
 def write_lines(path: Path, records: list[dict]) -> None:
     path.write_text(
         "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), encoding="utf-8"

@@ -1,4 +1,4 @@
-"""A codebook without stances: topics alone are trained, scored, written and predicted."""
+"""Labels and heads of a codebook without stances: topics alone."""
 
 import json
 
@@ -9,20 +9,13 @@ from sahelclf.codebook import Codebook
 from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import CorpusError
 from sahelclf.tasks.labeller import labeller_layout, passage_data, task_specs
-from support import CODEBOOK, sahelclf, write_corpus, write_lines
+from support import CODEBOOK, without_stances, write_corpus, write_lines
 
 
 @pytest.fixture(scope="module")
 def topics_alone(tmp_path_factory):
     """The small corpus with topics alone."""
-    root = write_corpus(tmp_path_factory.mktemp("topics") / "corpus")
-    book = yaml.safe_load((root / "codebook.yaml").read_text())
-    del book["stances"], book["bases"]
-    (root / "codebook.yaml").write_text(yaml.safe_dump(book, sort_keys=False))
-    for path in (root / "documents.jsonl", root / "passages.jsonl", *root.glob("raw/*.jsonl")):
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
-        write_lines(path, [r | {"topics": {t: {} for t in r["topics"]}} for r in rows])
-    return root
+    return without_stances(write_corpus(tmp_path_factory.mktemp("topics") / "corpus"))
 
 
 def test_the_heads_are_the_topics(topics_alone):
@@ -48,18 +41,3 @@ def test_one_stance_alone_and_a_stance_that_is_not_in_the_codebook_are_refused(
     write_lines(tmp_path / "passages.jsonl", rows)
     with pytest.raises(CorpusError, match="fishing: stance 'pro'; expected no stance"):
         read_corpus(tmp_path)
-
-
-def test_it_is_trained_and_predicted_from_the_command_line(topics_alone, tmp_path):
-    done = sahelclf("train", f"corpus={topics_alone}", "cv=2", "crossfit=2", "out=b", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
-    assert manifest["heads"] == ["fishing", "dredging"]
-    scores = manifest["scores"]["passage"]["scores"]
-    assert scores["topic/macro_f1"] > 0.8
-    assert not {n for n in scores if "stance" in n or "joint" in n}
-    text = "The boat crews landed a catch of herring\n"
-    done = sahelclf("predict", "b", "-", "--unit", "document", cwd=tmp_path, stdin=text)
-    assert done.returncode == 0, done.stderr
-    topic = json.loads(done.stdout)["topics"]["fishing"]
-    assert (topic["holds"], topic["stance"], topic["stance_probability"]) == (True, None, {})
