@@ -82,7 +82,7 @@ def batches_of(source: Source, file: int, taken: int) -> Iterator[Batch]:
 
 
 class BatchLabeller:
-    """Labels batches, each by itself; `texts` keeps what the rows label beside them."""
+    """Labels batches one by one; `texts` keeps the text with each row."""
 
     def __init__(self, labeller: Labeller, unit: str, *, any_language: bool, texts: bool) -> None:
         self.labeller, self.unit, self.any_language = labeller, unit, any_language

@@ -33,8 +33,7 @@ class Source:
     """The files that INPUT names, and how they are read.
 
     `suffixes` say the form of each; without `paths` there is one, that of standard input, whose
-    bytes
-    are `stdin`. `left_out` counts files of a folder that are not read, by what they are.
+    bytes are `stdin`. `left_out` counts files of a folder that are not read, by what they are.
     """
 
     paths: tuple[Path, ...]
@@ -183,8 +182,7 @@ def open_source(
 ) -> Source:
     """Find what INPUT names; refuse what is missing, empty or of no known form.
 
-    `unit` None stands for passages where the files hold rows, and for documents where they are
-    pages.
+    `unit` None means passages where the files hold rows, and documents where they are pages.
     """
     hints = hints or Hints()
     if name == "-":
@@ -266,7 +264,7 @@ def _find(name: str) -> tuple[list[Path], Counter[str]]:
 
 
 def _without_notes(paths: list[Path], left_out: Counter[str]) -> list[Path]:
-    """Files without `.json` files that lie beside pages: those hold notes about the pages."""
+    """Files without the `.json` files among pages: those hold notes about the pages."""
     notes = [p for p in paths if suffix_of(p) == ".json"]
     others = [p for p in paths if suffix_of(p) != ".json"]
     pages = [p for p in others if suffix_of(p) in BY_SUFFIX and not BY_SUFFIX[suffix_of(p)].rows]

@@ -108,9 +108,8 @@ class Writer:
         for path, is_ours in ((self.out, self.wrote), (rejects, _holds_rejects)):
             if path.exists() and path.stat().st_size and not _try(is_ours, path):
                 raise RequestError(
-                    f"{printable(path)}: exists already and is not what this command "
-                    "writes, so it may be "
-                    "somebody's work; choose another OUT, move the file away, or --overwrite it"
+                    f"{printable(path)}: exists already and is not what this command writes, so it "
+                    "may be hand-made; choose another OUT, move the file away, or --overwrite it"
                 )
 
 

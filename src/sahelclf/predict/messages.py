@@ -159,7 +159,7 @@ def at_the_end(
         LOG.warning(
             f"{summary.lists:,} pages look like lists of several stories (`stories` in "
             "their rows); "
-            "one page should hold one item: leave them out, or label each story by itself"
+            "one page should hold one item: leave them out, or label each story separately"
         )
     if summary.copies:
         LOG.info(

@@ -102,7 +102,7 @@ def _connected() -> Iterator[None]:
         raise RequestError(
             f"RAY_ADDRESS={address}: no cluster answers there: {' '.join(str(error).split())[:300]}"
         ) from None
-    signal.signal(signal.SIGTERM, ours)  # Ray's own ends the process without a word
+    signal.signal(signal.SIGTERM, ours)  # Ray's handler ends it without a message
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
     context.target_max_block_size = 1  # a batch is a block, handed on as soon as it is read

@@ -23,7 +23,7 @@ MISSING = frozenset(
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns that are read; None stands for the default word, which may be absent."""
+    """Names of the columns that are read; None means the default name, which may be absent."""
 
     text: str | None = None
     id: str | None = None
@@ -74,8 +74,7 @@ Entry = Item | Reject
 class IdRule:
     """How ids are made: the start of invented ones, and whether given ones get the file's name.
 
-    `repeated` are ids that occur more than once in a file; with `by_file` they get the row's
-    number.
+    `repeated` are ids that occur more than once in a file; with `by_file` they get the row's number.
     """
 
     mark: str = ""

@@ -68,7 +68,9 @@ def predict(
     if out is not None:
         check_out(out, source.paths)
     elif options.resume:
-        raise RequestError("--resume goes with -o OUT: what a killed job wrote is kept beside OUT")
+        raise RequestError(
+            "--resume goes with -o OUT: what a killed job wrote is in a folder next to OUT"
+        )
     source = replace(source, languages=labeller.languages)
     messages.before_the_work(source.intake)
     with ExitStack() as stack:

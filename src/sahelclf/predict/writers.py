@@ -1,10 +1,8 @@
 """Writers: rows as JSON lines, the flat table as CSV, Parquet or a workbook, or a page to read.
 
-Rows are first encoded into pieces that can be appended to a file and cut off again: lines, or
-for Parquet
-whole Arrow streams. `finish` makes what OUT's name asks for of a file of pieces. So a job that
-was killed
-and resumed writes the same bytes as one that was not.
+Rows are first encoded into pieces that can be appended to a file and cut off again: lines, or for
+Parquet whole Arrow streams. `join` turns a file of pieces into the form of OUT. So a job that was
+killed and resumed writes the same bytes as one that was not.
 """
 
 import csv

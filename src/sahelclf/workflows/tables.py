@@ -102,7 +102,10 @@ def part_of(levels: Levels, corpus: "Corpus", ids: Sequence[str], where: str) ->
     if problems:
         raise RequestError(problems)
     if not of_part:
-        raise RequestError(f"{where}: no row is of a unit of that part of {corpus.root}")
+        raise RequestError(
+            f"{where}: no row is of a unit of that part of {corpus.root}; expected its "
+            f"{len(expected['passages'])} passages, with ids such as {expected['passages'][:3]}"
+        )
     return of_part
 
 
