@@ -1,4 +1,4 @@
-"""An input form and an annotation tool are added in a copy of the package by CONTRIBUTING's recipes.
+"""An input form and a tool are added in a copy of the package by the recipes of CONTRIBUTING.
 
 Models, metrics, figures and languages have such tests in their rooms.
 """
