@@ -74,7 +74,8 @@ Entry = Item | Reject
 class IdRule:
     """How ids are made: the start of invented ones, and whether given ones get the file's name.
 
-    `repeated` are ids that occur more than once in a file; with `by_file` they get the row's number.
+    `repeated` are ids that occur more than once in a file; with `by_file` they get the row's
+    number.
     """
 
     mark: str = ""
