@@ -16,7 +16,13 @@ import subprocess
 import sys
 import time
 
-from sahelclf.corpus.duplicates import SAME, DuplicateIndex, jaccard, near_duplicates, word_runs
+from sahelclf.corpus.duplicates import (
+    MIN_JACCARD,
+    DuplicateIndex,
+    jaccard,
+    near_duplicates,
+    word_runs,
+)
 
 METHODS = ("exact", "sahelclf", "datasketch", "rensa")
 
@@ -53,7 +59,7 @@ def by_signatures(texts, make, index):
         sets.append(word_runs(text))
         signature = make(map(str, sets[i].tolist()))
         near = (int(k) for k in sorted(index.query(signature)))
-        originals.append(next((k for k in near if jaccard(sets[i], sets[k]) >= SAME), None))
+        originals.append(next((k for k in near if jaccard(sets[i], sets[k]) >= MIN_JACCARD), None))
         if originals[i] is None:
             index.insert(i, signature)
     return originals
@@ -78,7 +84,7 @@ def by_rensa(texts):
         signature.update(list(runs))
         return signature
 
-    return by_signatures(texts, make, RMinHashLSH(threshold=SAME, num_perm=64, num_bands=16))
+    return by_signatures(texts, make, RMinHashLSH(threshold=MIN_JACCARD, num_perm=64, num_bands=16))
 
 
 def measure(method, n):

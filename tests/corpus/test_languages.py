@@ -82,7 +82,7 @@ def test_a_language_is_added_by_one_file(folder):
     spanish = yaml.safe_load((folder / "fr.yaml").read_text(encoding="utf-8"))
     names = "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre"
     spanish["months"] = [[m] for m in f"{names} diciembre".split()]
-    spanish["pieces"] |= {"before_date": "el ", "ordinal": "º"}
+    spanish["pieces"] |= {"before_date": "el ", "ordinal": "º", "date_joiner": "del?"}
     spanish["boilerplate_lines"] = {"share line": ["compartir(?: en <networks>)?"]}
     spanish["boilerplate"] = {"source line": [r"lea también\s*:\s*\S.{0,200}"]}
     spanish["leads"] = [r"^<place>, el (?P<date>\d{1,2} de <month> de \d{4})\s*[–—-]+\s+"]
@@ -95,6 +95,14 @@ def test_a_language_is_added_by_one_file(folder):
     assert page.text == body
     assert [d.reason for d in page.dropped] == ["source line", "share line"]
     assert "Compartir" in clean_text_page(raw, ("en",)).text
+    for line, date in (
+        ("15 de marzo de 2024", "2024-03-15"),
+        ("El 1º de abril del 2023", "2023-04-01"),
+        ("3 mayo 2022", "2022-05-03"),
+    ):
+        page = clean_text_page(f"{line}\n\n{body}", ("es",))
+        assert (page.text, page.date) == (body, date)
+        assert [d.reason for d in page.dropped] == ["date line"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sahelclf.corpus.duplicates import (
     BANDS,
-    SAME,
+    MIN_JACCARD,
     DuplicateIndex,
     jaccard,
     signatures,
@@ -87,11 +87,11 @@ def test_what_is_called_a_copy_is_one_by_the_exact_index():
     found = found_in_pieces(texts, 64)
     pairs = [(exact(texts[i], texts[i + 1]), found[i + 1]) for i in range(0, len(texts), 2)]
     assert all(f is None for f in found[::2])
-    assert all(index >= SAME for index, f in pairs if f is not None)
+    assert all(index >= MIN_JACCARD for index, f in pairs if f is not None)
     clear = [f for index, f in pairs if index >= 0.75]
     assert len(clear) > 30
     assert None not in clear  # 1 - (1 - 0.75^4)^16 = 0.998
-    assert sum(f is not None for index, f in pairs if SAME <= index < 0.75) > 0
+    assert sum(f is not None for index, f in pairs if MIN_JACCARD <= index < 0.75) > 0
 
 
 def test_a_copy_points_to_the_first_and_the_first_to_nothing():
@@ -176,7 +176,7 @@ def test_any_texts_in_any_pieces_give_the_same_true_answer(texts, size):
         if first is not None:
             other = texts[int(first)]
             assert found[int(first)] is None
-            assert jaccard(word_runs(text_), word_runs(other)) >= SAME
+            assert jaccard(word_runs(text_), word_runs(other)) >= MIN_JACCARD
     for i, text_ in enumerate(texts):
         same = [k for k in range(i) if texts[k] == text_ and found[k] is None]
         if same and word_runs(text_).size:

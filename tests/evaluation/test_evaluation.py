@@ -292,3 +292,15 @@ def test_a_unit_that_stands_twice_is_refused():
     row = {"id": "1", "t_holds": 0, "u_holds": 0}
     with pytest.raises(RequestError, match="row 2 .*expected an id that no other row has"):
         from_flat_rows([row, row], NAMES, {"1": "d"}, "x")
+
+
+def test_without_stances_every_metric_of_topics_is_scored(monkeypatch):
+    second = metrics.Metric("topic/micro_f1", metrics.joint_f1, "micro", "micro F1 of the topics")
+    monkeypatch.setattr(metrics, "METRICS", (*metrics.METRICS, second))
+    topics = ["topic/macro_f1", "topic/micro_f1"]
+    assert [m.name for m in metrics.scored_metrics(())] == topics
+    assert {m.name for m in metrics.scored_metrics(("pro", "con"))} == {
+        *topics,
+        "stance/macro_f1",
+        "joint/f1",
+    }

@@ -135,7 +135,7 @@ def test_copies_are_found_across_a_kill(labeller, tmp_path):
     )
     summary = run(labeller, path, tmp_path / "o.csv")
     rows = pd.read_csv(tmp_path / "o.csv")
-    assert summary.copies == 2
+    assert summary.near_duplicates == 2
     assert rows.set_index("id")["duplicate_of"].dropna().to_dict() == {"r9": "r3", "r44": "r3"}
     assert summary.labelled == len(rows) == 41
 

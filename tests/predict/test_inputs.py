@@ -57,7 +57,7 @@ def test_rows_that_a_field_swallows_are_reported_where_no_other_reading_fits(tmp
     path = write(tmp_path / "a.csv", "\n".join(["id,text", *rows]) + "\n")
     intake = source(path).intake
     assert intake.rows == 15
-    assert "a.csv:11: a field holds what looks like other rows: '6," in intake.lost[0]
+    assert "a.csv:11: a field holds what looks like other rows: '6," in intake.unread[0]
     assert items(path, hints=Hints(quoting="quotes"))[4].text.startswith("open\n6,")
 
 
@@ -73,7 +73,7 @@ def test_rows_that_a_field_swallows_are_reported_where_no_other_reading_fits(tmp
 def test_texts_of_several_lines_are_no_other_rows(tmp_path, text):
     pd.DataFrame({"id": range(20), "text": text}).to_csv(tmp_path / "a.csv", index=False)
     assert [i.text for i in items(tmp_path / "a.csv")] == [text] * 20
-    assert source(tmp_path / "a.csv").intake.lost == []
+    assert source(tmp_path / "a.csv").intake.unread == []
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ def test_a_file_that_is_cut_short_is_an_error_and_its_first_rows_are_labelled(
         whole = gzip.compress("\n".join(["id,text", *lines]).encode())
         path = write(tmp_path / "a.csv.gz", whole[: len(whole) * 2 // 3])
     summary = predict_file(bundle, path, tmp_path / "o.csv")
-    assert len(summary.lost) == 1
+    assert len(summary.unread) == 1
     assert len(pd.read_csv(tmp_path / "o.csv")) == summary.labelled > 50
-    assert check_file(path).lost
+    assert check_file(path).unread
 
 
 def test_what_is_lost_is_counted(tmp_path):
@@ -119,7 +119,7 @@ def test_what_is_lost_is_counted(tmp_path):
     path = write(tmp_path / "a.csv", f'id,text\n{rows}9,"open\n{rows}')
     rejects = [i for i in items(path) if isinstance(i, Reject)]
     assert len(rejects) == 1
-    assert rejects[0].lost
+    assert rejects[0].unread
     assert "the rest of the file, about 9 lines, was not read" in rejects[0].reason
     assert rejects[0].where.endswith("a.csv:10")
 
@@ -233,8 +233,8 @@ def test_repeated_ids_are_reported_before_the_work_and_made_unique_on_request(
         write(tmp_path / f"{year}.csv", "id,text\n1,boat\n2,net\n2,quay\n")
     assert source(tmp_path).intake.n_repeated == 4
     predict_file(bundle, tmp_path)
-    message = next(m for m in caplog.messages if "repeat the id" in m)
-    assert message.startswith("4 rows repeat the id of an earlier row: '1' at ")
+    message = next(m for m in caplog.messages if "with the id" in m)
+    assert message.startswith("4 rows with the id of an earlier row: '1' at ")
     assert "2021.csv:2, " in message
     assert "--unique-ids" in message
     unique = [f"{y}.csv:{i}" for y in (2021, 2022) for i in ("1", "2:2", "2:3")]
@@ -261,7 +261,7 @@ def test_hidden_and_other_files_of_a_folder_are_left_out_and_counted(bundle, tmp
         write(folder / name, "x")
     assert predict_file(bundle, folder).labelled == 1
     assert (
-        "9 files of other forms were not read (hidden 5, .docx 2, .pdf 1, no ending 1)"
+        "not read: 9 files of other forms (hidden 5, .docx 2, .pdf 1, no ending 1)"
         in caplog.messages
     )
 
@@ -351,7 +351,7 @@ def test_a_json_array_that_does_not_end_is_an_error(tmp_path):
     assert ids(write(tmp_path / "c.jsonl", json.dumps(rows[:2], indent=2))) == ["0", "1"]
     found = items(write(tmp_path / "b.json", whole[:-500]))
     assert len(found) == 3000
-    assert found[-1].lost
+    assert found[-1].unread
     assert "item 3000: not JSON from here on" in f"{found[-1].where}: {found[-1].reason}"
 
 
@@ -468,12 +468,12 @@ def test_the_report_of_a_messy_folder(tmp_path):
     report = "\n".join(check_file(tmp_path).lines())
     for line in (
         "files: 2 (.csv 1, .jsonl 1)",
-        "left out: 1 files (.pdf 1)",
+        "left out: 1 file (.pdf 1)",
         "a.csv: .csv; utf-8, semicolon, quoting quotes, 4 of the first 4 rows fit; 4 "
         "rows, 1 rejected",
         "rows and pages: 6, 2 of them rejected",
         "ids: 2 missing and replaced by a number",
-        "ids: 1 rows repeat the id of an earlier row",
+        "ids: 1 row with the id of an earlier row",
         "markers of missing values: NA 1, empty 1",
         "not read to the end: 0 files",
     ):

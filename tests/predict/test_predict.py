@@ -416,7 +416,7 @@ def test_rows_in_another_language_are_rejected_and_counted(labeller, tmp_path, m
     reject = json.loads((tmp_path / "o.jsonl.rejects.jsonl").read_text())
     assert (reject["id"], reject["reason"]) == (
         "f",
-        "language: fr; the model was trained on en; --any-language labels it all the same",
+        "language: fr; the model was trained on en; --any-language labels it anyway",
     )
     assert (summary.labelled, summary.rejected, summary.foreign) == (1, 1, {"fr": 1})
     assert "1 of them in languages that the model was not trained on (fr 1)" in messages.text
@@ -432,7 +432,7 @@ def test_any_language_labels_them_and_warns(labeller, tmp_path, messages):
     )
     assert json.loads((tmp_path / "o.jsonl").read_text())["language"] == "fr"
     assert (
-        "1 rows seem to be in languages that the model was not trained on (fr 1); do not trust"
+        "1 row in languages that the model was not trained on, it seems (fr 1); do not trust"
         in messages.text
     )
 
@@ -530,7 +530,7 @@ def test_near_copies_are_named_in_every_form(labeller, tmp_path, messages):
     lines = predict(labeller, source, None, Options(duplicates=True)).rows
     assert [r["duplicate_of"] for r in lines] == [None, None, "a"]
     assert lines[1]["input_duplicate_of"] == "mine"
-    assert "1 rows are near-duplicates of an earlier one" in messages.text
+    assert "1 near-duplicate of an earlier row" in messages.text
     predict(labeller, source, tmp_path / "o.parquet", Options(duplicates=True))
     flat = pd.read_parquet(tmp_path / "o.parquet")
     assert flat.columns.tolist()[-3:] == ["dredging_con", "duplicate_of", "input_duplicate_of"]

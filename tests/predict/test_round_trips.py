@@ -118,7 +118,7 @@ def check(folder, way, rows):
     found = list(source.items())
     assert all(isinstance(f, Item) for f in found), found
     assert [(f.id, f.text, f.extra["note"]) for f in found] == [*map(tuple, rows)]
-    assert source.intake.lost == []
+    assert source.intake.unread == []
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -77,7 +77,7 @@ def test_rejects_and_folders_of_others_are_not_replaced(bundle, rows, tmp_path):
         sahelclf.predict_file(bundle, rows, tmp_path / "o.csv")
     (tmp_path / "p.csv.part").mkdir()
     (tmp_path / "p.csv.part" / "mine").write_text("x")
-    with pytest.raises(RequestError, match="holds files of others"):
+    with pytest.raises(RequestError, match="contains files that sahelclf did not write"):
         sahelclf.predict_file(bundle, rows, tmp_path / "p.csv")
     assert (tmp_path / "p.csv.part" / "mine").exists()
 
@@ -144,7 +144,7 @@ def test_columns_of_different_rows_never_share_a_name(bundle, tmp_path):
 def test_python_users_get_the_rows_and_a_summary(bundle, rows):
     summary = sahelclf.predict_file(bundle, rows)
     assert [r["id"] for r in summary.rows] == ["00", "01", "02"]
-    assert (summary.labelled, summary.rejected, summary.lost) == (3, 0, [])
+    assert (summary.labelled, summary.rejected, summary.unread) == (3, 0, [])
     assert summary.holds["fishing"] == 2
 
 
@@ -167,4 +167,4 @@ def test_the_command_reports_what_it_could_not_read_by_its_exit_code(bundle, tmp
     done = command("predict", "--check", "a.csv", cwd=tmp_path)
     assert done.returncode == 1
     assert "a.csv: .csv; utf-8, comma, quoting quotes" in done.stdout
-    assert "not read to the end: 1 files" in done.stdout
+    assert "not read to the end: 1 file" in done.stdout

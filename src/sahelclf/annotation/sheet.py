@@ -44,12 +44,12 @@ Row = tuple[int, list[str]]
 csv.field_size_limit(MAX_LINE_BYTES)
 
 
-def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how: str) -> int:
+def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how_drawn: str) -> int:
     """Write the sheet, with tabs in a `.tsv`; returns how many texts were cut to fit a cell."""
     codes = " / ".join([NO, *_codes(codebook)])
     guide = (
         f"Fill every topic column of every row with one of: {codes}. Leave the other columns as "
-        f"they are. {how}"
+        f"they are. {how_drawn}"
     )
     meanings = [_meaning(codebook, t) for t in codebook.topic_names]
     rows = [
@@ -149,9 +149,9 @@ def parse_sheet(where: str, header: list[str], rows: list[Row], codebook: Codebo
         header = ["id" if c == "unit" else c for c in header]
     topics = codebook.topic_names
     missing = [c for c in (*NEEDED, *topics) if c not in header]
-    doubled = sorted({c for c in header if header.count(c) > 1 and c})
-    if missing or doubled:
-        wrong = f"lacks {missing}" if missing else f"has {doubled} twice"
+    repeated = sorted({c for c in header if header.count(c) > 1 and c})
+    if missing or repeated:
+        wrong = f"lacks {missing}" if missing else f"has {repeated} twice"
         raise RequestError(
             f"{where}: row 1: the header {wrong}; found {header[:14]}, expected "
             f"{[*FIXED, *topics]} as `corpus sample` wrote it"
@@ -182,7 +182,7 @@ class _Reader:
     def take(self, number: int, cells: list[str]) -> None:
         """Check one row and keep it."""
         at = f"{self.where}: row {number}"
-        unit = self._cell(cells, "id")  # to the letter: "12 " is not "12"
+        unit = self._cell(cells, "id")  # exactly as written: "12 " is not "12"
         check, stratum, text = (self._cell(cells, c).strip() for c in ("check", "stratum", "text"))
         if unit.strip() == GUIDE:
             count = check.split(" ")[0]

@@ -25,9 +25,9 @@ class Tool(Protocol):
     """What a tool's module has."""
 
     def write_units(
-        self, path: Path, units: Sequence[Unit], codebook: Codebook, how: str, /
+        self, path: Path, units: Sequence[Unit], codebook: Codebook, how_drawn: str, /
     ) -> int:
-        """Write units; `how` says how they were drawn. Returns how many texts had to be cut."""
+        """Write units; `how_drawn` says how. Returns how many texts had to be cut."""
 
     def read_codes(self, path: Path, codebook: Codebook, /) -> Sheet:
         """Read coded units; raise `RequestError` with every mistake in the file."""
@@ -40,13 +40,13 @@ def tool_for(path: Path) -> Tool:
     return cast("Tool", import_module(f"{__package__}.{name}"))
 
 
-def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how: str) -> int:
+def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how_drawn: str) -> int:
     """Write units to code; a file that is there already, or of another form, is refused."""
     known = [suffix for suffixes in TOOLS.values() for suffix in suffixes]
     if path.suffix and path.suffix.lower() not in known:
         raise RequestError(f"{path}: unknown form {path.suffix!r}; expected {' or '.join(known)}")
     refuse_taken(path)
-    return tool_for(path).write_units(path, units, codebook, how)
+    return tool_for(path).write_units(path, units, codebook, how_drawn)
 
 
 def read_codes(source: "str | Path | pd.DataFrame", codebook: Codebook) -> Sheet:

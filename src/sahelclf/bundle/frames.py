@@ -82,7 +82,7 @@ def add_readable(
             reason = "no text"
         elif not any_language and surely_foreign(text, language, languages, read):
             reason = f"language {language}; the model was trained on {', '.join(languages)}; "
-            reason += "any_language=True labels them"
+            reason += "any_language=True labels it anyway"
         rows.append((page, language, reason))
     for k, name in enumerate(("page", "language", "reason")):
         table[name] = pd.Series([row[k] for row in rows], index=table.index, dtype=object)

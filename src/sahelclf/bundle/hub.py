@@ -12,7 +12,7 @@ from typing import Any
 
 from sahelclf.bundle.card import card_text, title
 from sahelclf.bundle.golden import check_golden
-from sahelclf.bundle.load import need_form
+from sahelclf.bundle.load import require_form
 from sahelclf.bundle.onnx import check_pipeline, check_transformers
 from sahelclf.bundle.sklearn import SKOPS_FILE, write_skops
 from sahelclf.bundle.write import sign
@@ -25,7 +25,7 @@ PACKAGE_ON_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 LARGE = ("*.safetensors", "*.onnx", "*.npz", "*.skops")
 TAGS = ("text-classification", "multi-label", "news", "political-science")
 STANCE_TAG = "stance-detection"
-METRICS = {
+HUB_METRICS = {
     "topic/macro_f1": "macro-F1 of topics",
     "stance/macro_f1": "macro-F1 of stances",
     "joint/f1": "micro-F1 of topic and stance together",
@@ -43,7 +43,7 @@ LABELS = (
 
 def write_hub(bundle: Path, manifest: dict[str, Any], target: Path) -> None:
     """Write the folder, if every reader that its card names gives the bundle's golden outputs."""
-    need_form("hub", bundle, manifest)
+    require_form("hub", bundle, manifest)
     if target.resolve().is_relative_to(bundle.resolve()):
         raise RequestError(f"{target}: inside the bundle; choose a folder elsewhere")
     kind = kind_of(manifest)
@@ -119,7 +119,7 @@ def _eval_results(manifest: dict[str, Any]) -> list[Any]:
             metric_name=name,
             metric_value=scores[key],
         )
-        for key, name in METRICS.items()
+        for key, name in HUB_METRICS.items()
         if key in scores
     ]
 

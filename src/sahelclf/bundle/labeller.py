@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sahelclf.bundle.frames import add_readable, checked_texts, input_table
-from sahelclf.bundle.load import check_manifest, need_small_graph, open_bundle
+from sahelclf.bundle.load import check_manifest, open_bundle, require_small_graph
 from sahelclf.bundle.rows import Row, flat_columns, flat_row, json_row, topic_values
 from sahelclf.corpus.language import READ_OF_DOCUMENT, recognise
 from sahelclf.corpus.pages import Page, clean_text_page
@@ -42,14 +42,16 @@ class Labeller:
 
     @classmethod
     def load(cls, folder: str | Path, *, fast: bool = False) -> "Labeller":
-        """Load a folder that `sahelclf train` wrote; `BundleError` if its files are not as written.
+        """Load a folder that `sahelclf train` wrote.
+
+        Raises `BundleError` if a file has changed since then.
 
         `fast` reads with the eight-bit graph of a transformer, and again in float32 the texts that
         are near a decision.
         """
         manifest = open_bundle(Path(folder))
         if fast:
-            need_small_graph(folder, manifest)
+            require_small_graph(folder, manifest)
         try:
             check_manifest(manifest)
             runtime = (
@@ -86,7 +88,9 @@ class Labeller:
         ids: Sequence[str] | None = None,
         languages: Sequence[str] | None = None,
     ) -> list[Row]:
-        """One JSON row a passage, in order; `RequestError` where a text is missing or not a string.
+        """One JSON row per passage, in order.
+
+        Raises `RequestError` where a text is missing or not a string.
 
         The ids are row numbers from 0 unless given; the languages (ISO 639-1) are recognised.
         """

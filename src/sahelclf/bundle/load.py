@@ -18,7 +18,7 @@ MAX_FILE = 4_000_000_000
 # What MLflow's registry and the Hugging Face hub add; never read.
 FOREIGN = {"registered_model_meta", "README.md", ".gitattributes"}
 FOREIGN_FOLDERS = {".git", ".cache", "__pycache__"}
-AGAIN = "copy the bundle again or retrain"
+REMEDY = "copy the bundle again or retrain"
 
 
 def open_bundle(folder: Path) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def open_bundle(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         version = manifest["format"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise BundleError(f"{path}: damaged: not a manifest in JSON; {AGAIN}") from None
+        raise BundleError(f"{path}: damaged: not a manifest in JSON; {REMEDY}") from None
     if version not in [*FORMATS]:
         raise BundleError(
             f"{path}: bundle format {version!r}; this sahelclf reads formats "
@@ -50,7 +50,7 @@ def open_bundle(folder: Path) -> dict[str, Any]:
             "Install the version of sahelclf that wrote it (manifest: versions), or retrain."
         )
     if sum_path.read_bytes()[:64].decode("ascii", "replace") != sha256(path):
-        raise BundleError(f"{path}: changed since it was written (SHA-256 differs); {AGAIN}")
+        raise BundleError(f"{path}: changed since it was written (SHA-256 differs); {REMEDY}")
     if problems := _file_problems(folder, manifest.get("files")):
         raise BundleError(problems)
     return dict(manifest)
@@ -77,7 +77,7 @@ def _file_problems(folder: Path, listed: Any) -> list[str]:
             problems.append(f"{path}: {path.stat().st_size:,} bytes; at most {MAX_FILE:,} are read")
         elif sha256(path) != expected:
             problems.append(
-                f"{path}: changed since the bundle was written (SHA-256 differs); {AGAIN}"
+                f"{path}: changed since the bundle was written (SHA-256 differs); {REMEDY}"
             )
     allowed = {*listed, "manifest.json", "manifest.sha256"} | FOREIGN
     files = (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
@@ -106,7 +106,7 @@ def check_manifest(manifest: dict[str, Any]) -> None:
                 raise ValueError(f"documents.{name}.{topic}: {value!r}; expected a number")
 
 
-def need_form(form: str, bundle: Path, manifest: dict[str, Any]) -> None:
+def require_form(form: str, bundle: Path, manifest: dict[str, Any]) -> None:
     """Raise `RequestError` where this kind of model has no such form of `export --to`."""
     exports = kind_of(manifest).exports
     if form not in exports:
@@ -118,7 +118,7 @@ def need_form(form: str, bundle: Path, manifest: dict[str, Any]) -> None:
         )
 
 
-def need_small_graph(folder: str | Path, manifest: dict[str, Any]) -> None:
+def require_small_graph(folder: str | Path, manifest: dict[str, Any]) -> None:
     """Raise `RequestError` where a bundle has no eight-bit graph, or none that was measured."""
     forms = manifest.get("forms")
     if not kind_of(manifest).transformers_layout or not isinstance(forms, dict):

@@ -15,7 +15,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from sahelclf.bundle.load import need_form
+from sahelclf.bundle.load import require_form
 from sahelclf.errors import SahelclfError
 from sahelclf.files import written_aside
 from sahelclf.models.runtime.linear import normalise
@@ -31,7 +31,7 @@ def write_r(bundle: Path, manifest: dict[str, Any], target: Path) -> bool:
 
     Returns False where R with jsonlite is not installed, so that nothing was compared.
     """
-    need_form("r", bundle, manifest)
+    require_form("r", bundle, manifest)
     with written_aside(target) as folder:
         shutil.copyfile(bundle / "weights.npz", folder / "weights.npz")
         blocks = json.loads((bundle / "features.json").read_text(encoding="utf-8"))["blocks"]

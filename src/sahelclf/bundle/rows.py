@@ -1,4 +1,4 @@
-"""Rows of predictions: the JSON object of the design, and the flat table."""
+"""Rows of predictions: the JSON row that `predict` writes, and the flat table."""
 
 from collections.abc import Sequence
 from typing import Any

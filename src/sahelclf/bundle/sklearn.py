@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sahelclf.bundle.golden import check_same
-from sahelclf.bundle.load import need_form
+from sahelclf.bundle.load import require_form
 from sahelclf.bundle.pyfunc import READERS, copy_readers
 from sahelclf.errors import SahelclfError
 from sahelclf.files import written_aside
@@ -23,7 +23,7 @@ ABOUT = ("heads", "topics", "stances", "thresholds", "versions", "text")
 
 def write_sklearn(bundle: Path, manifest: dict[str, Any], target: Path) -> None:
     """Write `labeller.skops`, `heads.json` and the text rule into a new folder."""
-    need_form("sklearn", bundle, manifest)
+    require_form("sklearn", bundle, manifest)
     with written_aside(target) as folder:
         write_skops(bundle, manifest, folder)
 

@@ -17,8 +17,8 @@ EPILOG = """examples:
 MODEL is a bundle folder, runs:/<run id> or models:/<name or id>. INPUT is {inputs},
 a folder or pattern of these, or - for standard input. OUT is {outputs};
 without it, a terminal shows the labels and a pipe gets JSON lines. Rows that cannot be labelled
-go to
-OUT.rejects.jsonl with the reason. Exit code 1: the job failed, or a file was not read to its end.
+go to OUT.rejects.jsonl with the reason. Exit code 1: the job failed, or a file was not read to
+its end.
 """
 SWITCHES = {
     "resume": "keep what is done beside OUT; after a kill, the same command resumes",
@@ -79,17 +79,17 @@ def _run(options: dict[str, Any]) -> int:
         names = "input unit text id title date delimiter encoding quoting sheet unique_ids"
         report = check_file(**{name: options[name] for name in names.split()})
         result("\n".join(report.lines()))
-        return 1 if report.lost or report.rejected.total() == report.rows else 0
+        return 1 if report.unread or report.rejected.total() == report.rows else 0
     if model is None:
         raise RequestError("predict: the following arguments are required: MODEL, INPUT")
     if options["out"] is None and sys.stdout.isatty():  # the rows themselves show the progress
         units = {"sink": unit_printer(), "with_text": True}
-        return 1 if predict_file(model, **options | units).lost else 0
+        return 1 if predict_file(model, **options | units).unread else 0
     if options["out"] is None:
         options["sink"] = _write_lines
     with row_progress() as show:
         summary = predict_file(model, show=show, **options)
-    return 1 if summary.lost else 0
+    return 1 if summary.unread else 0
 
 
 def _write_lines(rows: Any) -> None:

@@ -13,7 +13,6 @@ _LONGEST_BIOGRAPHY = 120
 _SENTENCE_WORDS = 6  # a line of so many words that ends as sentences do is a sentence
 _CREDIT_MARK = re.compile(r"[\])/©|:]|hoto|HOTO|via ")  # no credit is without one: saves time
 _GARBLED = re.compile(r"\ufffd|[ÃÂâð][^\w\s.,;:!?'’\"”»)-]")
-_ORDINAL = r"(?:st|nd|rd|th|er)?"
 
 
 def boilerplate_reason(paragraph: str, rules: PageRules) -> str | None:
@@ -74,7 +73,7 @@ def split_lead(paragraph: str, patterns: list[re.Pattern[str]]) -> tuple[str, st
 def author_box(line: str, rules: PageRules) -> tuple[bool, str]:
     """Whether a line is the head of an author box, and the name in it.
 
-    A byline is none: the text that follows it is the item's, and may well name a reporter.
+    A byline is not an author box: the text after it belongs to the item and may name a reporter.
     """
     match = next((m for p in rules.author_boxes if (m := p.fullmatch(line.strip()))), None)
     return match is not None, (match and match.group(1)) or ""
@@ -91,10 +90,16 @@ def is_biography(paragraph: str, author: str, rules: PageRules) -> bool:
 def iso_date(text: str, rules: PageRules) -> str | None:
     """The first date with a year, as YYYY-MM-DD; None where there is none or it is ambiguous."""
     month, year = rf"(?P<month>{rules.month})", r"(?P<year>\d{4})"
-    day = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er)?"
+    day = rf"(?P<day>\d{{1,2}})(?:{rules.ordinal})?"
+    joiner = rf"(?:(?:{rules.date_joiner}) )?"
     numeric = r"\b(?P<day>\d{1,2})[/.](?P<month>\d{1,2})[/.](?P<year>\d{4})\b"
     iso = r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
-    for pattern in (iso, rf"{month} {day},? {year}", rf"{day} {month},? {year}", numeric):
+    for pattern in (
+        iso,
+        rf"{month} {day},? {year}",
+        rf"{day} {joiner}{month},? {joiner}{year}",
+        numeric,
+    ):
         if match := re.search(pattern, text, re.IGNORECASE):
             name, first = match["month"].rstrip(".").lower(), int(match["day"])
             second = rules.month_number.get(name) or int(name)

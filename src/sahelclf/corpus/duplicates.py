@@ -1,9 +1,9 @@
 """Exact and near duplicates, by one definition, and groups that no split may divide.
 
 A text is the set of its runs of five words; a shorter text is one run. Two texts are
-near-duplicates if the Jaccard index of their sets is at least `SAME`. `near_duplicates` compares
-all texts of a corpus. `DuplicateIndex` reads a stream of any length: MinHash signatures of 64
-values, in 16 bands of four, find candidates, and the same index decides.
+near-duplicates if the Jaccard index of their sets is at least `MIN_JACCARD`. `near_duplicates`
+compares all texts of a corpus. `DuplicateIndex` reads a stream of any length: MinHash signatures of
+64 values, in 16 bands of four, find candidates, and the same index decides.
 """
 
 # Our own index, by benchmarks/near_duplicates.txt: with the same bands, the recall of datasketch
@@ -21,9 +21,11 @@ import numpy as np
 from sahelclf.models.runtime.linear import normalise
 
 RUN_WORDS = 5
-SAME = 0.6
+MIN_JACCARD = 0.6
 BANDS, IN_BAND = 16, 4
-TRIED = 8  # texts that share a band and are compared: a phrase in every text then costs little
+MOST_COMPARED = (
+    8  # texts that share a band and are compared: a phrase in every text then costs little
+)
 CACHED_WORDS = 200_000
 ROWS_AT_ONCE = 2000
 ALIGNED = 16  # bytes; places in the file are counted in these, so that 32 bits reach 64 GiB
@@ -61,7 +63,9 @@ def jaccard(a: np.ndarray, b: np.ndarray) -> float:
     return both / max(len(a) + len(b) - both, 1)
 
 
-def near_duplicates(texts: Sequence[str], threshold: float = SAME) -> list[tuple[int, int, float]]:
+def near_duplicates(
+    texts: Sequence[str], threshold: float = MIN_JACCARD
+) -> list[tuple[int, int, float]]:
     """Pairs (i, j, index), i < j, of texts whose Jaccard index is at least `threshold`, above 0."""
     from scipy.sparse import csr_array
 
@@ -136,12 +140,14 @@ class DuplicateIndex:
             original = self._first_same(runs, sorted(older[row]))
             if original is None:
                 near = sorted({r for k in keys for r in recent.get(k, ())})
-                original = next((ids[r] for r in near if jaccard(runs, sets[r]) >= SAME), None)
+                original = next(
+                    (ids[r] for r in near if jaccard(runs, sets[r]) >= MIN_JACCARD), None
+                )
             originals.append(original)
             if original is None and keys:
                 firsts.append(row)
                 for k in keys:
-                    if len(places := recent.setdefault(k, [])) < TRIED:
+                    if len(places := recent.setdefault(k, [])) < MOST_COMPARED:
                         places.append(row)
         self._add(bands[firsts], [self._write(bands[r], sets[r], ids[r]) for r in firsts])
         return originals
@@ -153,7 +159,7 @@ class DuplicateIndex:
             for band in range(BANDS):
                 wanted = bands[:, band].astype(np.uint64) << np.uint64(32)
                 at = np.searchsorted(level[band], wanted)
-                for step in range(TRIED):
+                for step in range(MOST_COMPARED):
                     here = np.minimum(at + step, level.shape[1] - 1)
                     equal = level[band][here] >> np.uint64(32) == bands[:, band]
                     same = np.flatnonzero((at + step < level.shape[1]) & equal)
@@ -167,7 +173,7 @@ class DuplicateIndex:
         for place in places if len(runs) else ():
             self.stream.seek(place * ALIGNED)
             id_, _, other = self._read()
-            if jaccard(runs, other) >= SAME:
+            if jaccard(runs, other) >= MIN_JACCARD:
                 return id_
         return None
 

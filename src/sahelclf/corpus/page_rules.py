@@ -108,7 +108,10 @@ class PageRules:
             for number, month in enumerate(file.months, 1)
             for name in month
         }
-        self.month = "|".join(language.piece("month") for language in self._languages)
+        self.month, self.ordinal, self.date_joiner = (
+            "|".join(language.piece(name) for language in self._languages)
+            for name in ("month", "ordinal", "date_joiner")
+        )
         self.numeric_dates = files[0].numeric_dates
         self.sentence_gap = _sentence_gap(files)
 

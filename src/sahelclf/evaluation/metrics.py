@@ -32,12 +32,15 @@ class Metric:
         Its name in figures.
     definition
         What it is, for a methods paragraph.
+    needs_stances
+        Whether it is left out for a codebook without stances.
     """
 
     name: str
     parts: Callable[[Counts], Parts]
     title: str
     definition: str
+    needs_stances: bool = False
 
 
 def topic_macro_f1(counts: Counts) -> Parts:
@@ -63,16 +66,21 @@ METRICS = (
         "stance, macro",
         "F1 averaged over the stances, pooled over all pairs of a unit and a topic that holds in "
         "the annotation",
+        needs_stances=True,
     ),
     Metric(
-        "joint/f1", joint_f1, "topic and stance", "micro-averaged F1 over pairs of topic and stance"
+        "joint/f1",
+        joint_f1,
+        "topic and stance",
+        "micro-averaged F1 over pairs of topic and stance",
+        needs_stances=True,
     ),
 )
 
 
 def scored_metrics(stances: Sequence[str]) -> tuple[Metric, ...]:
     """The metrics of a codebook with these stances; those of topics alone where it has none."""
-    return METRICS if stances else METRICS[:1]
+    return tuple(m for m in METRICS if stances or not m.needs_stances)
 
 
 def counts_by_document(

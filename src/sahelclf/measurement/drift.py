@@ -60,17 +60,18 @@ def _unknown_words(
 ) -> list[str]:
     """Words that are in no training text, compared with those of training documents set aside."""
     _, number = np.unique(np.asarray(groups), return_inverse=True)
-    apart = number % REFERENCE_SHARE == 0
-    if apart.all() or not apart.any():
+    held_out = number % REFERENCE_SHARE == 0
+    if held_out.all() or not held_out.any():
         return []
     words = [set(_words(t)) for t in known]
-    vocabulary = set().union(*(w for w, a in zip(words, apart, strict=True) if not a))
-    usual = _rate([t for t, a in zip(known, apart, strict=True) if a], None, vocabulary)
-    here = _rate(texts, weights, vocabulary)
-    if here > MORE_UNKNOWN * usual:
+    vocabulary = set().union(*(w for w, a in zip(words, held_out, strict=True) if not a))
+    reference_rate = _rate([t for t, a in zip(known, held_out, strict=True) if a], None, vocabulary)
+    sample_rate = _rate(texts, weights, vocabulary)
+    if sample_rate > MORE_UNKNOWN * reference_rate:
         return [
-            f"drift, vocabulary: {here:.1%} of the words are in no training text, compared with "
-            f"{usual:.1%} in training documents set aside; the model reads only the rest"
+            f"drift, vocabulary: {sample_rate:.1%} of the words are in no training text, compared "
+            f"with {reference_rate:.1%} in training documents set aside; the model ignores unknown "
+            "words"
         ]
     return []
 

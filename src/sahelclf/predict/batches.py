@@ -45,8 +45,8 @@ class LabelledBatch:
 
     Attributes
     ----------
-    file, taken
-        Number of the file that the batch ended in, and how much of the batch was from it.
+    file_number, n_from_last_file
+        Number of the file that the batch ended in, and how many items of the batch are from it.
     extras
         What is carried beside each row.
     texts
@@ -56,14 +56,14 @@ class LabelledBatch:
     """
 
     size: int
-    file: int
-    taken: int
+    file_number: int
+    n_from_last_file: int
     rows: list[Row] = field(default_factory=list)
     extras: list[dict[str, object]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     foreign: dict[str, int] = field(default_factory=dict)
-    words: list[int] = field(default_factory=list)
+    word_counts: list[int] = field(default_factory=list)
     columns: dict[str, None] | None = None
 
 
@@ -100,7 +100,7 @@ class BatchLabeller:
         languages: list[str] = []
         for _, entry in batch:
             if isinstance(entry, Item):
-                done.words.append(len(entry.text.split()))
+                done.word_counts.append(len(entry.text.split()))
                 done.columns = (done.columns or {}) | dict.fromkeys(self._extra(entry))
             item = entry
             if self.unit == "document":
@@ -121,7 +121,11 @@ class BatchLabeller:
         return done
 
     def _in_known_language(self, item: Item, done: LabelledBatch, languages: list[str]) -> Entry:
-        """The item; a reject where the model was certainly not trained on its language."""
+        """The item; a reject where the model was certainly not trained on its language.
+
+        Appends the language of an item that is kept to `languages`, and counts the others in
+        `done.foreign`.
+        """
         text, read = _text(item), READ_OF_DOCUMENT if item.page else READ
         language = recognise(text, read)
         trained = self.labeller.manifest["codebook"]["languages"]
@@ -131,7 +135,7 @@ class BatchLabeller:
         done.foreign[language] = done.foreign.get(language, 0) + 1
         reason = (
             f"language: {language}; the model was trained on {', '.join(trained)}; "
-            "--any-language labels it all the same"
+            "--any-language labels it anyway"
         )
         return Reject(item.where, reason, item.id)
 

@@ -1,9 +1,8 @@
 """A job's folder beside OUT: rows so far, rejects so far, how far the input was read, and a lock.
 
 Every file but `progress.json` is appended to; `progress.json` says how long each was when all of
-them were whole, and is
-renamed into place. Resuming cuts the files back to that, so that a kill at any moment neither
-loses nor repeats a row.
+them were whole, and is renamed into place. Resuming cuts the files back to that, so that a kill at
+any moment neither loses nor repeats a row.
 """
 
 import hashlib
@@ -55,7 +54,9 @@ class Job:
 
     def __enter__(self) -> Self:
         if self.folder.exists() and {p.name for p in self.folder.iterdir()} - FILES:
-            raise RequestError(f"{self.folder}: holds files of others; choose another OUT")
+            raise RequestError(
+                f"{self.folder}: contains files that sahelclf did not write; choose another OUT"
+            )
         try:
             self.folder.mkdir(exist_ok=True)
             self._lock = FileLock(self.folder / "lock")
@@ -95,18 +96,18 @@ class Job:
         if not self.progress.final:
             self.progress.final = final
             self.save(now=True)
-        self._name_rejects(rejected)
+        self._publish_rejects(rejected)
         path = self.folder / self.progress.final
         if path.exists():
             path.replace(self.out)
         self._remove()
 
     def give_up(self) -> None:
-        """Not one row was labelled: keep the rejects, leave OUT as it was."""
-        self._name_rejects(1)
+        """No row was labelled: keep the rejects, leave OUT as it was."""
+        self._publish_rejects(1)
         self._remove()
 
-    def _name_rejects(self, count: int) -> None:
+    def _publish_rejects(self, count: int) -> None:
         for stream in self.parts.values():
             stream.close()
         if not count:

@@ -103,7 +103,7 @@ class Source:
                 raise
             yield Reject(name, str(error).removeprefix(f"{name}: "), self._prefix(number))
         except damages() as error:
-            yield Reject(name, f"not readable to the end: {error}", lost=True)
+            yield Reject(name, f"not readable to the end: {error}", unread=True)
 
     @contextmanager
     def open(self, number: int) -> Iterator[BinaryIO]:
@@ -121,7 +121,8 @@ class Source:
 
         Raises
         ------
-        a `RequestError` with the problems of all files that cannot be read at all.
+        RequestError
+            Names the problems of all files that cannot be read at all.
         """
         ids = IdRule(by_file=self.unique_ids)
         while True:
@@ -249,9 +250,9 @@ def _find(name: str) -> tuple[list[Path], Counter[str]]:
     path = Path(name)
     if path.is_dir():
         files = [p for p in path.rglob("*") if p.is_file()]
-        kinds = {p: _kind(p, path) for p in files}
-        paths = sorted(p for p in files if kinds[p] is None)
-        left_out = Counter(kind for kind in kinds.values() if kind)
+        reasons = {p: _reason_left_out(p, path) for p in files}
+        paths = sorted(p for p in files if reasons[p] is None)
+        left_out = Counter(reason for reason in reasons.values() if reason)
         expected = f"{name}: no file that can be read in this folder; expected {EXPECTED}"
     elif glob.has_magic(name) and not path.exists():
         paths = sorted(Path(p) for p in glob.glob(name, recursive=True) if Path(p).is_file())  # noqa: PTH207 - a pattern may be absolute
@@ -274,7 +275,7 @@ def _without_notes(paths: list[Path], left_out: Counter[str]) -> list[Path]:
     return others
 
 
-def _kind(path: Path, folder: Path) -> str | None:
+def _reason_left_out(path: Path, folder: Path) -> str | None:
     """Why a file of a folder is left out; None where it is read."""
     parts = path.relative_to(folder).parts
     if any(p.startswith((".", "~$")) or p == "__MACOSX" for p in parts):

@@ -24,13 +24,15 @@ class FileIntake:
     notes: list[str] = field(default_factory=list)
     rows: int = 0
     rejected: int = 0
-    lost: str = ""  # why it was not read to its end; '' where it was
+    unread: str = ""  # why it was not read to its end; '' where it was
 
     def __str__(self) -> str:
         """As the report shows it."""
-        end = f"; NOT READ TO THE END: {self.lost}" if self.lost else "; read to the end"
+        end = f"; NOT READ TO THE END: {self.unread}" if self.unread else "; read to the end"
         about = "; ".join([self.form, *self.notes])
-        return f"{self.name}: {about}; {self.rows:,} rows, {self.rejected:,} rejected{end}"
+        return (
+            f"{self.name}: {about}; {number_of(self.rows, 'row')}, {self.rejected:,} rejected{end}"
+        )
 
 
 @dataclass
@@ -67,27 +69,29 @@ class Intake:
     repeated: dict[str, list[str]] = field(default_factory=dict)
 
     @property
-    def lost(self) -> list[str]:
+    def unread(self) -> list[str]:
         """Files that were not read to their end, and why."""
-        return [f.lost for f in self.files if f.lost]
+        return [f.unread for f in self.files if f.unread]
 
     def lines(self) -> list[str]:
         """The report as lines of text."""
         forms = ", ".join(f"{form} {n:,}" for form, n in self.forms.most_common())
         lines = [f"files: {self.forms.total():,} ({forms})"]
         if self.left_out:
-            lines.append(f"left out: {self.left_out.total():,} files ({counted(self.left_out)})")
+            lines.append(
+                f"left out: {number_of(self.left_out.total(), 'file')} ({counted(self.left_out)})"
+            )
         lines += [str(f) for f in self.files[:SHOWN]]
         if len(self.files) > SHOWN:
-            lines.append(f"and {len(self.files) - SHOWN:,} more files of rows")
+            lines.append(f"and {number_of(len(self.files) - SHOWN, 'more file')} of rows")
         lines.append(f"rows and pages: {self.rows:,}, {self.rejected.total():,} of them rejected")
         for reason, n in self.rejected.most_common():
             lines.append(f"  {n:,} rejected: {self.first[reason]}")
         lines.append(f"ids: {self.invented:,} missing and replaced by a number")
-        lines.append(f"ids: {self.n_repeated:,} rows repeat the id of an earlier row")
+        lines.append(f"ids: {number_of(self.n_repeated, 'row')} with the id of an earlier row")
         lines += [f"  {id_!r}: {', '.join(places)}" for id_, places in self.repeated.items()]
         lines.append(f"markers of missing values: {counted(self.markers) or 'none'}")
-        lines.append(f"not read to the end: {len(self.lost):,} files")
+        lines.append(f"not read to the end: {number_of(len(self.unread), 'file')}")
         return lines
 
 
@@ -110,11 +114,11 @@ class Scan:
             reason = _VALUES.sub("…", entry.reason)
             intake.rejected[reason] += 1
             intake.first.setdefault(reason, f"{entry.where}: {entry.reason}")
-            if entry.lost:
-                file.lost = f"{entry.where}: {entry.reason}"
+            if entry.unread:
+                file.unread = f"{entry.where}: {entry.reason}"
         intake.forms[file.form] += 1
         intake.rows += file.rows
-        if rows or file.lost:
+        if rows or file.unread:
             intake.files.append(file)
 
     def page(self, file: FileIntake) -> None:
@@ -145,6 +149,11 @@ def places_of(hashes: set[int], items: Iterator[Entry]) -> dict[str, list[str]]:
             if len(known) < PLACES:
                 known.append(item.where)
     return places
+
+
+def number_of(n: int, noun: str) -> str:
+    """A number with its noun: '1 file', '1,200 files'."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def counted(counts: Counter[str]) -> str:

@@ -12,7 +12,7 @@ from sahelclf.bundle.labeller import Labeller
 from sahelclf.bundle.rows import Row
 from sahelclf.predict.batches import LabelledBatch
 from sahelclf.predict.inputs import Source
-from sahelclf.predict.intake import Intake, counted
+from sahelclf.predict.intake import Intake, counted, number_of
 
 LOG = logging.getLogger(__name__)
 LONG_ROW_WORDS = 200
@@ -33,9 +33,9 @@ class Summary:
     ----------
     labelled, rejected
         Rows or pages.
-    first
+    first_rejects
         The first rejects, with their reasons.
-    lost
+    unread
         Places where the rest of a file was not read, or rows were swallowed by a field; [] where
         everything was read.
     foreign
@@ -49,14 +49,14 @@ class Summary:
     labelled: int = 0
     rejected: int = 0
     seconds: float = 0.0
-    copies: int = 0
-    lists: int = 0
+    near_duplicates: int = 0
+    pages_with_several_stories: int = 0
     languages: dict[str, int] = field(default_factory=dict)
     foreign: dict[str, int] = field(default_factory=dict)
-    words: list[int] = field(default_factory=list, repr=False)
+    word_counts: list[int] = field(default_factory=list, repr=False)
     holds: dict[str, int] = field(default_factory=dict)
-    first: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
+    first_rejects: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list, repr=False)
 
     def count(self, rows: Sequence[Row], batch: LabelledBatch) -> None:
@@ -64,15 +64,15 @@ class Summary:
         self.labelled += len(rows)
         for row in rows:
             self.languages[row["language"]] = self.languages.get(row["language"], 0) + 1
-            self.lists += row.get("stories", 1) > 1
-            self.copies += row.get("duplicate_of") is not None
+            self.pages_with_several_stories += row.get("stories", 1) > 1
+            self.near_duplicates += row.get("duplicate_of") is not None
             for topic, t in row["topics"].items():
                 self.holds[topic] = self.holds.get(topic, 0) + t["holds"]
-        if len(self.words) < LENGTHS_KEPT:
-            self.words += batch.words
+        if len(self.word_counts) < LENGTHS_KEPT:
+            self.word_counts += batch.word_counts
         for language, n in batch.foreign.items():
             self.foreign[language] = self.foreign.get(language, 0) + n
-        self.lost += [f"{r.where}: {r.reason}" for r in batch.rejects if r.lost]
+        self.unread += [f"{r.where}: {r.reason}" for r in batch.rejects if r.unread]
 
 
 class Clock:
@@ -100,7 +100,7 @@ class Clock:
                 "; a job that is started with --resume can be stopped and resumed" if long else ""
             )
             LOG.info(
-                f"{left:,} rows to go at about {rate:,.0f} rows a second: "
+                f"{number_of(left, 'row')} to go at about {rate:,.0f} rows a second: "
                 f"about {_duration(left / rate)}{hint}"
             )
 
@@ -108,24 +108,27 @@ class Clock:
 def before_the_work(intake: Intake) -> None:
     """What matters of the intake report."""
     if intake.left_out:
-        n = intake.left_out.total()
-        LOG.info(f"{n:,} files of other forms were not read ({counted(intake.left_out)})")
+        files = number_of(intake.left_out.total(), "file")
+        LOG.info(f"not read: {files} of other forms ({counted(intake.left_out)})")
     unusual = [
         f for f in intake.files if any("," in n and not n.startswith(USUAL) for n in f.notes)
     ]
     for file in unusual[:MOST_SHOWN]:
         LOG.info(f"{file.name}: read as {'; '.join(file.notes)}")
-    for where in intake.lost[:MOST_SHOWN]:
+    for where in intake.unread[:MOST_SHOWN]:
         LOG.warning(f"NOT READ TO THE END: {where}")
     if intake.n_repeated:
         places = "; ".join(f"{i!r} at {', '.join(p)}" for i, p in [*intake.repeated.items()][:3])
         LOG.warning(
-            f"{intake.n_repeated:,} rows repeat the id of an earlier row: {places}; "
+            f"{number_of(intake.n_repeated, 'row')} with the id of an earlier row: {places}; "
             "--unique-ids makes ids unique, by file and row"
         )
     if 0 < intake.invented < intake.rows and (intake.ids.mark or intake.n_given):
         example = f"{intake.ids.mark}7"
-        LOG.info(f"{intake.invented:,} rows without an id get their number, such as {example!r}")
+        LOG.info(
+            f"{number_of(intake.invented, 'row')} without an id: the row number is used, "
+            f"such as {example!r}"
+        )
     markers = Counter({k: n for k, n in intake.markers.items() if k not in {"null", "empty"}})
     if markers:
         LOG.info(f"read as missing values: {counted(markers)}")
@@ -137,55 +140,53 @@ def at_the_end(
     source: Source,
     rejects: Path | None,
     *,
-    labelled_others: bool,
+    any_language: bool,
 ) -> None:
     """Counts, and what to be careful about."""
-    unit = "documents" if source.unit == "document" else "passages"
     holds = ", ".join(f"{t} {n:,}" for t, n in summary.holds.items())
     LOG.info(
-        f"{summary.labelled:,} {unit} labelled in {summary.seconds:.1f} s; topics that "
-        f"hold: {holds}"
+        f"{number_of(summary.labelled, source.unit)} labelled in {summary.seconds:.1f} s; "
+        f"topics that hold: {holds}"
     )
     if summary.rejected:
         into = f"; all of them in {rejects}" if rejects else ""
-        LOG.info(f"{summary.rejected:,} rows rejected{into}. " + " | ".join(summary.first))
+        rows = number_of(summary.rejected, "row")
+        LOG.info(f"{rows} rejected{into}. {' | '.join(summary.first_rejects)}")
     if summary.foreign:
         LOG.info(
-            f"{sum(summary.foreign.values()):,} of them in languages that the model was "
-            "not trained "
-            f"on ({counted(Counter(summary.foreign))}); --any-language labels them all the same"
+            f"{sum(summary.foreign.values()):,} of them in languages that the model was not "
+            f"trained on ({counted(Counter(summary.foreign))}); --any-language labels them anyway"
         )
-    if summary.lists:
+    if summary.pages_with_several_stories:
         LOG.warning(
-            f"{summary.lists:,} pages look like lists of several stories (`stories` in "
-            "their rows); "
-            "one page should hold one item: leave them out, or label each story separately"
+            f"{number_of(summary.pages_with_several_stories, 'page')} with a list of several "
+            "stories, it seems (`stories` in the rows); one page should hold one item: leave such "
+            "pages out, or label each story separately"
         )
-    if summary.copies:
+    if summary.near_duplicates:
         LOG.info(
-            f"{summary.copies:,} rows are near-duplicates of an earlier one (duplicate_of); "
-            "leave them out of counts of news"
+            f"{number_of(summary.near_duplicates, 'near-duplicate')} of an earlier row "
+            "(duplicate_of); exclude them when you count news items"
         )
-    typical = median(summary.words) if summary.words and source.unit == "passage" else 0
-    if typical > LONG_ROW_WORDS:
+    counts = summary.word_counts if source.unit == "passage" else []
+    if (typical := median(counts or [0])) > LONG_ROW_WORDS:
         LOG.warning(
             f"the median row has {typical:.0f} words, and the model was trained on "
-            "passages of 30 to "
-            "150: if rows are whole articles, use --unit document"
+            "passages of 30 to 150: if rows are whole articles, use --unit document"
         )
     known = set(labeller.manifest["codebook"]["languages"]) | {"und"}
     others = Counter({k: n for k, n in summary.languages.items() if k not in known})
-    if others and labelled_others:
+    if others and any_language:
         LOG.warning(
-            f"{others.total():,} rows seem to be in languages that the model was not trained on "
-            f"({counted(others)}); do not trust their labels"
+            f"{number_of(others.total(), 'row')} in languages that the model was not trained on, "
+            f"it seems ({counted(others)}); do not trust their labels"
         )
     if (rate := labeller.changed_by_fast) is not None:
         LOG.info(rate)
-    for where in summary.lost[:MOST_SHOWN]:
+    for where in summary.unread[:MOST_SHOWN]:
         LOG.warning(f"NOT READ TO THE END: {where}")
-    if len(summary.lost) > MOST_SHOWN:
-        LOG.warning(f"and {len(summary.lost) - MOST_SHOWN:,} more places like these")
+    if len(summary.unread) > MOST_SHOWN:
+        LOG.warning(f"and {number_of(len(summary.unread) - MOST_SHOWN, 'more place')} like this")
 
 
 def _duration(seconds: float) -> str:

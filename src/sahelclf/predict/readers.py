@@ -151,7 +151,7 @@ def _json_values(where: str, text: io.TextIOWrapper) -> Rows:
             break
     if inside or buffer[at:].strip():
         reason = problem if buffer[at:].strip() else "the array does not end"
-        yield Reject(f"{where}: item {number + 1}", f"not JSON from here on: {reason}", lost=True)
+        yield Reject(f"{where}: item {number + 1}", f"not JSON from here on: {reason}", unread=True)
 
 
 def read_delimited(file: OpenFile) -> Rows:
@@ -174,7 +174,7 @@ def read_delimited(file: OpenFile) -> Rows:
     if any(map(_undecoded, header)):
         raise RequestError(f"{file.where}: the header is neither UTF-8 nor Windows-1252; {NAME_IT}")
     if not header:
-        yield Reject(file.where, "no header line", lost=True)
+        yield Reject(file.where, "no header line", unread=True)
         return
     file.need_columns(header)
     line, number = reading.skipped, 0
@@ -190,13 +190,13 @@ def read_delimited(file: OpenFile) -> Rows:
         number += 1
         if values:
             at = f"{file.where}:{rows.line_num + line}"
-            problem, lost = _problem(values, header, reading)
+            problem, unread = _problem(values, header, reading)
             record = Record(at, number, dict(zip(header, values, strict=False)))
-            yield Reject(at, problem, lost=lost) if problem else record
+            yield Reject(at, problem, unread=unread) if problem else record
 
 
 def _problem(values: list[str], header: list[str], reading: Reading) -> tuple[str, bool]:
-    """Why a row cannot be read, '' where it can, and whether rows are lost in it."""
+    """Why a row cannot be read, '' where it can, and whether rows inside it were not read."""
     if len(values) != len(header):
         what = NAMES.get(reading.delimiter, "delimiter")
         counts = f"{len(values)} fields, the header has {len(header)}"
@@ -217,7 +217,7 @@ def _rest(where: str, error: Exception, read: int, lines: Iterator[str]) -> Reje
     more = f"the rest of the file, about {left + 1:,} lines, was not read"
     hint = "is a quote missing or doubled? --quoting backslash or --quoting none may read it"
     return Reject(
-        where, f"not readable as a table from here on: {error}; {more}; {hint}", lost=True
+        where, f"not readable as a table from here on: {error}; {more}; {hint}", unread=True
     )
 
 
@@ -236,7 +236,7 @@ def read_xlsx(file: OpenFile) -> Rows:
         names = [sheet.title for sheet in book.worksheets]
         wanted = file.hints.sheet or names[0]
         if wanted not in names:
-            yield Reject(file.where, f"no sheet {wanted!r}; found {names}", lost=True)
+            yield Reject(file.where, f"no sheet {wanted!r}; found {names}", unread=True)
             return
         sheet = book[wanted]
         file.notes.append(f"sheet {wanted!r}" + (f", one of {len(names)}" if names[1:] else ""))
@@ -246,7 +246,7 @@ def read_xlsx(file: OpenFile) -> Rows:
         raise
     except Exception as error:  # zip, XML and what a damaged file makes of them
         reason = f"not readable as a workbook: {' '.join(str(error).split())[:200] or error!r}"
-        yield Reject(file.where, reason, lost=True)
+        yield Reject(file.where, reason, unread=True)
 
 
 def _sheet_rows(file: OpenFile, rows: Iterator[tuple[Any, ...]]) -> Rows:
@@ -290,7 +290,7 @@ def read_parquet(file: OpenFile) -> Rows:
                 yield Record(f"{file.where}: row {number}", number, values)
     except pa.ArrowException as error:
         reason = f"not readable as Parquet: {' '.join(str(error).split())[:200]}"
-        yield Reject(file.where, reason, lost=True)
+        yield Reject(file.where, reason, unread=True)
 
 
 def _is_plain(stream: io.BufferedReader) -> bool:

@@ -12,7 +12,7 @@ from sahelclf.corpus.jsonl import MAX_LINE_BYTES
 from sahelclf.corpus.pages import Page
 from sahelclf.models.runtime.text import clean_text
 
-WORDS = ("text", "id", "title", "date")
+COLUMN_ROLES = ("text", "id", "title", "date")
 MISSING = frozenset(
     {
         "", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan", "NaT",
@@ -59,12 +59,12 @@ class Item:
 
 @dataclass(frozen=True)
 class Reject:
-    """A row or file that cannot be labelled, and why; `lost` if what follows it was not read."""
+    """A row or file that cannot be labelled, and why; `unread` if what follows it was not read."""
 
     where: str
     reason: str
     id: str | None = None
-    lost: bool = False
+    unread: bool = False
 
 
 Entry = Item | Reject
@@ -89,8 +89,8 @@ class ItemMaker:
     def __init__(self, name: str, columns: Columns, ids: IdRule) -> None:
         self.prefix, self.ids = f"{name}:" if name else "", ids
         self.markers: Counter[str] = Counter()
-        self._columns = [columns.name(word) for word in WORDS]
-        self._needed = [(w, getattr(columns, w)) for w in WORDS[1:] if getattr(columns, w)]
+        self._columns = [columns.name(word) for word in COLUMN_ROLES]
+        self._needed = [(w, getattr(columns, w)) for w in COLUMN_ROLES[1:] if getattr(columns, w)]
 
     def item(self, record: Record) -> Entry:
         """The record as an item, or the reason why it is none."""

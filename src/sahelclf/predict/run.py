@@ -113,7 +113,9 @@ class _Run:
         self.sink = sink or self.summary.rows.extend
         self.writer: Writer | None = None
         parts = job.parts if job else {}
-        self.rejects = Rejects(parts.get("rejects"), self.summary.rejected, self.summary.first)
+        self.rejects = Rejects(
+            parts.get("rejects"), self.summary.rejected, self.summary.first_rejects
+        )
         self.copies = None
         if options.duplicates and not self.progress.final:
             scratch = None if job else stack.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
@@ -129,14 +131,14 @@ class _Run:
             self.job.give_up()
         if not self.summary.labelled:
             raise SahelclfError(
-                f"{self.source.name}: no row could be labelled; {self.summary.first[0]}"
+                f"{self.source.name}: no row could be labelled; {self.summary.first_rejects[0]}"
             )
         messages.at_the_end(
             self.summary,
             self.labeller,
             self.source,
             self.job.rejects_path if self.job else None,
-            labelled_others=self.options.any_language,
+            any_language=self.options.any_language,
         )
         return self.summary
 
@@ -212,10 +214,11 @@ class _Run:
         return [row | extra for row, extra in zip(rows, batch.extras, strict=True)]
 
     def _checkpoint(self, batch: LabelledBatch) -> None:
-        if batch.file != self.progress.file:
-            self.progress.file, self.progress.taken = batch.file, 0
-        self.progress.taken += batch.taken
-        self.summary.rejected, self.summary.first = self.rejects.count, self.rejects.first
+        if batch.file_number != self.progress.file:
+            self.progress.file, self.progress.taken = batch.file_number, 0
+        self.progress.taken += batch.n_from_last_file
+        self.summary.rejected = self.rejects.count
+        self.summary.first_rejects = self.rejects.first
         if self.job:
             self.progress.summary = vars(self.summary).copy()
             self.job.save()

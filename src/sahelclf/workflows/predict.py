@@ -50,7 +50,7 @@ def predict_file(
     RequestError
         The input or a setting cannot be used.
     SahelclfError
-        Not one row could be labelled, or the output could not be written.
+        No row could be labelled, or the output could not be written.
     """
     from sahelclf.bundle.labeller import Labeller
     from sahelclf.predict.run import Options, predict
@@ -71,8 +71,8 @@ def check_file(input: str | Path, *, unit: str | None = None, **settings: Any) -
 def _source(name: str | Path, unit: str | None, settings: dict[str, Any]) -> "Source":
     from sahelclf.predict.dialects import Hints
     from sahelclf.predict.inputs import open_source
-    from sahelclf.predict.rows import WORDS, Columns
+    from sahelclf.predict.rows import COLUMN_ROLES, Columns
 
-    columns = Columns(**{k: settings.pop(k) for k in WORDS if k in settings})
+    columns = Columns(**{k: settings.pop(k) for k in COLUMN_ROLES if k in settings})
     unique = settings.pop("unique_ids", False)
     return open_source(str(name), unit, columns, Hints(**settings), unique_ids=unique)

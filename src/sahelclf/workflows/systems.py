@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from sahelclf.tracking.read import Run
 
 RUN_ID = re.compile(r"(?:runs:/)?([0-9a-f]{32})(?:/.*)?")
-EXPECTED = "expected a run id (32 signs), runs:/<id>, a bundle folder or a predictions table"
+EXPECTED = (
+    "expected a run id (32 hexadecimal characters), runs:/<id>, a bundle folder or a predictions "
+    "table"
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def _check_seeds(name: str, runs: "Sequence[Run]") -> None:
     if differing:
         raise RequestError(
             f"{name}: runs of one system differ in seed alone; these differ in "
-            f"{', '.join(differing)}. Separate different systems by a blank"
+            f"{', '.join(differing)}. Separate different systems by a space"
         )
     seeds = [r.params.get("seed", r.id) for r in runs]
     if len(set(seeds)) < len(seeds):
