@@ -252,9 +252,8 @@ def check_out(path: Path, inputs: Sequence[Path]) -> None:
 def finish(job: Job, writer: Writer | None) -> str:
     """Make the job's rows what OUT's name asks for; returns the name of that file.
 
-    Compressed in one piece at the end, not a piece a checkpoint: pandas reads the first frame of
-    a .zst alone
-    and says nothing.
+    Compressed in one piece at the end, not a piece a checkpoint: pandas reads the first frame
+    of a .zst alone and says nothing.
     """
     assert writer is not None
     job.parts["rows"].flush()
