@@ -93,7 +93,7 @@ class ItemMaker:
         self._needed = [(w, getattr(columns, w)) for w in COLUMN_ROLES[1:] if getattr(columns, w)]
 
     def item(self, record: Record) -> Entry:
-        """The record as an item, or the reason why it is none."""
+        """The record as an item, or a reject with the reason."""
         where, number, values = record
         text_name, id_name, title_name, date_name = self._columns
         given = self._text(values[id_name]) if id_name in values else None

@@ -21,6 +21,7 @@ from sahelclf.predict.batches import LabelledBatch
 from sahelclf.predict.checkpoint import Job, Progress, input_sha256
 from sahelclf.predict.engines import EngineOptions, labelled
 from sahelclf.predict.inputs import Source
+from sahelclf.predict.intake import number_of
 from sahelclf.predict.layout import Layout, Writer
 from sahelclf.predict.messages import Summary
 from sahelclf.predict.writers import Rejects, check_out, finish, writer_for
@@ -145,7 +146,7 @@ class _Run:
     def _label_all(self) -> None:
         earlier = self.summary.labelled + self.rejects.count
         if earlier:
-            LOG.info(f"resuming after {earlier:,} rows")
+            LOG.info(f"resuming after {number_of(earlier, 'row')}")
         with closing(self._batches()) as batches:
             clock = messages.Clock(self.source, earlier, self.show, resumable=self.options.resume)
             started, before = time.perf_counter(), self.summary.seconds
