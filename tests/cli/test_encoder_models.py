@@ -275,7 +275,7 @@ def test_a_request_that_fails_leaves_nothing_to_resume(tmp_path, work):
 def test_the_scikit_learn_form_is_refused_with_what_to_read_it_with(work, transformer):
     done = sahelclf("export", "transformer", "--to", "sklearn", cwd=work)
     assert done.returncode == 2
-    assert "only tfidf and keywords have this form" in done.stderr
+    assert "only keywords and tfidf have this form" in done.stderr
 
 
 def test_vectors_are_kept_by_content(work, embedding):

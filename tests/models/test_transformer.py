@@ -519,7 +519,7 @@ def test_folds_are_three_for_a_transformer_unless_told_otherwise():
 
 @pytest.mark.slow
 def test_the_packaged_encoder_is_fine_tuned_on_real_passages():
-    """Two epochs on 240 passages rank 60 passages of other documents better than chance."""
+    """Three epochs of the last layer on 60 passages rank 40 of other documents better than chance."""
     from sklearn.metrics import roc_auc_score
 
     from sahelclf.tasks.labeller import passage_data
@@ -527,13 +527,19 @@ def test_the_packaged_encoder_is_fine_tuned_on_real_passages():
     from sahelclf.training.run import check
 
     config = compose_config(
-        ["model=transformer", "model.epochs=2", "model.window=64", "model.overlap=16"]
+        [
+            "model=transformer",
+            "model.frozen_layers=5",
+            "model.epochs=3",
+            "model.window=96",
+            "model.overlap=16",
+        ]
     )
     corpus, _, development = check(config)
     data = passage_data(corpus, development[:70])
     documents = sorted(set(data.groups))
-    train = data.take([i for i, g in enumerate(data.groups) if g in documents[:50]][:240])
-    held = data.take([i for i, g in enumerate(data.groups) if g in documents[50:]][:60])
+    train = data.take([i for i, g in enumerate(data.groups) if g in documents[:50]][::3][:60])
+    held = data.take([i for i, g in enumerate(data.groups) if g in documents[50:]][:40])
     model = Transformer(config.model)
     model.fit(train, seed=0)
     assert model.read["longer_than_window"] > 0

@@ -93,4 +93,4 @@ def test_the_wheel_works_without_the_repository(tmp_path):
         stdin="Niger expelled the ambassador of France on Friday, the ministry said.",
     )
     assert said.returncode == 0, said.stderr
-    assert '"unit": "document"' in said.stdout
+    assert '"unit":"document"' in said.stdout

@@ -61,7 +61,7 @@ def test_a_topic_with_almost_no_variation_trains(tmp_path, case):
 def test_thirty_topics_most_of_them_in_one_passage_train(tmp_path):
     names = [f"park{k}" for k in range(28)]
     corpus_with_topic(tmp_path / "corpus", WITH_TOPIC["in one passage"], names)
-    done = sahelclf("train", "corpus=corpus", "crossfit=3", "out=b", cwd=tmp_path)
+    done = sahelclf("train", "corpus=corpus", "crossfit=2", "out=b", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     done = sahelclf("predict", "b", "-", cwd=tmp_path, stdin="The boat landed a catch of cod.\n")
     assert done.returncode == 0, done.stderr
