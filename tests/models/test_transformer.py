@@ -519,7 +519,7 @@ def test_folds_are_three_for_a_transformer_unless_told_otherwise():
 
 @pytest.mark.slow
 def test_the_packaged_encoder_is_fine_tuned_on_real_passages():
-    """Three epochs of the last layer on 60 passages rank 40 of other documents better than chance."""
+    """Three epochs of the last layer on 60 passages rank 40 others better than chance."""
     from sklearn.metrics import roc_auc_score
 
     from sahelclf.tasks.labeller import passage_data
