@@ -1,5 +1,7 @@
 """Values that are paths, sweeps over them, and Hydra's complaints in our words."""
 
+import logging
+
 import pytest
 
 from sahelclf.cli.hydra import composed, run_jobs
@@ -82,3 +84,9 @@ def test_settings_of_the_api_become_overrides():
     )
     assert (config.model.C, config.cv, config.seed) == (8.0, None, 3)
     assert config.model.features[0].ngram_range == [1, 2]
+
+
+def test_hydra_leaves_our_messages_on():
+    log = logging.getLogger("sahelclf.predict.run")
+    assert run_jobs("train", [], lambda _settings, _overrides: None) == []
+    assert not log.disabled
