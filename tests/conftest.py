@@ -1,5 +1,6 @@
 """Fixtures that several rooms share; bundles are trained once a session."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -15,6 +16,14 @@ os.environ["OMP_NUM_THREADS"] = (
 )
 for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID"):
     os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def messages_reach_the_test():
+    """Undo what the command line does to the package's log, so that `caplog` sees it."""
+    log = logging.getLogger("sahelclf")
+    log.handlers, log.propagate = [], True
+    log.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
