@@ -68,6 +68,7 @@ def test_rows_that_a_field_swallows_are_reported_where_no_other_reading_fits(tmp
         "He said no,\nand left, then came back",
         "A list:\n1. boats\n2. nets",
         "However,\nthe boat, the net",
+        'He paused\n9é,">x',
     ],
 )
 def test_texts_of_several_lines_are_no_other_rows(tmp_path, text):

@@ -127,8 +127,8 @@ class Reading:
         fields = line.split(self.delimiter)
         if len(fields) != width or self.id_at is None or self.id_at >= width:
             return False
-        if any(f.startswith(" ") for f in fields):
-            return False
+        if any(f.startswith(" ") or f.count('"') == 1 for f in fields):
+            return False  # one quotation mark here was doubled by a writer that quotes
         if self.delimiter == "," and any(
             left[-1:].isdigit() and right[:1].isdigit() for left, right in pairwise(fields)
         ):
