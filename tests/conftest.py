@@ -5,11 +5,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from environments import CLEAN, python_of
 from small_package import shared, write_small_package
 from support import tfidf_config, write_corpus
 
+# The same examples in every run: a failure can be repeated. Long fuzzing has examples of its own.
+settings.register_profile(
+    "repeatable", derandomize=True, suppress_health_check=[HealthCheck.filter_too_much]
+)
+settings.load_profile("repeatable")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["OMP_NUM_THREADS"] = (
     "1"  # one test process a core: more threads only wait for each other
