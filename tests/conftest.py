@@ -24,6 +24,24 @@ for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID"):
     os.environ.pop(name, None)
 
 
+# `make quick` leaves these out: they train, start processes, or simulate.
+SLOW = {
+    "bundle", "cli", "project", "studies", "tracking", "workflows", "test_checkpoint.py",
+    "test_compare.py", "test_engines.py", "test_estimators.py", "test_few_labels.py",
+    "test_fuzz.py", "test_hf_metrics.py", "test_intervals.py", "test_kinds.py",
+    "test_languages.py", "test_measure.py", "test_predict.py", "test_quantization.py",
+    "test_registries.py", "test_report.py", "test_round_trips.py", "test_topics_alone.py",
+    "test_transformer.py",
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow rooms and files."""
+    for item in items:
+        if SLOW & {*item.path.relative_to(Path(__file__).parent).parts}:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def messages_reach_the_test():
     """Undo what the command line does to the package's log, so that `caplog` sees it."""
