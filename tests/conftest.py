@@ -48,6 +48,9 @@ def messages_reach_the_test():
     log = logging.getLogger("sahelclf")
     log.handlers, log.propagate = [], True
     log.setLevel(logging.NOTSET)
+    for name, child in logging.root.manager.loggerDict.items():
+        if name.startswith("sahelclf") and isinstance(child, logging.Logger):
+            child.disabled = False
 
 
 @pytest.fixture(scope="session")

@@ -106,12 +106,10 @@ def test_the_view_of_mlflow_ui_names_what_a_run_holds(tracked, monkeypatch):
     folder, run_id = tracked
     monkeypatch.chdir(folder)
     module = mlflow()
-    module.set_tracking_uri(tracking_uri())
+    client = module.MlflowClient(tracking_uri())
     experiment = experiment_id()
-    view = json.loads(
-        module.MlflowClient().get_experiment(experiment).tags[f"mlflow.sharedViewState.{VIEW_NAME}"]
-    )
-    held = module.MlflowClient().get_run(run_id).data
+    view = json.loads(client.get_experiment(experiment).tags[f"mlflow.sharedViewState.{VIEW_NAME}"])
+    held = client.get_run(run_id).data
     known = {f"metrics.`{k}`" for k in held.metrics} | {f"params.`{k}`" for k in held.params}
     assert len(view["selectedColumns"]) == 8
     assert {*view["selectedColumns"], view["orderByKey"]} <= known
