@@ -14,7 +14,7 @@ FORM = '''"""Log files: one text a line, after a time stamp."""
 
 from collections.abc import Iterator
 
-from sahelclf.predict.readers import OpenFile
+from sahelclf.predict.open_file import OpenFile
 from sahelclf.predict.rows import Record
 
 

@@ -15,7 +15,7 @@ from sahelclf.delimited import DELIMITERS
 from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
-    from sahelclf.predict.readers import OpenFile
+    from sahelclf.predict.open_file import OpenFile
     from sahelclf.predict.rows import Entry, Record
 
 HEAD = 65_536

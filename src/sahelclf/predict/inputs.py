@@ -19,7 +19,7 @@ from sahelclf.files import open_bytes, suffix_of
 from sahelclf.predict.dialects import Hints
 from sahelclf.predict.forms import BY_SUFFIX, EXPECTED, Form, recognise, refuse_other, what_it_is
 from sahelclf.predict.intake import FileIntake, Intake, Scan, places_of
-from sahelclf.predict.readers import OpenFile, damages
+from sahelclf.predict.open_file import OpenFile, damages
 from sahelclf.predict.rows import Columns, Entry, IdRule, ItemMaker, Record, Reject, printable
 
 STDIN = "standard input"

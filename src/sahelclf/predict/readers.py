@@ -5,19 +5,14 @@ import io
 import itertools
 import json
 import re
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from typing import Any
 
 from sahelclf.corpus.jsonl import MAX_LINE_BYTES, bounded_lines, parse_line, read_lines
-from sahelclf.corpus.page_rules import ENGLISH
 from sahelclf.corpus.pages import clean_html_page
 from sahelclf.errors import RequestError
 from sahelclf.predict.dialects import (
     NAMES,
-    PREFIX,
     UNDECODED,
     Hints,
     Reading,
@@ -25,81 +20,20 @@ from sahelclf.predict.dialects import (
     find_reading,
 )
 from sahelclf.predict.exports import Article, split_export
+from sahelclf.predict.open_file import PIECE, OpenFile, Recoded
 from sahelclf.predict.rows import Columns, Entry, IdRule, Item, ItemMaker, Record, Reject
 
 MAX_PAGE_BYTES = 20_000_000
-PIECE = 1 << 20
 Rows = Iterator[Record | Reject]
 NAME_IT = "name its encoding with --encoding NAME"
 QUOTE_OR_NOT = "if quotation marks do not quote here, --quoting none; if they do, --quoting quotes"
 _BETWEEN = re.compile(r"[\s,]*")
 
 
-@dataclass
-class OpenFile:
-    """What a reader gets of a file, and where it notes what it found of the file's form."""
-
-    where: str
-    name: str
-    suffix: str
-    stream: BinaryIO
-    open: Callable[[], AbstractContextManager[BinaryIO]]  # from its beginning, once more
-    columns: Columns
-    unit: str
-    hints: Hints
-    notes: list[str] = field(default_factory=list)
-    languages: Sequence[str] = ENGLISH  # of pages, for their cleaning
-
-    def head(self, size: int = PREFIX) -> tuple[bytes, bool]:
-        """The first bytes, and whether they are all there is."""
-        head = b""
-        try:
-            with self.open() as stream:
-                while len(head) <= size and (piece := stream.read1(PIECE)):  # type: ignore[attr-defined]
-                    head += piece
-        except damages():
-            size = len(head) - 1  # the reader reports it
-        return head[:size], len(head) <= size
-
-    def need_columns(self, header: list[str]) -> None:
-        """Refuse a header without the columns that are read."""
-        repeated = sorted({h for h in header if header.count(h) > 1})
-        problems = (
-            [f"{self.where}: the header names {repeated} twice; rename one"] if repeated else []
-        )
-        for word in ("text", "id", "title", "date"):
-            column = getattr(self.columns, word) or ("text" if word == "text" else None)
-            if column and column not in header:
-                problems.append(
-                    f"{self.where}: no column {column!r} for the {word}; found {header[:20]}; "
-                    f"name it with --{word} COLUMN"
-                )
-        if problems:
-            raise RequestError(problems)
-
-
-def damages() -> tuple[type[BaseException], ...]:
-    """What reading a damaged file raises."""
-    import zstandard
-
-    return (OSError, EOFError, UnicodeError, zlib.error, zstandard.ZstdError)
-
-
-class Recoded(io.BufferedIOBase):
-    """A stream of another encoding as UTF-8, line by line."""
-
-    def __init__(self, stream: BinaryIO, encoding: str) -> None:
-        self._text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="\n")
-
-    def readline(self, size: int | None = -1) -> bytes:
-        """A line, of about `size` bytes at most."""
-        return self._text.readline(-1 if size is None else size).encode("utf-8")
-
-
 def read_json(file: OpenFile) -> Rows:
     """JSON lines, an array of objects, or objects one after another."""
     head, _ = file.head(10_000)
-    encoding = file.hints.encoding or find_encoding(head, Hints(encoding=file.hints.encoding))
+    encoding = file.hints.encoding or find_encoding(head, Hints())
     encoding = encoding if file.hints.encoding or "16" in encoding else "utf-8-sig"
     start = head.decode(encoding, "replace").lstrip("\ufeff \t\r\n")
     first_line = start.partition("\n")[0].strip()
@@ -126,10 +60,8 @@ def _json_values(where: str, text: io.TextIOWrapper) -> Rows:
         piece = text.read(PIECE)
         buffer, at = buffer[at:] + piece, 0
         if not inside and not number:
-            buffer, inside = (
-                buffer.lstrip("\ufeff \t\r\n"),
-                buffer.lstrip("\ufeff \t\r\n")[:1] == "[",
-            )
+            buffer = buffer.lstrip("\ufeff \t\r\n")
+            inside = buffer[:1] == "["
             at = int(inside)
         while True:
             at = _BETWEEN.match(buffer, at).end()  # type: ignore[union-attr]

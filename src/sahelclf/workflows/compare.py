@@ -54,10 +54,7 @@ def compare(
 
     if level not in LEVELS:
         raise RequestError(f"level {level!r}: expected one of {', '.join(LEVELS)}")
-    sources = system_sources([str(s) for s in systems])
-    if len(sources) < 2:
-        only = f"one system ({sources[0].name})" if sources else "no system"
-        raise RequestError(f"compare: {only}; expected two or more")
+    sources = _two_or_more(systems)
     split = split or DEVELOPMENT
     compared = compare_predictions(
         read_systems(sources, level, split, None if corpus is None else str(corpus))
@@ -77,6 +74,14 @@ def compare(
         split=split,
         corpus_sha256=corpora.pop() if len(corpora) == 1 else "",
     )
+
+
+def _two_or_more(systems: Sequence[str | Path]) -> list[SystemSource]:
+    sources = system_sources([str(s) for s in systems])
+    if len(sources) < 2:
+        only = f"one system ({sources[0].name})" if sources else "no system"
+        raise RequestError(f"compare: {only}; expected two or more")
+    return sources
 
 
 def log_comparison(report: "ComparisonReport") -> str:
