@@ -225,6 +225,15 @@ def tfidf_config(**changes):
     return train_config(raw | changes)
 
 
+def output_of(command: list[str], cwd: Path, timeout: int = 300, **options) -> str:
+    """Run a program that must succeed; what it prints on standard output."""
+    done = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False, **options
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def recipe_files(title: str) -> set[str]:
     """Files that a recipe of CONTRIBUTING.md tells to touch, such as `src/sahelclf/x/<name>.py`."""
     page = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")

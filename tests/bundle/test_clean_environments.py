@@ -27,6 +27,7 @@ from elsewhere import (
 from environments import PACKAGES, installed
 from sahelclf.models.quantization import write_int8_graph
 from sahelclf.models.runtime.encoder import SMALL_GRAPH, OnnxLabeller
+from support import output_of
 
 pytestmark = [pytest.mark.tools, pytest.mark.filterwarnings("ignore")]
 
@@ -334,16 +335,8 @@ def test_r(work):
     script += """
 labels <- label(labeller, jsonlite::fromJSON("texts.json"))
 cat(jsonlite::toJSON(labels, digits = NA))"""
-    done = subprocess.run(
-        ["Rscript", "-e", script],
-        cwd=work,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert_golden(json.loads(done.stdout[done.stdout.index("[{") :]), manifest, 1e-6)
+    printed = output_of(["Rscript", "-e", script], cwd=work)
+    assert_golden(json.loads(printed[printed.index("[{") :]), manifest, 1e-6)
 
 
 def test_each_tool_has_an_environment():

@@ -18,7 +18,7 @@ from encoders import write_encoder
 from sahelclf.bundle.golden import GOLDEN_TEXTS
 from sahelclf.bundle.labeller import Labeller
 from sahelclf.errors import BundleError
-from support import sahelclf
+from support import output_of, sahelclf
 
 TRANSFORMER = [
     "model=transformer",
@@ -105,14 +105,7 @@ def test_the_runtime_says_the_golden_outputs_without_torch(transformer, embeddin
             "assert np.abs(z - [x['logits'] for x in g]).max() < 1e-4; "
             "assert not {'torch', 'transformers', 'sklearn', 'mlflow'} & set(sys.modules)"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(bundle)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=work,
-        )
-        assert done.returncode == 0, done.stderr
+        output_of([sys.executable, "-c", code, str(bundle)], cwd=work)
 
 
 def test_the_pyfunc_says_the_same_and_imports_nothing_of_ours(transformer, embedding, blend, work):
@@ -123,15 +116,8 @@ def test_the_pyfunc_says_the_same_and_imports_nothing_of_ours(transformer, embed
             "f.to_json(sys.stdout, orient='records'); "
             "assert not {'torch', 'sahelclf', 'transformers'} & set(sys.modules)"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(bundle)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=work,
-        )
-        assert done.returncode == 0, done.stderr
-        rows = pd.DataFrame(json.loads(done.stdout))
+        printed = output_of([sys.executable, "-c", code, str(bundle)], cwd=work)
+        rows = pd.DataFrame(json.loads(printed))
         ours = Labeller.load(bundle).frame(["the boat", "mud " * 200])
         for column in ours.columns:
             if column.endswith(("_probability", "_pro", "_con")):

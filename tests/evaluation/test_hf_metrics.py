@@ -1,5 +1,4 @@
 import os
-import subprocess
 import sys
 
 import evaluate
@@ -9,6 +8,7 @@ from sklearn.metrics import f1_score
 
 from sahelclf.evaluation.hf_metrics import ExampleF1, JointF1, StanceF1, TopicF1, decide_heads
 from sahelclf.evaluation.predictions import Names
+from support import output_of
 
 NAMES = Names(("t", "u"), ("pro", "con"))
 # topics t u, then t=pro t=con, u=pro u=con
@@ -170,15 +170,6 @@ def test_no_network_is_asked_and_no_file_is_left(tmp_path):
         "HF_EVALUATE_OFFLINE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        cwd=work,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "1.0\n"
+    printed = output_of([sys.executable, "-c", SCRIPT], cwd=work, env=environment)
+    assert printed == "1.0\n"
     assert [*home.rglob("*"), *work.rglob("*")] == []

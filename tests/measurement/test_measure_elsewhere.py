@@ -14,6 +14,7 @@ import pytest
 
 from sahelclf.cli import main
 from sahelclf.measurement.estimators import Cells, Design, Outcome, Sample, shares
+from support import output_of
 
 pytestmark = pytest.mark.tools
 TOPICS = ("fishing", "dredging")
@@ -106,20 +107,10 @@ for (topic in c("fishing", "dredging")) {
     sprintf("%.12f %.12f", coef(parts)[k], SE(parts)[k]), "\\n")
 }"""
     (measured / "half.R").write_text(script.split("library(dsl)")[0] + more, encoding="utf-8")
-    done = subprocess.run(
-        ["Rscript", "half.R"],
-        cwd=measured,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    printed = output_of(["Rscript", "half.R"], cwd=measured)
     theirs = {
         (t, c): (float(mean), float(se))
-        for t, c, mean, se in re.findall(
-            r"^found (\w+) (\w+) (\S+) (\S+)", done.stdout, re.MULTILINE
-        )
+        for t, c, mean, se in re.findall(r"^found (\w+) (\w+) (\S+) (\S+)", printed, re.MULTILINE)
     }
     table = pd.read_parquet(measured / "shares.parquet")
     ours = table[(table["measured"] == "topic") & (table["estimator"] == "sample")].assign(

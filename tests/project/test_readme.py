@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from command_server import CommandServer
+from support import output_of
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -90,29 +91,23 @@ def test_every_command_of_the_readme_works(work, run, small_package):
     assert '"evidence"' in row
 
 
+@pytest.fixture
+def first(work):
+    """The bundle `bundles/first`, trained where the README's commands did not run before."""
+    command = [sys.executable, "-m", "sahelclf", "train", "model=keywords", "out=bundles/first"]
+    if not (work / "bundles" / "first").exists():
+        output_of(command, cwd=work)
+    return work / "bundles" / "first"
+
+
 @pytest.mark.tools
 @needs_r
-def test_the_readmes_lines_for_r_work(work):
+def test_the_readmes_lines_for_r_work(work, first):
     labels = work / "labels.csv"
-    if not (work / "bundles" / "first").exists():
-        subprocess.run(
-            [sys.executable, "-m", "sahelclf", "train", "model=keywords", "out=bundles/first"],
-            cwd=work,
-            check=True,
-            capture_output=True,
-        )
     script = blocks("r")[0].replace("merge(", "print(merge(").replace('by = "id")', 'by = "id"))')
-    done = subprocess.run(
-        ["Rscript", "-e", script],
-        cwd=work,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    printed = output_of(["Rscript", "-e", script], cwd=work)
     assert labels.exists()
-    assert "diplomacy_probability" in done.stdout
+    assert "diplomacy_probability" in printed
 
 
 def test_links_lead_somewhere():
@@ -130,30 +125,14 @@ def test_links_lead_somewhere():
 
 @pytest.mark.tools
 @needs_r
-def test_the_ten_lines_for_r_in_docs_work(work):
+def test_the_ten_lines_for_r_in_docs_work(work, first):
     page = (REPOSITORY / "docs" / "predict.md").read_text(encoding="utf-8")
     script = re.search(r"```r\n(.*?)```", page, re.DOTALL).group(1)
-    bundle = work / "bundles" / "first"
-    if not bundle.exists():
-        subprocess.run(
-            [sys.executable, "-m", "sahelclf", "train", "model=keywords", "out=bundles/first"],
-            cwd=work,
-            check=True,
-            capture_output=True,
-        )
     script = (
         script.replace(
-            '"bundles/tfidf"', f'"{bundle}", "{Path(sys.executable).parent / "sahelclf"}"'
+            '"bundles/tfidf"', f'"{first}", "{Path(sys.executable).parent / "sahelclf"}"'
         )
         + "\nprint(names(labels)); print(nrow(labels))"
     )
-    done = subprocess.run(
-        ["Rscript", "-e", script],
-        cwd=work,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "[1] 2" in done.stdout
+    printed = output_of(["Rscript", "-e", script], cwd=work)
+    assert "[1] 2" in printed

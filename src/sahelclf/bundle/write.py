@@ -97,7 +97,7 @@ def _manifest(result: Result, run_id: str, kind: ModelKind) -> dict[str, Any]:
         "format": FORMAT,
         "kind": kind.reader.kind,
         "model": kind.name,
-        "reader": {"module": kind.reader.modules[-1], "class": kind.reader.class_name},
+        "reader": {"module": kind.reader.module, "class": kind.reader.class_name},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "run_id": run_id,
         "codebook": book.as_dict(),

@@ -84,11 +84,11 @@ class BundleReader:
     kind
         Entry `kind` of a manifest; kinds of model whose bundles have the same files share it.
     class_name
-        The reader, in the last of `modules`; its `load(folder)` gives a labeller.
+        The reader, in `module`; its `load(folder)` gives a labeller.
     arithmetic
         Types of the numbers, for the manifest and the methods paragraph.
-    modules
-        Files of `sahelclf.models.runtime` that the reader needs, in the order of their imports.
+    module
+        The module of `sahelclf.models.runtime` that has the reader.
     packages
         What the reader needs beside numpy.
     tolerance
@@ -100,14 +100,14 @@ class BundleReader:
     kind: str
     class_name: str
     arithmetic: str
-    modules: tuple[str, ...] = ("linear", "windows", "encoder")
+    module: str = "encoder"
     packages: tuple[str, ...] = ("onnxruntime", "tokenizers")
     tolerance: float = 1e-4
     in_processes: bool = False
 
 
 PLAIN_NUMBERS = BundleReader(
-    "linear", "PlainLabeller", "float64", ("linear",), (), tolerance=1e-6, in_processes=True
+    "linear", "PlainLabeller", "float64", "linear", (), tolerance=1e-6, in_processes=True
 )
 
 

@@ -65,7 +65,7 @@ def build_model(
 
 def read_labeller(kind: ModelKind, folder: Path) -> Reader:
     """Load the reader of a bundle; it needs neither torch nor scikit-learn."""
-    module = import_module(f"sahelclf.models.runtime.{kind.reader.modules[-1]}")
+    module = import_module(f"sahelclf.models.runtime.{kind.reader.module}")
     reader = getattr(module, kind.reader.class_name).load(folder)
     assert isinstance(reader, Reader)
     return reader
