@@ -11,7 +11,8 @@ first token alone stays in float32 too: its errors do not average out, and it co
 import logging
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,7 @@ def write_int8_graph(source: Path, path: Path, batches: Iterable[Batch]) -> None
         if node.op_type in {"MatMul", "Gemm"} and node.name not in names
     ]
     excluded += [f"{name}_MatMul" for name in excluded]  # the quantiser renames a Gemm
-    logging.getLogger().setLevel(logging.ERROR)  # the quantiser warns there
-    with tempfile.TemporaryDirectory() as scratch:
+    with _root_log_at(logging.ERROR), tempfile.TemporaryDirectory() as scratch:
         onnx.save(graph, Path(scratch) / "graph.onnx")
         quantize_dynamic(
             Path(scratch) / "graph.onnx",
@@ -61,6 +61,18 @@ def write_int8_graph(source: Path, path: Path, batches: Iterable[Batch]) -> None
             nodes_to_exclude=excluded,
             extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
         )
+
+
+@contextmanager
+def _root_log_at(level: int) -> Iterator[None]:
+    """The root log at `level` for a while: the quantiser writes its warnings there."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(level)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 def inline_weights(source: Path) -> Any:
