@@ -537,7 +537,11 @@ def test_a_killed_training_leaves_nothing_half_written(tmp_path, harbour):
         time.sleep(0.5)
         process.send_signal(kill)
         out, err = process.communicate(timeout=60)
-        assert process.returncode == (130 if kill != signal.SIGKILL else -signal.SIGKILL)
+        # Where the interrupt comes inside `exec` of a string, CPython ends with the signal itself
+        # after our message; a shell says 130 for both.
+        interrupted = {130, -signal.SIGINT}
+        ends = {signal.SIGINT: interrupted, signal.SIGTERM: interrupted}
+        assert process.returncode in ends.get(kill, {-signal.SIGKILL}), err
         assert out == b""
         assert b"Traceback" not in err
         assert len(list(tmp_path.glob("bundles/*"))) == before

@@ -388,3 +388,13 @@ def test_fast_takes_the_small_graph_and_says_how_often_it_differs(encoder_bundle
     assert labeller.changed_by_fast == expected
     assert Labeller.load(folder).changed_by_fast is None
     assert labeller.predict(["the boat"]) == Labeller.load(folder).predict(["the boat"])
+
+
+def test_a_token_id_that_the_graph_does_not_know_is_refused(encoder_bundle):
+    """The golden texts do not have the token; another text would fail in the middle of a job."""
+    raw = json.loads((encoder_bundle / "tokenizer.json.whole").read_text(encoding="utf-8"))
+    raw["model"]["vocab"]["choir"] = 1688
+    (encoder_bundle / "tokenizer.json").write_text(json.dumps(raw), encoding="utf-8")
+    signed(encoder_bundle)
+    with pytest.raises(BundleError, match="token id 1688; the graph reads none such"):
+        Labeller.load(encoder_bundle)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import openpyxl
 import pandas as pd
@@ -24,6 +25,7 @@ TEXTS = st.text(SIGNS, min_size=1, max_size=40).map(lambda t: f"w{t}x")
 IDS = st.text("abAB019-_./é ", min_size=1, max_size=8).filter(lambda i: i.strip() not in MISSING)
 ROWS = st.lists(st.tuples(IDS, TEXTS, TEXTS), min_size=1, max_size=12)
 NAMES = ["id", "text", "note"]
+LIKE_A_ROW = re.compile(r"\n[^\s,;|]+[,;|\t]\S")
 
 
 def frame(rows):
@@ -112,6 +114,8 @@ def check(folder, way, rows):
     write, suffix = WAYS[way]
     if "R write.table" in way:  # a backslash is not escaped there
         rows = [tuple(v.replace("\\", "/") for v in row) for row in rows]
+    if suffix in {".csv", ".tsv"}:  # a line inside a field that reads as a row is refused
+        assume(not any(LIKE_A_ROW.search(v) for row in rows for v in row))
     path = folder / f"x{suffix}"
     write(rows, path)
     source = open_source(str(path), None, Columns())

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .encoder import EmbeddingLabeller, OnnxLabeller
+from .encoder import EmbeddingLabeller, OnnxEncoder, OnnxLabeller
 from .linear import WORDS, PlainLabeller, Reader
+from .windows import padded
 
 LONGEST_NGRAM = 8
 
@@ -20,6 +21,9 @@ def check_reader(reader: Reader) -> None:
         _check_terms(terms, len(expected))
     if isinstance(reader, EmbeddingLabeller):
         _check_array(reader.vectors, (len(reader.vectors), len(expected)), "weights of the vectors")
+    for encoder in (getattr(reader, "encoder", None), getattr(reader, "quick", None)):
+        if encoder is not None:
+            _check_vocabulary(encoder)
     reads = [reader.logits]
     if isinstance(reader, OnnxLabeller) and reader.quick:
         reads = [reader.encoder.outputs, reader.quick.outputs]
@@ -27,6 +31,17 @@ def check_reader(reader: Reader) -> None:
         _check_array(
             read(["a golden text of five words"]), (1, len(expected)), "logits of one text"
         )
+
+
+def _check_vocabulary(encoder: OnnxEncoder) -> None:
+    """The graph has a vector for the largest token id that the tokenizer can give."""
+    vocabulary = encoder.windows.tokenizer.get_vocab(with_added_tokens=True)
+    last = max(vocabulary.values(), default=0)
+    batch = padded([[last]], [[0]], encoder.pad)
+    try:
+        encoder.session.run(None, {name: batch[name] for name in encoder.inputs})
+    except Exception as error:  # onnxruntime has no public class for it
+        raise ValueError(f"tokenizer.json: token id {last}; the graph reads none such") from error
 
 
 def _check_terms(reader: PlainLabeller, n_heads: int) -> None:
