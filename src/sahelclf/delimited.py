@@ -10,6 +10,13 @@ BYTE_ORDER_MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
+# Cells that mean "no value", as R, pandas, spreadsheets, databases and forums write them.
+MISSING = frozenset(
+    {
+        "", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan", "NaT",
+        "None", "NULL", "null", "\\N", "[deleted]", "[removed]",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
+from sahelclf.delimited import MISSING
 from sahelclf.predict.inputs import open_source
-from sahelclf.predict.rows import MISSING, Columns, Item
+from sahelclf.predict.rows import Columns, Item
 
 QUICK = settings(
     max_examples=40,

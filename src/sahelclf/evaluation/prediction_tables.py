@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from sahelclf.delimited import MISSING
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.prediction_files import LABEL_FIELDS, MOST_SHOWN, as_text, text_table
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     Rows = pd.DataFrame | Sequence[dict[str, Any]]
 
 YES, NO = {"true", "1", "1.0"}, {"false", "0", "0.0"}
-MISSING = {"", "nan", "na", "#n/a", "none", "null"}
+NO_VALUE = {marker.lower() for marker in MISSING}
 TIE = 1e-6  # probabilities are written with six decimals
 
 
@@ -183,7 +184,7 @@ def _parse_numbers(table: "pd.DataFrame", column: str, problems: "_Problems") ->
     text = as_text(table[column].iloc[rows])
     values[rows] = pd.to_numeric(text.str.replace(",", "."), errors="coerce")
     missing = np.zeros(len(table), dtype=bool)
-    missing[rows] = text.str.lower().isin(MISSING).to_numpy()
+    missing[rows] = text.str.lower().isin(NO_VALUE).to_numpy()
     problems.add(column, ~missing & ~((values >= 0) & (values <= 1)), "a probability from 0 to 1")
     return values
 

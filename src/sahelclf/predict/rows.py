@@ -10,15 +10,10 @@ from typing import Any, NamedTuple
 
 from sahelclf.corpus.jsonl import MAX_LINE_BYTES
 from sahelclf.corpus.pages import Page
+from sahelclf.delimited import MISSING
 from sahelclf.models.runtime.text import clean_text
 
 COLUMN_ROLES = ("text", "id", "title", "date")
-MISSING = frozenset(
-    {
-        "", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan", "NaT",
-        "None", "NULL", "null", "\\N", "[deleted]", "[removed]",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
