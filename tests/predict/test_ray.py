@@ -177,7 +177,8 @@ def test_what_would_wait_for_ever_is_refused(bundle, command, tmp_path):
         command(bundle, "in.jsonl", "-o", "o.csv", "--workers", 5_000, cwd=tmp_path), code=2
     )
     assert (
-        "too few for 5000 workers and a reader, which would wait for ever; fewer --workers" in said
+        "too few for 5000 workers and a reader, which would wait without end; use fewer --workers"
+        in said
     )
 
 
@@ -241,6 +242,6 @@ def test_a_job_that_is_stopped_keeps_what_it_did_and_leaves_no_process(bundle, c
     said = ended(job, code=130)
     assert (
         said.splitlines()[-1]
-        == "sahelclf: stopped; what was done is kept; the same command goes on with it"
+        == "sahelclf: stopped; what was done is kept; the same command resumes"
     )
     assert not psutil.wait_procs(children, timeout=20)[1]
