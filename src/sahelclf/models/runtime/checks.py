@@ -41,7 +41,9 @@ def _check_vocabulary(encoder: OnnxEncoder) -> None:
     try:
         encoder.session.run(None, {name: batch[name] for name in encoder.inputs})
     except Exception as error:  # onnxruntime has no public class for it
-        raise ValueError(f"tokenizer.json: token id {last}; the graph reads none such") from error
+        raise ValueError(
+            f"tokenizer.json: token id {last}; expected ids that the graph has a vector for"
+        ) from error
 
 
 def _check_terms(reader: PlainLabeller, n_heads: int) -> None:
