@@ -56,6 +56,7 @@ class Codebook(Frozen):
     parties: list[Name] = Field([])
     genres: list[Name] = Field([])
     strata: list[Name] = Field([])
+    countries: list[str] = Field([])
 
     @model_validator(mode="after")
     def _bases_name_known_stances(self) -> Self:

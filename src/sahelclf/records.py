@@ -37,8 +37,24 @@ class Label(Frozen):
 Topics = dict[str, Label]
 
 
+class Furniture(Frozen):
+    """A line of a page that is no part of its text: byline, caption, 'read also', source line.
+
+    `line` is its place among all lines of the page, from 0.
+    """
+
+    line: Annotated[int, Field(ge=0)]
+    kind: Literal["byline", "caption", "read_also", "furniture"]
+    text: Annotated[str, Field(min_length=1)]
+
+
 class Document(Frozen):
-    """One news item. Its text is its passages in order, joined by blank lines."""
+    """One news item. Its text is its passages in order, joined by blank lines.
+
+    `page` says that the text has the shape of a page as `predict` reads it; `furniture` holds the
+    page's other lines. `question` is the search that found a document of the stratum `natural`, and
+    `source_language` is the language of the page that it renders.
+    """
 
     id: Id
     title: str = ""
@@ -50,6 +66,10 @@ class Document(Frozen):
     genre: str | None = None
     stratum: str | None = None
     event_id: str | None = None
+    question: str | None = None
+    source_language: str | None = None
+    page: bool = False
+    furniture: list[Furniture] = []
     writer: str | None = None
     topics: Topics | None = None
 
@@ -67,7 +87,8 @@ class Passage(Frozen):
 class Annotation(Frozen):
     """One annotator's labels of one unit, never edited.
 
-    Round 0 is the pilot; a unit that is labelled again has a higher round.
+    Round 0 is the pilot. A unit that is labelled again has a higher round: by one annotator as a
+    retest, by all of them where the codebook has changed.
     """
 
     unit: Id
@@ -76,12 +97,21 @@ class Annotation(Frozen):
 
 
 class Adjudication(Frozen):
-    """The decision on a unit that the annotators labelled differently."""
+    """The decision on a unit that the annotators labelled differently in that round."""
 
     unit: Id
+    round: Annotated[int, Field(ge=1)] = 1
     decided_by: str
     why: str
     topics: Topics
+
+
+class EventPair(Frozen):
+    """Whether two documents tell of the same event, as a reader judged."""
+
+    documents: Annotated[list[Id], Field(min_length=2, max_length=2)]
+    same: bool
+    why: Annotated[str, Field(min_length=1)]
 
 
 class Split(Frozen):

@@ -7,16 +7,15 @@ from sklearn.metrics import f1_score
 
 from sahelclf.corpus.agreement import (
     PAIRS,
-    CodedUnit,
     agreement,
     agreement_scores,
     alpha_from_coincidences,
     coincidences,
-    derive_labels,
     masi_distance,
     pairwise_f1,
 )
 from sahelclf.corpus.read import read_corpus
+from sahelclf.corpus.rounds import CodedUnit, derive_labels, retest_units
 from sahelclf.records import Adjudication, Annotation, Label
 
 
@@ -132,6 +131,47 @@ def test_order_of_parties_is_no_difference():
         "b": [Annotation(unit="1", topics=other)],
     }
     assert derive_labels(annotations, []) == ({"1": one}, [])
+
+
+def rows_of(*given):
+    """Annotations of unit 1: (annotator, round, topics)."""
+    rows: dict[str, list[Annotation]] = {}
+    for name, number, topics in given:
+        rows.setdefault(name, []).append(Annotation(unit="1", round=number, topics=topics))
+    return rows
+
+
+def test_a_later_round_of_two_annotators_decides_and_a_retest_does_not():
+    pro, con = {"t": Label(stance="pro")}, {"t": Label(stance="con")}
+    first = (("a", 1, pro), ("b", 1, pro))
+    assert derive_labels(rows_of(*first, ("a", 2, con)), []) == ({"1": pro}, [])
+    again = (("a", 3, con), ("b", 3, con))
+    assert derive_labels(rows_of(*first, ("a", 2, pro), *again), []) == ({"1": con}, [])
+
+
+def test_an_adjudication_decides_in_its_own_round_alone():
+    pro, con = {"t": Label(stance="pro")}, {"t": Label(stance="con")}
+    rows = rows_of(("a", 1, pro), ("b", 1, con), ("a", 3, pro), ("b", 3, {}))
+    first = Adjudication(unit="1", decided_by="c", why="an act", topics=con)
+    assert derive_labels(rows, [first]) == ({}, ["1"])
+    third = Adjudication(unit="1", round=3, decided_by="c", why="no clause", topics={})
+    assert derive_labels(rows, [first, third]) == ({"1": {}}, [])
+
+
+def test_a_retest_is_a_round_of_one_annotator(harbour):
+    corpus = read_corpus(harbour)
+    unit = corpus.passages[0].id
+
+    def retests(*given):
+        rows = {
+            name: [Annotation(unit=unit, round=n, topics=t) for who, n, t in given if who == name]
+            for name in "ab"
+        }
+        return [u.labels for u in retest_units(corpus, rows)]
+
+    first = (("a", 1, PRO), ("b", 1, PRO))
+    assert retests(*first, ("a", 2, CON)) == [{"1": PRO, "2": CON}]
+    assert retests(*first, ("a", 3, CON), ("b", 3, CON)) == []
 
 
 PRO, CON = {"fishing": Label(stance="pro")}, {"fishing": Label(stance="con")}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sahelclf.corpus.agreement import annotated_units, derive_labels
 from sahelclf.corpus.card import compute_card
 from sahelclf.corpus.read import read_adjudications, read_annotations, read_corpus
+from sahelclf.corpus.rounds import annotated_units, derive_labels
 from sahelclf.corpus.splits import make_splits, read_split
 from sahelclf.corpus.validate import validate
 from sahelclf.paths import data_root
@@ -47,13 +47,12 @@ def test_every_unit_has_two_first_round_annotators(corpus):
 
 
 def test_adjudications_are_of_units_that_differed_and_say_why(corpus):
-    given: dict[str, list] = {}
+    given: dict[tuple[str, int], list] = {}
     for rows in read_annotations(corpus).values():
         for row in rows:
-            if row.round == 1:
-                given.setdefault(row.unit, []).append(row.topics)
+            given.setdefault((row.unit, row.round), []).append(row.topics)
     for decision in read_adjudications(corpus):
-        one, other = given[decision.unit]
+        one, other = given[decision.unit, decision.round]
         assert one != other, decision.unit
         assert len(decision.why.split()) >= 2
 

@@ -183,3 +183,14 @@ def test_a_date_that_no_calendar_has_is_refused(corpus, date):
 def test_dates_of_a_year_a_month_or_a_day_are_read(corpus, date):
     edit(corpus / "documents.jsonl", 2, date=date)
     assert read_corpus(corpus).documents[1].date == date
+
+
+def test_a_country_that_the_codebook_does_not_list_is_refused(corpus):
+    with (corpus / "codebook.yaml").open("a") as stream:
+        stream.write("countries: [Chad, Mali]\n")
+    edit(corpus / "documents.jsonl", 2, countries=["Chadd", "Mali"])
+    refused(
+        corpus,
+        "documents.jsonl:2: countries: found 'Chadd', which is not among the countries of "
+        "codebook.yaml; did you mean 'Chad'?",
+    )

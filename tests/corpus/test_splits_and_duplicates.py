@@ -146,3 +146,97 @@ def test_a_split_of_unknown_or_doubled_documents_is_refused(tmp_path):
         read_split(corpus, "ours")
     with pytest.raises(CorpusError, match="folds need at least"):
         make_folds(corpus, ["h000", "h001"], 5, 0)
+
+
+def page_corpus(root, n_documents, pages):
+    """A corpus whose last documents have the shape of pages."""
+    write_corpus(root, n_documents)
+    documents = [json.loads(line) for line in (root / "documents.jsonl").read_text().splitlines()]
+    for d in documents[n_documents - pages :]:
+        d["page"] = True
+    write_lines(root / "documents.jsonl", documents)
+    return documents
+
+
+def test_parts_once_given_are_kept_and_new_documents_are_added(tmp_path):
+    root = write_corpus(tmp_path / "c", 30)
+    before = write_splits(read_corpus(root), root / "splits")[0].parts
+    more = write_corpus(tmp_path / "more", 60, seed=2)
+    for name in ("documents", "passages"):
+        lines = (more / f"{name}.jsonl").read_text().splitlines()
+        new = [line for line in lines if json.loads(line).get("document_id", "") >= "h030"]
+        new += [line for line in lines if json.loads(line)["id"] >= "h030" and name == "documents"]
+        with (root / f"{name}.jsonl").open("a") as stream:
+            stream.write("\n".join(new) + "\n")
+    corpus = read_corpus(root)
+    after = write_splits(corpus, root / "splits")[0].parts
+    assert all(set(ids) <= set(after[part]) for part, ids in before.items())
+    assert sorted(d for ids in after.values() for d in ids) == sorted(corpus.document)
+    assert len(after["test"]) == pytest.approx(12, abs=3)
+    assert write_splits(corpus, root / "splits")[0].parts == after
+
+
+def test_where_a_group_has_two_parts_test_goes_first(tmp_path):
+    root = write_corpus(tmp_path / "c", 30)
+    before = write_splits(read_corpus(root), root / "splits")[0].parts
+    documents = [json.loads(line) for line in (root / "documents.jsonl").read_text().splitlines()]
+    joined = {before["train"][0], before["dev"][0], before["test"][0]}
+    two = {before["train"][1], before["dev"][1]}
+    for d in documents:
+        if d["id"] in joined | two:
+            d["event_id"] = "joined" if d["id"] in joined else "two"
+    write_lines(root / "documents.jsonl", documents)
+    after = write_splits(read_corpus(root), root / "splits")[0].parts
+    assert joined <= set(after["test"])
+    assert two <= set(after["dev"])
+
+
+def test_eighty_pages_are_held_apart_from_every_other_split(tmp_path):
+    root = tmp_path / "c"
+    documents = page_corpus(root, 220, pages=180)
+    corpus = read_corpus(root)
+    splits = {s.name: s.parts for s in write_splits(corpus, root / "splits")}
+    apart = set(splits["pages"]["pages"])
+    assert len(apart) == pytest.approx(80, abs=4)
+    assert apart <= {d["id"] for d in documents if d.get("page")}
+    others = [d for name, p in splits.items() if name != "pages" for ids in p.values() for d in ids]
+    assert not apart & set(others)
+    assert not [f for f in validate(corpus) if f.code == "C09"]
+    assert {s.name: s.parts for s in write_splits(corpus, root / "splits")} == splits
+    in_two = splits["grouped"] | {"train": [*splits["grouped"]["train"], sorted(apart)[0]]}
+    text = json.dumps({"name": "grouped", "rule": "r", "parts": in_two})
+    (root / "splits" / "grouped.json").write_text(text)
+    assert "C09" in {f.code for f in validate(corpus)}
+
+
+def test_few_pages_are_not_held_apart(tmp_path):
+    page_corpus(tmp_path / "c", 40, pages=20)
+    assert "pages" not in {s.name for s in make_splits(read_corpus(tmp_path / "c"))}
+
+
+def test_no_event_crosses_a_cut_by_date_or_country(tmp_path):
+    root = write_corpus(tmp_path / "c", 30)
+    documents = [json.loads(line) for line in (root / "documents.jsonl").read_text().splitlines()]
+    old = next(d for d in documents if d["date"] < "2022")
+    new = next(d for d in documents if d["date"] >= "2022")
+    also = next(d for d in documents if d["date"] >= "2022" and d is not new)
+    for d, country in ((old, "Niger"), (new, "Mali"), (also, "Mali")):
+        d.update(event_id="long", countries=[country])
+    write_lines(root / "documents.jsonl", documents)
+    corpus = read_corpus(root)
+    splits = {s.name: s.parts for s in write_splits(corpus, root / "splits")}
+    assert new["id"] in splits["temporal-2021"]["test"]
+    assert old["id"] not in {d for ids in splits["temporal-2021"].values() for d in ids}
+    assert {old["id"], new["id"], also["id"]} <= set(splits["country"]["Mali"])
+    assert not [f for f in validate(corpus) if f.code == "C09"]
+
+
+def test_stock_phrases_link_no_documents(tmp_path):
+    root = write_corpus(tmp_path / "c", 12)
+    passages = [json.loads(line) for line in (root / "passages.jsonl").read_text().splitlines()]
+    passages[3]["text"] = passages[30]["text"] = "No group has claimed responsibility for the raid."
+    write_lines(root / "passages.jsonl", passages)
+    corpus = read_corpus(root)
+    groups = document_groups(corpus)
+    assert groups[1] != groups[10]
+    assert not [f for f in validate(corpus) if f.code in {"C01", "C02"}]

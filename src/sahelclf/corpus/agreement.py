@@ -6,29 +6,21 @@ with the `krippendorff` package. It takes any number of annotators, not all of w
 """
 
 import warnings
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations, pairwise, permutations
-from typing import Any, NamedTuple
+from itertools import combinations, permutations
+from typing import Any
 
 import numpy as np
 
 from sahelclf.corpus.read import Corpus, read_annotations
-from sahelclf.records import Adjudication, Annotation, Topics
+from sahelclf.corpus.rounds import CodedUnit, annotated_units, by_level
+from sahelclf.records import Topics
 
 RESAMPLES = 1000
 PAIRS = "annotators/pairs"
 YES_OR_NO = (False, True)
 Answers = dict[str, Any]
-
-
-class CodedUnit(NamedTuple):
-    """One unit and its labels by annotator, two or more."""
-
-    unit: str
-    document_id: str
-    labels: dict[str, Topics]
 
 
 @dataclass(frozen=True)
@@ -101,54 +93,6 @@ def masi_distance(a: frozenset[str], b: frozenset[str]) -> float:
     both, either = len(a & b), len(a | b)
     monotone = 2 / 3 if a <= b or b <= a else 1 / 3 if both else 0.0
     return 1 - both / either * monotone
-
-
-def annotated_units(
-    corpus: Corpus, annotations: dict[str, list[Annotation]], number: int = 1
-) -> list[CodedUnit]:
-    """Units with two annotators or more in that round, in the corpus's order."""
-    labels = _labels_by_unit(annotations, number)
-    owner = _owners(corpus)
-    return [CodedUnit(u, owner[u], labels[u]) for u in owner if len(labels.get(u, ())) >= 2]
-
-
-def retest_units(corpus: Corpus, annotations: dict[str, list[Annotation]]) -> list[CodedUnit]:
-    """Units that one annotator labelled again in the next round."""
-    owner = _owners(corpus)
-    units = []
-    for name in sorted(annotations):
-        rounds: dict[str, list[Annotation]] = defaultdict(list)
-        for row in annotations[name]:
-            if row.round >= 1:
-                rounds[row.unit].append(row)
-        for unit, rows in rounds.items():
-            for a, b in pairwise(sorted(rows, key=lambda row: row.round)):
-                units.append(CodedUnit(unit, owner[unit], {"1": a.topics, "2": b.topics}))
-    return units
-
-
-def _owners(corpus: Corpus) -> dict[str, str]:
-    """Document of each document and passage."""
-    return {d.id: d.id for d in corpus.documents} | {p.id: p.document_id for p in corpus.passages}
-
-
-def _labels_by_unit(
-    annotations: dict[str, list[Annotation]], number: int
-) -> dict[str, dict[str, Topics]]:
-    labels: dict[str, dict[str, Topics]] = defaultdict(dict)
-    for name in sorted(annotations):
-        for row in annotations[name]:
-            if row.round == number:
-                labels[row.unit][name] = row.topics
-    return labels
-
-
-def by_level(corpus: Corpus, units: Sequence[CodedUnit]) -> dict[str, list[CodedUnit]]:
-    """Passages and documents apart, those that there are."""
-    levels: dict[str, list[CodedUnit]] = {"passage": [], "document": []}
-    for u in units:
-        levels["document" if u.unit in corpus.document else "passage"].append(u)
-    return {level: chosen for level, chosen in levels.items() if chosen}
 
 
 def agreement(corpus: Corpus, units: Sequence[CodedUnit], seed: int = 0) -> list[Agreement]:
@@ -320,31 +264,3 @@ def agreement_scores(corpus: Corpus, document_ids: set[str]) -> dict[str, dict[s
     levels = by_level(corpus, [u for u in units if u.document_id in document_ids])
     book = corpus.codebook
     return {k: pairwise_f1(v, book.topic_names, book.stance_names) for k, v in levels.items()}
-
-
-def derive_labels(
-    annotations: dict[str, list[Annotation]], adjudications: Sequence[Adjudication]
-) -> tuple[dict[str, Topics], list[str]]:
-    """Labels by first-round annotations and adjudication, and the units that have none.
-
-    Where all annotators of a unit agree, that is its label; elsewhere the adjudication decides.
-    """
-    decided = {a.unit: a.topics for a in adjudications}
-    labels, open_units = {}, []
-    for unit, by_annotator in _labels_by_unit(annotations, 1).items():
-        given = list(by_annotator.values())
-        if unit in decided:
-            labels[unit] = decided[unit]
-        elif len(given) >= 2 and all(_same(given[0], other) for other in given[1:]):
-            labels[unit] = given[0]
-        else:
-            open_units.append(unit)
-    return labels, open_units
-
-
-def _same(a: Topics, b: Topics) -> bool:
-    return _plain(a) == _plain(b)
-
-
-def _plain(topics: Topics) -> dict[str, tuple[str | None, str | None, list[str]]]:
-    return {k: (v.stance, v.basis, sorted(v.parties)) for k, v in topics.items()}

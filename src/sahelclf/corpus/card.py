@@ -7,14 +7,22 @@ from pathlib import Path
 from statistics import mean, median, pstdev
 from typing import Any
 
+import numpy as np
+
 from sahelclf.codebook import Codebook
-from sahelclf.corpus.agreement import CodedUnit, agreement, annotated_units, retest_units
-from sahelclf.corpus.duplicates import near_duplicates
-from sahelclf.corpus.read import Corpus, read_annotations
-from sahelclf.records import Topics
+from sahelclf.corpus.agreement import agreement
+from sahelclf.corpus.duplicates import near_duplicates, page_address
+from sahelclf.corpus.events import like_documents
+from sahelclf.corpus.pages import clean_text_page
+from sahelclf.corpus.read import Corpus, read_annotations, read_event_pairs
+from sahelclf.corpus.rounds import CodedUnit, annotated_units, retest_units
+from sahelclf.corpus.shape import page_lines, shape_by_genre
+from sahelclf.corpus.splits import document_groups, held_apart, read_split
+from sahelclf.records import Passage, Topics
 
 LONG_DOCUMENT_WORDS = 700
 TTR_WORDS = 1000
+RESAMPLES = 1000
 
 
 def compute_card(corpus: Corpus) -> dict[str, Any]:
@@ -47,18 +55,24 @@ def compute_card(corpus: Corpus) -> dict[str, Any]:
         "countries": _counts(c for d in documents for c in d.countries),
         "years": dict(sorted(_counts(d[:4] for d in dates).items())),
         "writers": _counts(d.writer for d in documents),
+        "events": _events(corpus),
+        "splits": _splits(corpus),
         "topics": _topics(corpus),
         "without_topic": {
             "passages": sum(not p.topics for p in passages),
             "documents": sum(not d.topics for d in documents),
         },
         "topics_per_passage": dict(sorted(_counts(str(len(p.topics)) for p in passages).items())),
-        "topics_by_stratum": _by_stratum(corpus),
+        "topics_by_stratum": {
+            s: _stratum(corpus, s) for s in sorted({d.stratum for d in documents if d.stratum})
+        },
         "bases": _counts(
             f"{t}: {label.basis}" for p in passages for t, label in p.topics.items() if label.basis
         ),
         "near_duplicate_passages": len(near_duplicates([p.text for p in passages])),
         "sameness": _sameness(corpus),
+        "shape": shape_by_genre(corpus),
+        "cleaning": _cleaning(corpus),
     }
     annotations = read_annotations(corpus)
     if annotations:
@@ -70,6 +84,12 @@ def compute_card(corpus: Corpus) -> dict[str, Any]:
             "retest": retest_units(corpus, annotations),
         }
         card["agreement"] = [a.as_dict() for a in agreement(corpus, units)]
+        later = {row.round for rows in annotations.values() for row in rows if row.round > 1}
+        card["agreement_of_later_rounds"] = {
+            str(number): [a.as_dict() for a in agreement(corpus, again)]
+            for number in sorted(later)
+            if (again := annotated_units(corpus, annotations, number))
+        }
         card["agreement_over_time"] = {k: _exact(v, corpus.codebook) for k, v in halves.items()}
         card["doubly_annotated_units"] = len(units)
     return card
@@ -97,19 +117,76 @@ def _topics(corpus: Corpus) -> dict[str, Any]:
     return table
 
 
-def _by_stratum(corpus: Corpus) -> dict[str, dict[str, float]]:
-    """Share of passages with each topic, by stratum."""
-    shares: dict[str, dict[str, float]] = {}
-    for stratum in sorted({d.stratum for d in corpus.documents if d.stratum}):
-        inside = [
-            p for d in corpus.documents if d.stratum == stratum for p in corpus.passages_of[d.id]
-        ]
-        of_topic: dict[str, float] = {
-            t: round(sum(t in p.topics for p in inside) / max(len(inside), 1), 4)
-            for t in corpus.codebook.topic_names
-        }
-        shares[stratum] = of_topic | {"passages": len(inside)}
-    return shares
+def _events(corpus: Corpus) -> dict[str, int]:
+    """Events that documents name, those of several documents, and judged pairs."""
+    named = Counter(d.event_id for d in corpus.documents if d.event_id)
+    return {
+        "events": len(named),
+        "of_several_documents": sum(n > 1 for n in named.values()),
+        "documents_in_these": sum(n for n in named.values() if n > 1),
+        "like_pairs": len(like_documents(corpus)),
+        "judged_pairs": len(read_event_pairs(corpus)),
+    }
+
+
+def _splits(corpus: Corpus) -> dict[str, dict[str, int]]:
+    """Documents by part, and how many groups (events, pages, near copies) cross parts."""
+    groups: dict[int, list[str]] = {}
+    for d, g in zip(corpus.documents, document_groups(corpus), strict=True):
+        groups.setdefault(g, []).append(d.id)
+    table = {}
+    for path in sorted((corpus.root / "splits").glob("*.json")):
+        parts = read_split(corpus, path.stem).parts
+        part = {d: name for name, ids in (held_apart(corpus) | parts).items() for d in ids}
+        crossing = sum(len({part[d] for d in ids if d in part}) > 1 for ids in groups.values())
+        table[path.stem] = {name: len(ids) for name, ids in parts.items()} | {"crossing": crossing}
+    return table
+
+
+def _stratum(corpus: Corpus, stratum: str) -> dict[str, Any]:
+    """Shares of passages with each topic in a stratum, by page: two renderings of one count as one.
+
+    A share is the mean over the pages, and its 95% interval is resampled by page.
+    """
+    pages: dict[str, list[Passage]] = {}
+    documents = [d for d in corpus.documents if d.stratum == stratum and corpus.passages_of[d.id]]
+    for d in documents:
+        address = page_address(d.url) if d.url else d.id
+        pages.setdefault(address, []).extend(corpus.passages_of[d.id])
+    table: dict[str, Any] = {"documents": len(documents), "pages": len(pages)}
+    table["passages"] = sum(map(len, pages.values()))
+    draws = np.random.default_rng(0).integers(0, len(pages), (RESAMPLES, len(pages)))
+    for topic in corpus.codebook.topic_names:
+        shares = np.array([mean(topic in p.topics for p in inside) for inside in pages.values()])
+        low, high = np.percentile(shares[draws].mean(axis=1), [2.5, 97.5])
+        figures = {"share": shares.mean(), "low": low, "high": high}
+        table[topic] = {k: round(float(v), 4) for k, v in figures.items()}
+    return table
+
+
+def _cleaning(corpus: Corpus) -> dict[str, Any]:
+    """What cleaning does with whole pages: furniture that it drops by kind, text that it drops."""
+    furniture, dropped = Counter[str](), Counter[str]()
+    lines = lost = same = 0
+    pages = [d for d in corpus.documents if d.page]
+    for d in pages:
+        passages = corpus.passages_of[d.id]
+        page = clean_text_page("\n\n".join(page_lines(d, passages)), corpus.codebook.languages)
+        kept = set(page.text.split("\n"))
+        for f in d.furniture:
+            furniture[f.kind] += 1
+            dropped[f.kind] += f.text not in kept
+        text = [line for p in passages for line in p.text.split("\n")]
+        lines += len(text)
+        lost += sum(line not in kept for line in text)
+        same += [p.text for p in page.passages] == [p.text for p in passages]
+    return {
+        "pages": len(pages),
+        "same_passages": same,
+        "text_lines": lines,
+        "text_lines_changed_or_dropped": lost,
+        "furniture": {k: {"lines": n, "dropped": dropped[k]} for k, n in furniture.items()},
+    }
 
 
 def _sameness(corpus: Corpus) -> dict[str, dict[str, float]]:

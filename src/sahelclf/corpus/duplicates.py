@@ -15,6 +15,7 @@ import struct
 import zlib
 from collections.abc import Hashable, Iterable, Sequence
 from typing import BinaryIO
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from sahelclf.models.runtime.linear import normalise
 
 RUN_WORDS = 5
 MIN_JACCARD = 0.6
+STOCK_WORDS = 12  # a shorter passage is often a stock phrase, the same in texts of no relation
 BANDS, IN_BAND = 16, 4
 MOST_COMPARED = (
     8  # texts that share a band and are compared: a phrase in every text then costs little
@@ -35,6 +37,7 @@ _random = np.random.default_rng(20230726)  # fixed: a job that resumes draws the
 FACTORS = _random.integers(1, 2**63, BANDS * IN_BAND, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 SHIFTS = _random.integers(0, 2**63, BANDS * IN_BAND, dtype=np.uint64)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+_NO_PAGE = re.compile(r"(?i)page|paged|amp|utm_.*|fbclid|gclid")
 _word_hashes: dict[str, int] = {}
 
 
@@ -106,6 +109,19 @@ def linked_groups(
     i, j = np.array(links).T
     graph = coo_array((np.ones(len(i)), (i, j)), shape=(n, n))
     return [int(g) for g in connected_components(graph, directed=False)[1]]
+
+
+def page_address(url: str) -> str:
+    """An address by which a page is recognised.
+
+    Scheme, `www.`, `amp.` and `m.`, a final `/` or `/amp`, the anchor, and parameters that count a
+    list's pages or readers do not matter.
+    """
+    parts = urlsplit(url.strip())
+    host = re.sub(r"^(?:www|amp|m)\.", "", parts.netloc.lower())
+    path = re.sub(r"/amp$", "", parts.path.rstrip("/"))
+    query = [pair for pair in parse_qsl(parts.query) if not _NO_PAGE.fullmatch(pair[0])]
+    return f"{host}{path}" + (f"?{urlencode(query)}" if query else "")
 
 
 def text_sha256(text: str) -> str:

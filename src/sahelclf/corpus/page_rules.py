@@ -45,6 +45,7 @@ class LanguageFile(BaseModel):
     author_boxes: list[str]  # their heads; group 1 is the author's name
     box_biographies: list[str]  # anywhere in a paragraph of an author box
     closing_biographies: list[str]  # at the start of a page's last paragraphs
+    stock_phrases: list[str]  # of news anywhere in a paragraph; counted for the corpus's card
 
 
 def read_language(path: Path) -> LanguageFile:
@@ -100,6 +101,7 @@ class PageRules:
         self.box_biography = self._any("box_biographies")
         self.closing_biography = self._any("closing_biographies")
         self.not_title = self._any("not_titles")
+        self.stock_phrase = self._any("stock_phrases")
         self.section = re.compile("|".join(_sections(files)) or _NEVER, re.IGNORECASE)
         self.label_prefix = self._label_prefix(_sections(files))
         self.month_number = {

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from sahelclf.codebook import Codebook, read_codebook, validation_problems
 from sahelclf.corpus.jsonl import read_lines
 from sahelclf.errors import CorpusError
 from sahelclf.paths import data_root
-from sahelclf.records import Adjudication, Annotation, Document, Passage, Topics
+from sahelclf.records import Adjudication, Annotation, Document, EventPair, Passage, Topics
 
 Record = TypeVar("Record", bound=BaseModel)
 MOST_PROBLEMS = 50
@@ -110,9 +111,26 @@ def read_adjudications(corpus: Corpus) -> list[Adjudication]:
         return []
     problems: list[str] = []
     rows = _read(path, Adjudication, problems)
-    problems += _check_units(rows, corpus) + _duplicates(rows, lambda a: a.unit)
+    problems += _check_units(rows, corpus)
+    problems += _duplicates(rows, lambda a: f"{a.unit} (round {a.round})")
     _raise_all(problems)
     return [a for _, a in rows]
+
+
+def read_event_pairs(corpus: Corpus) -> list[EventPair]:
+    """Judged pairs of documents, from `events.jsonl`; empty where the corpus has none."""
+    path = corpus.root / "events.jsonl"
+    if not path.exists():
+        return []
+    problems: list[str] = []
+    rows = _read(path, EventPair, problems)
+    for where, pair in rows:
+        unknown = [d for d in pair.documents if d not in corpus.document]
+        if unknown:
+            problems.append(f"{where}: documents: {unknown} are not in documents.jsonl")
+    problems += _duplicates(rows, lambda p: " and ".join(sorted(p.documents)))
+    _raise_all(problems)
+    return [p for _, p in rows]
 
 
 def label_problems(topics: Topics, codebook: Codebook) -> Iterator[str]:
@@ -169,7 +187,16 @@ def _check_documents(rows: list[tuple[str, Document]], codebook: Codebook) -> li
         ):
             if value is not None and allowed and value not in allowed:
                 problems.append(f"{where}: {field}: found {value!r}, expected one of {allowed}")
+        if codebook.countries:
+            unknown = [c for c in d.countries if c not in codebook.countries]
+            problems += [f"{where}: countries: {_unknown_country(c, codebook)}" for c in unknown]
     return problems
+
+
+def _unknown_country(name: str, codebook: Codebook) -> str:
+    near = get_close_matches(name, codebook.countries, n=1)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    return f"found {name!r}, which is not among the countries of codebook.yaml{meant}"
 
 
 def _check_passages(

@@ -6,7 +6,7 @@ assignment is iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011), 
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from sahelclf.codebook import validation_problems
-from sahelclf.corpus.duplicates import linked_groups, near_duplicates
+from sahelclf.corpus.duplicates import STOCK_WORDS, linked_groups, near_duplicates, page_address
 from sahelclf.corpus.read import Corpus
 from sahelclf.errors import CorpusError
 from sahelclf.records import Split
@@ -22,6 +22,7 @@ from sahelclf.records import Split
 SHARES = {"train": 0.7, "dev": 0.1, "test": 0.2}
 CUTS = {"temporal-2021": "2022-01-01", "temporal-2023": "2023-07-26"}
 N_FOLDS = 5
+PAGES, N_PAGES = "pages", 80
 
 
 @lru_cache(maxsize=4)
@@ -30,14 +31,20 @@ def document_groups(corpus: Corpus) -> list[int]:
     texts = [corpus.text_of(d.id) for d in corpus.documents]
     pairs = [(i, j) for i, j, _ in near_duplicates(texts)]
     owner = {p.id: i for i, d in enumerate(corpus.documents) for p in corpus.passages_of[d.id]}
-    near = near_duplicates([p.text for p in corpus.passages])
-    pairs += [(owner[corpus.passages[i].id], owner[corpus.passages[j].id]) for i, j, _ in near]
-    keys = [[d.event_id for d in corpus.documents], [d.url for d in corpus.documents]]
-    return linked_groups(len(corpus.documents), pairs, keys)
+    long = [p for p in corpus.passages if len(p.text.split()) >= STOCK_WORDS]
+    near = near_duplicates([p.text for p in long])
+    pairs += [(owner[long[i].id], owner[long[j].id]) for i, j, _ in near]
+    events = [d.event_id for d in corpus.documents]
+    pages = [page_address(d.url) if d.url else None for d in corpus.documents]
+    return linked_groups(len(corpus.documents), pairs, [events, pages])
 
 
 def stratify_groups(
-    counts: np.ndarray, groups: Sequence[int], shares: Sequence[float], seed: int
+    counts: np.ndarray,
+    groups: Sequence[int],
+    shares: Sequence[float],
+    seed: int,
+    fixed: Mapping[int, int] | None = None,
 ) -> np.ndarray:
     """Assign whole groups to parts.
 
@@ -50,6 +57,8 @@ def stratify_groups(
         (n_items,) group numbers.
     shares
         (n_parts,) positive, summing to one.
+    fixed
+        Part numbers of groups that have one already.
 
     Returns
     -------
@@ -64,8 +73,11 @@ def stratify_groups(
     scaled = per_group * weight
     noise = np.random.default_rng(seed).random(len(names)) * 1e-6
     missing = np.outer(np.asarray(shares, dtype=float), totals * weight)
-    part_of = np.empty(len(names), dtype=int)
-    for g in np.argsort(-(scaled.max(axis=1) + noise), kind="stable"):
+    part_of = np.array([(fixed or {}).get(int(name), -1) for name in names])
+    for g in np.flatnonzero(part_of >= 0):
+        missing[part_of[g]] -= scaled[g]
+    order = np.argsort(-(scaled.max(axis=1) + noise), kind="stable")
+    for g in order[part_of[order] < 0]:
         after = missing - scaled[g]
         gain = (missing**2).sum(axis=1) - (after**2).sum(axis=1)
         part_of[g] = int(np.argmax(gain))
@@ -99,7 +111,7 @@ def label_counts(corpus: Corpus, document_ids: Sequence[str]) -> np.ndarray:
 
 def make_folds(corpus: Corpus, document_ids: Sequence[str], n_folds: int, seed: int) -> np.ndarray:
     """(n_documents,) fold numbers, grouped and stratified."""
-    group = dict(zip((d.id for d in corpus.documents), document_groups(corpus), strict=True))
+    group = _group_of(corpus)
     groups = [group[d] for d in document_ids]
     if len(set(groups)) < n_folds:
         raise CorpusError(
@@ -114,63 +126,123 @@ def make_folds(corpus: Corpus, document_ids: Sequence[str], n_folds: int, seed: 
 TOGETHER = "documents of one event, one page, or with passages nearly the same stay together"
 
 
-def grouped_split(corpus: Corpus, seed: int = 0) -> Split:
-    """Train, dev and test documents, 70/10/20."""
-    ids = [d.id for d in corpus.documents]
-    part = stratify_groups(
-        label_counts(corpus, ids), document_groups(corpus), [*SHARES.values()], seed
-    )
-    parts = {
-        name: [d for d, p in zip(ids, part, strict=True) if p == i] for i, name in enumerate(SHARES)
-    }
-    return Split(
-        name="grouped", rule=f"70/10/20, stratified over labels and strata; {TOGETHER}", parts=parts
-    )
-
-
 def make_splits(corpus: Corpus, seed: int = 0) -> list[Split]:
-    """Every split that `corpus split` writes."""
-    grouped = grouped_split(corpus, seed)
-    splits = [grouped]
-    test = set(grouped.parts["test"])
-    development = [d.id for d in corpus.documents if d.id not in test]
-    groups = dict(zip((d.id for d in corpus.documents), document_groups(corpus), strict=True))
-    if len({groups[d] for d in development}) >= N_FOLDS:
-        fold = make_folds(corpus, development, N_FOLDS, seed)
-        rule = f"{N_FOLDS} stratified folds of the train and dev parts of 'grouped'; {TOGETHER}"
-        parts = {
-            f"fold{k}": [d for d, f in zip(development, fold, strict=True) if f == k]
-            for k in range(N_FOLDS)
-        }
-        splits.append(Split(name="folds", kind="folds", rule=rule, parts=parts))
-    return splits + _by_date(corpus) + _by_country(corpus)
+    """Every split that `corpus split` writes; documents that have a part on disk keep it."""
+    pages = _pages(corpus, seed)
+    apart = {d for split in pages for ids in split.parts.values() for d in ids}
+    grouped = grouped_split(corpus, seed, apart)
+    development = [d.id for d in corpus.documents if d.id not in apart | {*grouped.parts["test"]}]
+    splits = [grouped, *pages, *_folds(corpus, development, seed)]
+    return splits + _by_date(corpus, apart) + _by_country(corpus, apart)
 
 
-def _by_date(corpus: Corpus) -> list[Split]:
-    dated = [d for d in corpus.documents if d.date]
+def grouped_split(corpus: Corpus, seed: int = 0, apart: Collection[str] = ()) -> Split:
+    """Train, dev and test documents, 70/10/20, of all documents that are not held apart.
+
+    A document that has a part on disk keeps it. Where a group then has two parts, test goes before
+    dev, and dev before train.
+    """
+    ids = [d.id for d in corpus.documents if d.id not in apart]
+    group = _group_of(corpus)
+    names = [*SHARES]
+    fixed: dict[int, int] = {}
+    for part, members in _on_disk(corpus, "grouped").items():
+        for d in members:
+            if d in group and d not in apart and part in SHARES:
+                fixed[group[d]] = max(fixed.get(group[d], 0), names.index(part))
+    shares = [*SHARES.values()]
+    groups = [group[d] for d in ids]
+    part_of = stratify_groups(label_counts(corpus, ids), groups, shares, seed, fixed)
+    parts = {n: [d for d, p in zip(ids, part_of, strict=True) if names[p] == n] for n in names}
+    rule = f"70/10/20, stratified over labels and strata; {TOGETHER}; a part once given is kept"
+    return Split(name="grouped", rule=rule, parts=parts)
+
+
+def _pages(corpus: Corpus, seed: int) -> list[Split]:
+    """Page-like documents held apart: none that shares a group with another part's document."""
+    group = _group_of(corpus)
+    part = {d: n for n, ids in _on_disk(corpus, PAGES).items() for d in ids if d in group}
+    given = {d for ids in _on_disk(corpus, "grouped").values() for d in ids}
+    closed = {group[d.id] for d in corpus.documents if d.id in given or not d.page}
+    ids = [d.id for d in corpus.documents if group[d.id] not in closed]
+    if not part and len(ids) < 2 * N_PAGES:
+        return []
+    if not part:
+        share = N_PAGES / len(ids)
+        counts, groups = label_counts(corpus, ids), [group[d] for d in ids]
+        drawn = stratify_groups(counts, groups, [share, 1 - share], seed)
+        part = {d: PAGES for d, p in zip(ids, drawn, strict=True) if p == 0}
+    rule = (
+        f"{N_PAGES} documents with the shape of a page, held apart from every other split; "
+        f"stratified over labels and strata; {TOGETHER}"
+    )
+    return [Split(name=PAGES, rule=rule, parts={PAGES: [d for d in group if d in part]})]
+
+
+def _group_of(corpus: Corpus) -> dict[str, int]:
+    return dict(zip((d.id for d in corpus.documents), document_groups(corpus), strict=True))
+
+
+def _on_disk(corpus: Corpus, name: str) -> dict[str, list[str]]:
+    """Parts of a split that the corpus's folder has; empty where it has none."""
+    there = (corpus.root / "splits" / f"{name}.json").exists()
+    return read_split(corpus, name).parts if there else {}
+
+
+def held_apart(corpus: Corpus) -> dict[str, list[str]]:
+    """The parts that no other split has: `pages`, where the corpus has one."""
+    return _on_disk(corpus, PAGES)
+
+
+def _folds(corpus: Corpus, development: Sequence[str], seed: int) -> list[Split]:
+    group = _group_of(corpus)
+    if len({group[d] for d in development}) < N_FOLDS:
+        return []
+    fold = make_folds(corpus, development, N_FOLDS, seed)
+    rule = f"{N_FOLDS} stratified folds of the train and dev parts of 'grouped'; {TOGETHER}"
+    parts = {
+        f"fold{k}": [d for d, f in zip(development, fold, strict=True) if f == k]
+        for k in range(N_FOLDS)
+    }
+    return [Split(name="folds", kind="folds", rule=rule, parts=parts)]
+
+
+def _by_date(corpus: Corpus, apart: Collection[str]) -> list[Split]:
+    """Cuts by date; what belongs to a group that continues after the cut is in neither part."""
+    group = _group_of(corpus)
+    dated = [d for d in corpus.documents if d.date and d.id not in apart]
     splits = []
     for name, cut in CUTS.items():
+        later = {group[d.id] for d in dated if str(d.date) >= cut}
         parts = {
-            "train": [d.id for d in dated if str(d.date) < cut],
+            "train": [d.id for d in dated if group[d.id] not in later],
             "test": [d.id for d in dated if str(d.date) >= cut],
         }
+        rule = (
+            f"train before {cut}, test from then on; a document from before it whose event, page "
+            "or near copy continues after it is in no part"
+        )
         if all(parts.values()):
-            splits.append(
-                Split(name=name, rule=f"train before {cut}, test from then on", parts=parts)
-            )
+            splits.append(Split(name=name, rule=rule, parts=parts))
     return splits
 
 
-def _by_country(corpus: Corpus) -> list[Split]:
-    first = {d.id: d.countries[0] for d in corpus.documents if d.countries}
+def _by_country(corpus: Corpus, apart: Collection[str]) -> list[Split]:
+    """By the first country named; a group takes the country that most of its documents name."""
+    group = _group_of(corpus)
+    named = {d.id: d.countries[0] for d in corpus.documents if d.countries and d.id not in apart}
+    of_group: dict[int, Counter[str]] = {}
+    for d, country in named.items():
+        of_group.setdefault(group[d], Counter())[country] += 1
+    first = {d: of_group[group[d]].most_common(1)[0][0] for d in named}
     common = [c for c, n in Counter(first.values()).most_common() if n >= 5]
     if len(common) < 2:
         return []
     parts = {c: [d for d, country in first.items() if country == c] for c in common}
     parts["other"] = [d for d, country in first.items() if country not in set(common)]
     rule = (
-        "by the first country named; leave one out at a time "
-        "(countries of fewer than 5 documents are 'other')"
+        "by the first country named, for documents that stay together by the most frequent one; "
+        "leave one out at a time (countries of fewer than 5 documents are 'other')"
     )
     return [
         Split(name="country", kind="folds", rule=rule, parts={k: v for k, v in parts.items() if v})
@@ -192,7 +264,8 @@ def read_split(corpus: Corpus, name: str) -> Split:
     path = corpus.root / "splits" / f"{name}.json"
     if not path.exists():
         if name == "grouped":
-            return grouped_split(corpus)
+            apart = {d for ids in held_apart(corpus).values() for d in ids}
+            return grouped_split(corpus, apart=apart)
         there = sorted(p.stem for p in path.parent.glob("*.json")) or ["grouped"]
         hint = f"expected one of {there}, or write them with: sahelclf corpus split"
         raise CorpusError(f"{path}: no such split; {hint}")

@@ -1,7 +1,8 @@
 """`corpus validate`: findings with codes; `known_issues.json` excuses some by code and id."""
 
 import json
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,22 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from sahelclf.codebook import validation_problems
-from sahelclf.corpus.agreement import derive_labels
 from sahelclf.corpus.boilerplate import boilerplate_reason
-from sahelclf.corpus.duplicates import near_duplicates
+from sahelclf.corpus.duplicates import STOCK_WORDS, near_duplicates, page_address
+from sahelclf.corpus.events import like_documents
 from sahelclf.corpus.page_rules import page_rules
-from sahelclf.corpus.read import Corpus, read_adjudications, read_annotations
-from sahelclf.corpus.splits import document_groups, read_split
+from sahelclf.corpus.passages import FEWEST_WORDS
+from sahelclf.corpus.read import (
+    Corpus,
+    read_adjudications,
+    read_annotations,
+    read_event_pairs,
+)
+from sahelclf.corpus.rounds import deciding_labels, derive_labels
+from sahelclf.corpus.shape import page_problem
+from sahelclf.corpus.splits import document_groups, held_apart, read_split
 from sahelclf.errors import CorpusError
+from sahelclf.models.runtime.linear import normalise
 from sahelclf.records import Topics
 
 SHORTEST, LONGEST = 10, 200
@@ -26,7 +36,7 @@ CODES = {
     "C03": "a passage is shorter or longer than the codebook's unit",
     "C04": "a passage is boilerplate of a page",
     "C05": "no url, outlet, date, countries or genre, which other documents have",
-    "C06": "a unit has fewer than two first-round annotators",
+    "C06": "no round of a unit has two annotators",
     "C07": "a label does not follow from the annotations and the adjudication",
     "C08": "a document is without passages, or its passages are not numbered 0, 1, 2, …",
     "C09": "documents that belong together are in different parts of a split",
@@ -34,6 +44,10 @@ CODES = {
     "C11": "an excuse in known_issues.json no longer applies",
     "C12": "a page is used more than twice",
     "C13": "a document has no labels",
+    "C14": "like documents of one week and country have different events, and no judgement says so",
+    "C15": "a judgement in events.jsonl does not agree with the events of its documents",
+    "C16": "one country or outlet is spelt in two ways",
+    "C17": "a document that is marked as a page has not the shape of one",
 }
 
 
@@ -55,7 +69,7 @@ class Finding:
 
 def validate(corpus: Corpus) -> list[Finding]:
     """All findings that `known_issues.json` does not excuse, and excuses that are stale."""
-    checks = (_texts, _documents, _support, _labels, _splits)
+    checks = (_texts, _documents, _pages, _support, _labels, _events, _spellings, _splits)
     findings = [finding for check in checks for finding in check(corpus)]
     excuses = _read_excuses(corpus.root / "known_issues.json")
     excused = {(e.code, e.id) for e in excuses}
@@ -84,20 +98,24 @@ def _texts(corpus: Corpus) -> Iterator[Finding]:
     passages, rules = corpus.passages, page_rules(corpus.codebook.languages)
     for i, j, index in near_duplicates([p.text for p in passages]):
         a, b = passages[i], passages[j]
+        shorter = min(len(a.text.split()), len(b.text.split()))
+        if shorter < STOCK_WORDS and a.document_id != b.document_id:
+            continue
         if a.text == b.text:
             yield Finding("C01", b.id, f"the same text as {a.id}")
         elif a.document_id != b.document_id:
             yield Finding("C02", b.id, f"shares {index:.0%} of its runs of words with {a.id}")
     for p in passages:
         n = len(p.text.split())
-        if not SHORTEST <= n <= LONGEST:
-            yield Finding("C03", p.id, f"{n} words; expected {SHORTEST} to {LONGEST}")
+        shortest = FEWEST_WORDS if corpus.document[p.document_id].page else SHORTEST
+        if not shortest <= n <= LONGEST:
+            yield Finding("C03", p.id, f"{n} words; expected {shortest} to {LONGEST}")
         if reason := boilerplate_reason(p.text, rules):
             yield Finding("C04", p.id, f"{reason}: {p.text[:60]!r}")
 
 
 def _documents(corpus: Corpus) -> Iterator[Finding]:
-    pages = Counter(d.url for d in corpus.documents if d.url)
+    pages = Counter(page_address(d.url) for d in corpus.documents if d.url)
     fields = ("url", "outlet", "date", "countries", "genre")
     used = [n for n in fields if any(getattr(d, n) for d in corpus.documents)]
     for d in corpus.documents:
@@ -107,10 +125,52 @@ def _documents(corpus: Corpus) -> Iterator[Finding]:
         indexes = [p.index for p in corpus.passages_of[d.id]]
         if not indexes or indexes != list(range(len(indexes))):
             yield Finding("C08", d.id, f"passages numbered {indexes[:10]}")
-        if d.url and pages[d.url] > 2:
-            yield Finding("C12", d.id, f"{d.url} is used {pages[d.url]} times")
+        if d.url and (n := pages[page_address(d.url)]) > 2:
+            yield Finding("C12", d.id, f"{d.url} is used {n} times")
         if d.topics is None:
             yield Finding("C13", d.id, "no 'topics'; {} where none holds")
+
+
+def _pages(corpus: Corpus) -> Iterator[Finding]:
+    for d in corpus.documents:
+        problem = page_problem(d, corpus.passages_of[d.id]) if d.page else None
+        if problem:
+            yield Finding("C17", d.id, problem)
+
+
+def _events(corpus: Corpus) -> Iterator[Finding]:
+    documents = corpus.documents
+    judged = {}
+    for pair in read_event_pairs(corpus):
+        one, other = (corpus.document[d] for d in pair.documents)
+        judged[frozenset(pair.documents)] = pair.same
+        same = one.event_id is not None and one.event_id == other.event_id
+        if same != pair.same:
+            found = f"judged {'the same' if pair.same else 'different'}"
+            events = f"the events are {one.event_id} and {other.event_id}"
+            yield Finding("C15", one.id, f"{found} as {other.id}, but {events}")
+    if not any(d.event_id for d in documents):
+        return
+    for like in like_documents(corpus):
+        one, other = documents[like.first], documents[like.second]
+        same = one.event_id is not None and one.event_id == other.event_id
+        if not same and frozenset((one.id, other.id)) not in judged:
+            how = f"cosine {like.cosine:.2f}, {like.days} days apart"
+            yield Finding("C14", one.id, f"like {other.id} ({how}); judge it in events.jsonl")
+
+
+def _spellings(corpus: Corpus) -> Iterator[Finding]:
+    names = {
+        "country": [(c, d.id) for d in corpus.documents for c in d.countries],
+        "outlet": [(d.outlet, d.id) for d in corpus.documents if d.outlet],
+    }
+    for field, values in names.items():
+        first: dict[str, str] = {}
+        for name, document_id in values:
+            plain = re.sub(r"\W+", " ", normalise(name)).strip()
+            other = first.setdefault(plain, name)
+            if other != name:
+                yield Finding("C16", document_id, f"{field} {name!r}, elsewhere {other!r}")
 
 
 def _support(corpus: Corpus) -> Iterator[Finding]:
@@ -130,12 +190,11 @@ def _labels(corpus: Corpus) -> Iterator[Finding]:
         return
     labels, open_units = derive_labels(annotations, read_adjudications(corpus))
     current = {d.id: d.topics for d in corpus.documents} | {p.id: p.topics for p in corpus.passages}
-    annotators = Counter(
-        row.unit for rows in annotations.values() for row in rows if row.round == 1
-    )
+    deciding = deciding_labels(annotations)
     for unit, topics in current.items():
-        if annotators[unit] < 2:
-            yield Finding("C06", unit, f"{annotators[unit]} first-round annotators; expected 2")
+        n = len(deciding[unit][1]) if unit in deciding else 0
+        if n < 2:
+            yield Finding("C06", unit, f"{n} annotators in one round; expected 2")
         elif unit in open_units:
             yield Finding("C07", unit, "the annotators differ and no adjudication decides")
         elif labels[unit] != topics:
@@ -150,16 +209,18 @@ def _splits(corpus: Corpus) -> Iterator[Finding]:
     groups: dict[int, list[str]] = {}
     for d, g in zip(corpus.documents, document_groups(corpus), strict=True):
         groups.setdefault(g, []).append(d.id)
+    apart = held_apart(corpus)
     for path in sorted((corpus.root / "splits").glob("*.json")):
-        if path.stem.startswith(("temporal", "country")):
-            continue  # drawn by date and place, groups or not
-        split = read_split(corpus, path.stem)
-        part = {d: name for name, ids in split.parts.items() for d in ids}
+        parts_of: dict[str, set[str]] = defaultdict(set)
+        for name, ids in [*apart.items(), *read_split(corpus, path.stem).parts.items()]:
+            for document_id in ids:
+                parts_of[document_id].add(name)
         for members in groups.values():
-            parts = {part[d] for d in members if d in part}
+            parts = set[str]().union(*(parts_of[d] for d in members))
             if len(parts) > 1:
                 yield Finding(
                     "C09", members[0], f"{path.stem}: {members[:6]} are in {sorted(parts)}"
                 )
-        if path.stem == "grouped" and (left := sorted(set(corpus.document) - set(part))):
+        left = [i for i in corpus.document if not parts_of[i]]
+        if path.stem == "grouped" and left:
             yield Finding("C09", left[0], f"grouped: {len(left)} documents in no part: {left[:5]}")

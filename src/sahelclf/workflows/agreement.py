@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sahelclf.corpus.agreement import Agreement, CodedUnit, agreement, annotated_units
+from sahelclf.corpus.agreement import Agreement, agreement
 from sahelclf.corpus.read import Corpus, read_annotations
+from sahelclf.corpus.rounds import CodedUnit, annotated_units
 from sahelclf.errors import CorpusError, RequestError
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ PURPOSE = {
     "train": "models are trained on it",
     "dev": "for choices; `train` fits on it too",
     "test": "for the final score, once, when every choice is made",
+    "pages": "for the final score on texts with the layout of real pages, as test",
 }
 
 
@@ -222,7 +223,7 @@ def _documents(
     corpus: "Corpus", of: str | None, default: str, part: str | None
 ) -> tuple[str | None, str, list[str]]:
     """The split, its part, and the ids of its documents; a file of passages is scored whole."""
-    from sahelclf.corpus.splits import read_split
+    from sahelclf.corpus.splits import held_apart, read_split
 
     every = [d.id for d in corpus.documents]
     if corpus.root.is_file():
@@ -235,7 +236,7 @@ def _documents(
     name = of or default
     if part == "all":
         return name, part, every
-    parts = read_split(corpus, name).parts
+    parts = read_split(corpus, name).parts | held_apart(corpus)
     if part is None:
         sizes = [
             f"{p} ({len(ids)} documents{': ' + PURPOSE[p] if p in PURPOSE else ''})"
