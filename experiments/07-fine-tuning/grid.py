@@ -2,8 +2,8 @@
 
 python experiments/07-fine-tuning/grid.py [--models transformer embedding tfidf] [--seeds 0 1 2]
 
-Held-out logits of every (model, seed, fold) are stored in logits/ beside this file and not computed
-again; several processes can share the work. results.py makes the table from them.
+Held-out logits of every (model, seed, fold) are stored in logits/<corpus hash>/ beside this file
+and not computed again; several processes can share the work. results.py makes the table from them.
 """
 
 import argparse
@@ -63,8 +63,8 @@ def main():
     options.add_argument("--threads", type=int, default=1)
     args = options.parse_args()
     corpus, _, development = check(compose_config())
-    folder = HERE / "logits"
-    folder.mkdir(exist_ok=True)
+    folder = HERE / "logits" / corpus.sha256[:16]
+    folder.mkdir(parents=True, exist_ok=True)
     for name in args.models:
         for seed in args.seeds:
             for k in range(FOLDS):

@@ -27,11 +27,11 @@ MODELS = ("tfidf", "embedding", "transformer")
 BLEND = "blend"
 
 
-def held_out(name, seed, shape):
+def held_out(corpus, name, seed, shape):
     """(n, n_heads) logits of a model and seed from its folds, or None where one is missing."""
     logits = np.full(shape, np.nan)
     for k in range(FOLDS):
-        path = HERE / "logits" / f"{name}-{seed}-{k}.npz"
+        path = HERE / "logits" / corpus.sha256[:16] / f"{name}-{seed}-{k}.npz"
         if not path.exists():
             return None
         with np.load(path) as stored:
@@ -56,7 +56,9 @@ def all_predictions(corpus, development, data, targets, names):
         )
         fold = np.array([folds[d] for d in data.groups])
         logits = {
-            name: z for name in MODELS if (z := held_out(name, seed, data.y.shape)) is not None
+            name: z
+            for name in MODELS
+            if (z := held_out(corpus, name, seed, data.y.shape)) is not None
         }
         if {"transformer", "tfidf"} <= set(logits):
             logits[BLEND] = logits["transformer"] + weight * logits["tfidf"]
@@ -120,7 +122,8 @@ def main():
     seconds = {}
     for line in (HERE / "cells.jsonl").read_text().splitlines():
         row = json.loads(line)
-        seconds.setdefault(row["model"], []).append(row["seconds"])
+        if row["corpus"] == corpus.sha256[:16]:
+            seconds.setdefault(row["model"], []).append(row["seconds"])
     lines.append(
         "Seconds a fit, one thread, two at a time on a busy machine: "
         + ", ".join(f"{m} {np.mean(s):.0f}" for m, s in seconds.items())
