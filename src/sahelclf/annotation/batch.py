@@ -53,7 +53,7 @@ class BatchUnit(Frozen):
     drawn: Literal["random", "model", "again"] = "random"
     document: Id | None = None
     date: str | None = None
-    annotators: list[AnnotatorName] = []
+    annotators: list[AnnotatorName] = Field([])
     suggestion: dict[str, str] | None = None
 
 
@@ -68,9 +68,9 @@ class BatchInfo(Frozen):
     collection_units: int
     codebook_sha256: str
     bundle: str | None = None
-    annotators: list[AnnotatorName] = []
+    annotators: list[AnnotatorName] = Field([])
     overlap: Annotated[float, Field(ge=0, le=1)] = 1.0
-    tools: list[str] = []
+    tools: list[str] = Field([])
 
 
 @dataclass(frozen=True, eq=False)
