@@ -74,25 +74,32 @@ def compute_card(corpus: Corpus) -> dict[str, Any]:
         "shape": shape_by_genre(corpus),
         "cleaning": _cleaning(corpus),
     }
+    return card | _annotations(corpus)
+
+
+def _annotations(corpus: Corpus) -> dict[str, Any]:
+    """Agreement by round, and of an annotator with itself; empty without annotators."""
     annotations = read_annotations(corpus)
-    if annotations:
-        units = annotated_units(corpus, annotations)
-        in_order = [u for u in units if u.unit not in corpus.document]
-        halves = {
-            "first_50_passages": in_order[:50],
-            "last_50_passages": in_order[-50:],
-            "retest": retest_units(corpus, annotations),
-        }
-        card["agreement"] = [a.as_dict() for a in agreement(corpus, units)]
-        later = {row.round for rows in annotations.values() for row in rows if row.round > 1}
-        card["agreement_of_later_rounds"] = {
+    if not annotations:
+        return {}
+    units = annotated_units(corpus, annotations)
+    in_order = [u for u in units if u.unit not in corpus.document]
+    over_time = {
+        "first_50_passages": in_order[:50],
+        "last_50_passages": in_order[-50:],
+        "retest": retest_units(corpus, annotations),
+    }
+    later = {row.round for rows in annotations.values() for row in rows if row.round > 1}
+    return {
+        "agreement": [a.as_dict() for a in agreement(corpus, units)],
+        "agreement_of_later_rounds": {
             str(number): [a.as_dict() for a in agreement(corpus, again)]
             for number in sorted(later)
             if (again := annotated_units(corpus, annotations, number))
-        }
-        card["agreement_over_time"] = {k: _exact(v, corpus.codebook) for k, v in halves.items()}
-        card["doubly_annotated_units"] = len(units)
-    return card
+        },
+        "agreement_over_time": {k: _exact(v, corpus.codebook) for k, v in over_time.items()},
+        "doubly_annotated_units": len(units),
+    }
 
 
 def write_card(path: Path, card: dict[str, Any]) -> Path:
