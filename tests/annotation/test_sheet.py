@@ -1,14 +1,12 @@
 """The coding sheet: written, filled, read."""
 
 import csv
-import sys
-import types
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from sahelclf.annotation.tools import TOOLS, read_codes, write_units
+from sahelclf.annotation.tools import read_codes, write_units
 from sahelclf.annotation.units import Unit
 from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
@@ -118,20 +116,6 @@ def test_a_sheet_of_an_earlier_version_is_read(book, tmp_path):
     (tmp_path / "s.csv").write_text(f"{header}\n#,,,fill,,\np1,0.5,T,text,pro,no\n")
     sheet = read_codes(tmp_path / "s.csv", book)
     assert (sheet.ids, sheet.gold.stance.tolist()) == (("p1",), [[0, -1]])
-
-
-def test_a_tool_takes_the_files_of_its_suffix(book, tmp_path, monkeypatch):
-    written = []
-    tool = types.ModuleType("sahelclf.annotation.other")
-    tool.write_units = lambda path, units, book, how: written.append(path.name) or 0
-    monkeypatch.setitem(sys.modules, tool.__name__, tool)
-    monkeypatch.setitem(TOOLS, "other", (".json",))
-    for name in ("a.json", "a.csv", "a"):
-        write_units(tmp_path / name, [Unit("1", "", "text", "all", 1.0)], book, "")
-    assert written == ["a.json"]
-    assert (tmp_path / "a").read_text() == (tmp_path / "a.csv").read_text()
-    with pytest.raises(RequestError, match=r"a.csv: exists already"):
-        write_units(tmp_path / "a.csv", [], book, "")
 
 
 def test_the_corpus_sheet_does_not_show_the_labels(harbour, tmp_path):

@@ -1,11 +1,17 @@
-"""Annotation tools: each writes units to code and reads the codes, in a module of its own."""
+"""Annotation tools: each writes the units of a batch and reads the answers, in its own module."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
+from sahelclf.annotation.answers import ReadAnswers
+from sahelclf.annotation.batch import Batch
 from sahelclf.annotation.sheet import frame_rows, parse_sheet
+from sahelclf.annotation.sheet import read_codes as read_file
+from sahelclf.annotation.sheet import write_units as write_file
 from sahelclf.annotation.units import Sheet, Unit
 from sahelclf.codebook import Codebook
 from sahelclf.errors import RequestError
@@ -14,43 +20,117 @@ from sahelclf.files import refuse_taken
 if TYPE_CHECKING:
     import pandas as pd
 
-DEFAULT = "sheet"
-# one line a tool: its module in this package, and the suffixes of its files
+HEAD_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Export:
+    """How to recognise the files that a tool brings back.
+
+    Attributes
+    ----------
+    module
+        The tool's module in this package.
+    suffixes
+        Of its files.
+    keys
+        Sets of keys; the first record of a file has all of one set. Without any, the suffix
+        decides.
+    name
+        How the file's name starts.
+    """
+
+    module: str
+    suffixes: tuple[str, ...]
+    keys: tuple[frozenset[str], ...] = ()
+    name: str = ""
+
+
+def _keys(*sets: str) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(s.split()) for s in sets)
+
+
+JSON = (".json", ".jsonl")
+# one line a tool; the first that fits a file is the file's tool
 TOOLS = {
-    "sheet": (".csv", ".tsv"),
+    "page": Export("page", (".jsonl",), name="answers-"),
+    "sheet": Export("sheet", (".csv", ".tsv")),
+    "xlsx": Export("xlsx", (".xlsx",)),
+    "label-studio": Export("label_studio", JSON, _keys("data annotations", "data completions")),
+    "prodigy": Export("prodigy", JSON, _keys("_task_hash", "answer options")),
+    "potato": Export(
+        "potato", JSON, _keys("instance_id label_annotations", "instance_id_to_label_to_value")
+    ),
+    "argilla": Export("argilla", JSON, _keys("fields responses", "fields status", "_server_id")),
+    "doccano": Export("doccano", JSON, _keys("text label", "text labels", "text cats")),
 }
 
 
 class Tool(Protocol):
     """What a tool's module has."""
 
-    def write_units(
-        self, path: Path, units: Sequence[Unit], codebook: Codebook, how_drawn: str, /
-    ) -> int:
-        """Write units; `how_drawn` says how. Returns how many texts had to be cut."""
+    def write(self, batch: Batch, /) -> list[Path]:
+        """Write the annotators' files into the batch's folder; returns them."""
 
-    def read_codes(self, path: Path, codebook: Codebook, /) -> Sheet:
-        """Read coded units; raise `RequestError` with every mistake in the file."""
+    def read(self, path: Path, batch: Batch, annotator: str | None, /) -> ReadAnswers:
+        """Read one file of answers; `annotator` overrules the name that the file gives.
+
+        Mistakes of annotators go into `problems`; `RequestError` where the file is not of the
+        tool's form at all.
+        """
 
 
-def tool_for(path: Path) -> Tool:
-    """The tool whose files have this suffix; the sheet for a suffix that none has."""
+def tool(name: str) -> Tool:
+    """The module of a tool."""
+    if name not in TOOLS:
+        raise RequestError(f"unknown tool {name!r}; expected one of {', '.join(TOOLS)}")
+    return cast("Tool", import_module(f"{__package__}.{TOOLS[name].module}"))
+
+
+def recognise(path: Path) -> str:
+    """Name of the tool whose answers a file holds, by its suffix and its first record."""
     suffix = path.suffix.lower()
-    name = next((n for n, suffixes in TOOLS.items() if suffix in suffixes), DEFAULT)
-    return cast("Tool", import_module(f"{__package__}.{name}"))
+    record = _first_record(path) if suffix in JSON else {}
+    for name, export in TOOLS.items():
+        known = not export.keys or any(keys <= record.keys() for keys in export.keys)
+        if suffix in export.suffixes and path.name.startswith(export.name) and known:
+            return name
+    found = (
+        f"a first record with {sorted(record)[:8]}" if record else f"a file {suffix or path.name!r}"
+    )
+    raise RequestError(
+        f"{path}: not recognised: found {found}; expected what one of {', '.join(TOOLS)} exports "
+        "(name it with --from TOOL)"
+    )
+
+
+def _first_record(path: Path) -> dict[str, object]:
+    """The first object of JSON lines, of a JSON list, or the JSON object itself; else empty."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(HEAD_BYTES).decode("utf-8-sig", "replace").lstrip().lstrip("[")
+    except OSError as error:
+        raise RequestError(f"{path}: not readable: {error.strerror}") from None
+    try:
+        record, _ = json.JSONDecoder().raw_decode(head.lstrip())
+    except json.JSONDecodeError:
+        try:  # one object that is longer than the head
+            record = json.loads(path.read_bytes())
+        except ValueError:
+            return {}
+    return record if isinstance(record, dict) else {}
 
 
 def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how_drawn: str) -> int:
     """Write units to code; a file that is there already, or of another form, is refused."""
-    known = [suffix for suffixes in TOOLS.values() for suffix in suffixes]
-    if path.suffix and path.suffix.lower() not in known:
-        raise RequestError(f"{path}: unknown form {path.suffix!r}; expected {' or '.join(known)}")
+    if path.suffix.lower() not in ("", ".csv", ".tsv"):
+        raise RequestError(f"{path}: unknown form {path.suffix!r}; expected .csv or .tsv")
     refuse_taken(path)
-    return tool_for(path).write_units(path, units, codebook, how_drawn)
+    return write_file(path, units, codebook, how_drawn)
 
 
 def read_codes(source: "str | Path | pd.DataFrame", codebook: Codebook) -> Sheet:
-    """Read coded units from a tool's file, or from a DataFrame with the columns of a sheet."""
+    """Read coded units from a sheet, or from a DataFrame with the columns of a sheet."""
     if isinstance(source, str | Path):
-        return tool_for(Path(source)).read_codes(Path(source), codebook)
+        return read_file(Path(source), codebook)
     return parse_sheet("the sheet", *frame_rows(source), codebook)
