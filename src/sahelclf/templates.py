@@ -1,6 +1,10 @@
 """Texts made from Jinja templates that lie in a room's folder `templates/`."""
 
-from collections.abc import Iterator
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -32,3 +36,32 @@ def render_parts(room: str, name: str, /, **values: Any) -> Iterator[str]:
         lstrip_blocks=True,
     )
     return environment.get_template(name).generate(values)
+
+
+def render_page(room: str, name: str, /, data: Mapping[str, Any], **values: Any) -> str:
+    """Fill in `name`.html with the style and script beside it: a page that runs without network.
+
+    Texts are in a block of JSON in which `<`, `>` and `&` are escaped; the script puts them into
+    the page as text nodes. The page's Content-Security-Policy allows this script and this style by
+    their hashes, and no network access.
+    """
+    folder = files(room).joinpath("templates")
+    css, js = (
+        folder.joinpath(f"{name}.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js")
+    )
+    policy = (
+        f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(js)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    values |= {"css": css, "js": js, "policy": policy, "data": _json_in_html(data)}
+    return render(room, f"{name}.html", **values)
+
+
+def _json_in_html(data: Mapping[str, Any]) -> str:
+    """JSON that ends no script element, for a `<script>` block."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return text.translate({ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

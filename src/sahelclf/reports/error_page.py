@@ -1,15 +1,6 @@
-"""The error page: every passage with gold, prediction and annotators' labels, in one HTML file.
+"""The error page: every passage with gold, prediction and annotators' labels, in one HTML file."""
 
-Texts and labels are in a block of JSON in which `<`, `>` and `&` are escaped; the script puts them
-into the page as text nodes. The Content-Security-Policy allows this script and this style by their
-hashes, and no network access.
-"""
-
-import base64
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -18,7 +9,7 @@ from sahelclf.bundle.contributions import Contributions
 from sahelclf.corpus.read import Corpus, read_annotations
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.records import Topics
-from sahelclf.templates import render
+from sahelclf.templates import render_page
 
 MOST_PASSAGES = 5000
 DOCUMENT_FIELDS = ("id", "title", "outlet", "date", "countries", "genre", "stratum", "url")
@@ -51,17 +42,12 @@ def error_page(
     predicted, gold = predicted.take(rows), Gold(gold.topics[rows], gold.stance[rows])
     data = _PageData(predicted, gold, corpus, explain).as_dict()
     data |= {"analyzers": dict(analyzers or {}), "about": dict(about), "left_out": left_out}
-    css, js = _resource("error_page.css"), _resource("error_page.js")
-    return render(
+    return render_page(
         "sahelclf.reports",
-        "error_page.html",
+        "error_page",
+        data,
         title=f"Errors of {about.get('model', 'a model')}",
-        css=css,
-        css_hash=_hash(css),
-        js=js,
         stances=predicted.names.stances,
-        js_hash=_hash(js),
-        data=_json_in_html(data),
     )
 
 
@@ -168,17 +154,3 @@ def analyzers_of(blocks: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def _thousandths(values: np.ndarray) -> list[int]:
     return [int(v) for v in np.rint(1000 * np.asarray(values, dtype=float))]
-
-
-def _json_in_html(data: Mapping[str, Any]) -> str:
-    """JSON that ends no script element, for a `<script>` block."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return text.translate({ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
-
-
-def _resource(name: str) -> str:
-    return files("sahelclf.reports").joinpath(f"templates/{name}").read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
