@@ -1,0 +1,296 @@
+"""A page without any tool: one HTML file to annotate a batch in a browser, and what it saves.
+
+The page saves JSON lines, one a unit: `{"batch", "annotator", "unit", "check", "answers", "note",
+"seconds"}`. A unit that the annotator skipped has `"skipped"` with the reason, one that is not
+finished has `"draft": true`. `seconds` is how long the unit was on the screen of a visible window;
+after two minutes without a key or a touch the time is not counted.
+
+The page for adjudication saves `{"unit", "round", "answers", "why"}`, skipped and draft likewise.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, ValidationError
+
+from sahelclf.annotation.answers import Answer, ReadAnswers, answer_problem, choices
+from sahelclf.annotation.batch import AnnotatorName, Batch
+from sahelclf.codebook import Codebook, validation_problems
+from sahelclf.corpus.jsonl import read_lines
+from sahelclf.errors import RequestError
+from sahelclf.files import file_aside
+from sahelclf.records import Frozen, Id
+from sahelclf.templates import render_page
+
+SKIPPED, DRAFT = "skipped", "draft"
+K = TypeVar("K")
+S = TypeVar("S", bound="_Saved")
+
+
+class _Saved(Frozen):
+    """What every line that a page saves has."""
+
+    unit: Id
+    answers: dict[str, Any] = Field({})
+    note: str = ""
+    seconds: Annotated[float, Field(ge=0)] = 0
+    skipped: Annotated[str, Field(min_length=1)] | None = None
+    draft: bool = False
+
+
+class _SavedAnswer(_Saved):
+    batch: str
+    annotator: AnnotatorName
+    check: str
+
+
+class _SavedDecision(_Saved):
+    round: Annotated[int, Field(ge=1)]
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A unit to decide: the answers of each annotator, without names."""
+
+    unit: str
+    text: str
+    title: str
+    answers: Sequence[Mapping[str, str]]
+    round: int = 1
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The decided answers of a unit, complete, and the reason; `where` is the place in the file."""
+
+    unit: str
+    round: int
+    answers: Mapping[str, str]
+    why: str
+    where: str
+
+
+@dataclass
+class ReadDecisions:
+    """Decisions of one file, what was left out by name of the reason, and what is wrong."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+
+def batch_id(batch: Batch) -> str:
+    """Hash of a batch's codebook and units, by which answers to another batch are seen."""
+    return _digest(batch.info.codebook_sha256, *(f"{u.unit}\x1f{u.check}" for u in batch.units))
+
+
+def write(batch: Batch) -> list[Path]:
+    """Write a page for each annotator; without annotators one that asks for a name."""
+    paths = []
+    names: list[str | None] = [*batch.info.annotators]
+    for annotator in names or [None]:
+        units = [
+            {"id": u.unit, "title": u.title, "text": u.text, "check": u.check}
+            | ({"suggestion": u.suggestion} if u.suggestion else {})
+            for u in (batch.assigned(annotator) if annotator else batch.units)
+        ]
+        path = batch.root / (f"page-{annotator}.html" if annotator else "page.html")
+        about = {"batch": batch_id(batch), "annotator": annotator, "decide": False}
+        paths.append(_write_page(path, batch.codebook, about, units))
+    return paths
+
+
+def write_decisions_page(path: Path, codebook: Codebook, cases: Sequence[Case]) -> Path:
+    """Write the page for adjudication.
+
+    The order of a unit's answers is that of a hash, so that it does not tell who gave them.
+    """
+    units = [
+        {"id": c.unit, "title": c.title, "text": c.text, "round": c.round}
+        | {"given": sorted(map(dict, c.answers), key=lambda a: _digest(c.unit, json.dumps(a)))}
+        for c in cases
+    ]
+    key = _digest(*(json.dumps(u) for u in units))
+    return _write_page(path, codebook, {"batch": key, "annotator": None, "decide": True}, units)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1e".join(parts).encode()).hexdigest()[:16]
+
+
+def _write_page(
+    path: Path, codebook: Codebook, about: Mapping[str, Any], units: list[dict[str, Any]]
+) -> Path:
+    topics = [
+        {"name": name, "holds": t.holds, "target": t.target if codebook.stances else ""}
+        | {
+            "meanings": [
+                (t.model_extra or {}).get(s) or codebook.stances[s] for s in codebook.stances
+            ]
+        }
+        for name, t in codebook.topics.items()
+    ]
+    data = {
+        **about,
+        "title": codebook.title,
+        "language": codebook.languages[0] if len(codebook.languages) == 1 else "",
+        "choices": choices(codebook),
+        "stances": codebook.stances,
+        "topics": topics,
+        "units": units,
+    }
+    title = f"{'Adjudicate' if about['decide'] else 'Annotate'}: {codebook.title}"
+    page = render_page("sahelclf.annotation", "page", data, title=title, decide=about["decide"])
+    with file_aside(path) as aside:
+        aside.write_text(page, encoding="utf-8")
+    return path
+
+
+def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
+    """Read `answers-<name>.jsonl`; every problem is named by line."""
+    result = ReadAnswers()
+    wanted = batch_id(batch)
+    foreign: dict[tuple[str, str], list[str]] = {}
+    first: dict[tuple[str, str], tuple[str, _SavedAnswer]] = {}
+    for where, line in _lines(path, _SavedAnswer, result.problems):
+        if line.batch != wanted:
+            foreign.setdefault(("batch", line.batch), []).append(where)
+            continue
+        if annotator and line.annotator != annotator:
+            foreign.setdefault(("annotator", line.annotator), []).append(where)
+            continue
+        unit = batch.unit.get(line.unit)
+        if unit is None:
+            result.problems.append(
+                f"{where}: unit {line.unit!r}: not in the batch; expected one of {batch.root}'s "
+                f"{len(batch.units):,} units"
+            )
+            continue
+        if line.check != unit.check:
+            result.problems.append(
+                f"{where}: unit {line.unit!r}: check: found {line.check!r}, expected "
+                f"{unit.check!r}: its text changed after the page was written"
+            )
+            continue
+        if not _whole(where, line, batch.codebook, result) or _seen(
+            where, line, (line.annotator, line.unit), first, result
+        ):
+            continue
+        answers = {t: line.answers[t] for t in batch.codebook.topic_names}
+        result.answers.append(
+            Answer(line.annotator, line.unit, answers, where, line.check, line.note.strip())
+        )
+    expected = {"batch": wanted, "annotator": annotator}
+    for (name, value), places in foreign.items():
+        more = f", and {len(places) - 1:,} more lines" if len(places) > 1 else ""
+        of = f" ({batch.root})" if name == "batch" else " (--annotator)"
+        result.problems.append(
+            f"{places[0]}: {name}: found {value!r}, expected {expected[name]!r}{of}{more}"
+        )
+    return result
+
+
+def read_decisions(path: Path, codebook: Codebook, cases: Iterable[Case]) -> ReadDecisions:
+    """Read `decisions.jsonl` of the page for adjudication; every problem is named by line."""
+    result = ReadDecisions()
+    known = {(c.unit, c.round) for c in cases}
+    first: dict[tuple[str, int], tuple[str, _SavedDecision]] = {}
+    for where, line in _lines(path, _SavedDecision, result.problems):
+        if (line.unit, line.round) not in known:
+            result.problems.append(
+                f"{where}: unit {line.unit!r}, round {line.round}: not among the {len(known):,} "
+                "units to decide"
+            )
+            continue
+        if not _whole(where, line, codebook, result) or _seen(
+            where, line, (line.unit, line.round), first, result
+        ):
+            continue
+        if not line.why.strip():
+            result.problems.append(f"{where}: why: no reason; expected one for every decision")
+            continue
+        answers = {t: line.answers[t] for t in codebook.topic_names}
+        result.decisions.append(Decision(line.unit, line.round, answers, line.why.strip(), where))
+    return result
+
+
+def _lines(path: Path, form: type[S], problems: list[str]) -> Iterator[tuple[str, S]]:
+    """Place and content of each line of the form; raise where no line has it."""
+    keys = [name for name, info in form.model_fields.items() if info.is_required()]
+    other: list[str] = []
+    right = 0
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise RequestError(f"{path}: not readable: {error.strerror}") from None
+    with stream:
+        for line in read_lines(stream):
+            where = f"{path}:{line.number}"
+            if line.record is None:
+                other.append(f"{where}: {line.problem}")
+                continue
+            right += {*keys} <= {*line.record}
+            try:
+                yield where, form.model_validate(line.record)
+            except ValidationError as error:
+                other += validation_problems(error, where)
+    if not right:
+        raise RequestError(
+            f"{path}: no line with {', '.join(keys)}; expected the file that the page saved"
+        )
+    problems += other
+
+
+def _whole(
+    where: str, line: _Saved, codebook: Codebook, result: ReadAnswers | ReadDecisions
+) -> bool:
+    """Whether a line has an answer to every topic; if not, it is counted or has a problem."""
+    found = len(result.problems)
+    unknown = [t for t in line.answers if t not in codebook.topics]
+    if unknown:
+        result.problems.append(
+            f"{where}: unit {line.unit!r}: answers: found {unknown}, expected the topics "
+            f"{', '.join(codebook.topics)}"
+        )
+    finished = not line.draft and line.skipped is None
+    for topic in (
+        codebook.topic_names if finished else [t for t in line.answers if t not in unknown]
+    ):
+        problem = answer_problem(codebook, topic, line.answers.get(topic))
+        if problem:
+            result.problems.append(f"{where}: unit {line.unit!r}: {problem}")
+    if line.skipped is not None and line.answers:
+        result.problems.append(
+            f"{where}: unit {line.unit!r}: has answers and is skipped; expected one of both"
+        )
+    if len(result.problems) > found:
+        return False
+    if not finished:
+        result.left_out[DRAFT if line.skipped is None else SKIPPED] += 1
+    return finished
+
+
+def _seen(
+    where: str,
+    line: S,
+    key: K,
+    first: dict[K, tuple[str, S]],
+    result: ReadAnswers | ReadDecisions,
+) -> bool:
+    """Whether the unit was in an earlier line; other answers there are a problem."""
+    place, earlier = first.setdefault(key, (where, line))
+    if place == where:
+        return False
+    if line.answers != earlier.answers:
+        result.problems.append(
+            f"{where}: unit {line.unit!r}: other answers than at {place}; expected one line a unit"
+        )
+    else:
+        result.left_out["repeated"] += 1
+    return True
