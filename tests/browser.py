@@ -167,7 +167,7 @@ class Browser:
         path = self.downloads / name
         end = time.monotonic() + 20
         while not path.exists() or path.with_name(f"{name}.crdownload").exists():
-            assert time.monotonic() < end, f"no {name} in 20 seconds: {os.listdir(self.downloads)}"
+            assert time.monotonic() < end, f"no {name} in 20 seconds: {[*self.downloads.iterdir()]}"
             self.run("0")
             time.sleep(0.02)
         taken = path.with_name(f"taken-{self._number}-{name}")
