@@ -213,7 +213,9 @@ def read_decisions(path: Path, codebook: Codebook, cases: Iterable[Case]) -> Rea
         ):
             continue
         if not line.why.strip():
-            result.problems.append(f"{where}: why: no reason; expected one for every decision")
+            result.problems.append(
+                f"{where}: unit {line.unit!r}: why: no reason; expected one for every decision"
+            )
             continue
         answers = {t: line.answers[t] for t in codebook.topic_names}
         result.decisions.append(Decision(line.unit, line.round, answers, line.why.strip(), where))

@@ -36,14 +36,11 @@ class Export:
     keys
         Sets of keys; the first record of a file has all of one set. Without any, the suffix
         decides.
-    name
-        How the file's name starts.
     """
 
     module: str
     suffixes: tuple[str, ...]
     keys: tuple[frozenset[str], ...] = ()
-    name: str = ""
 
 
 def _keys(*sets: str) -> tuple[frozenset[str], ...]:
@@ -53,7 +50,7 @@ def _keys(*sets: str) -> tuple[frozenset[str], ...]:
 JSON = (".json", ".jsonl")
 # one line a tool; the first that fits a file is the file's tool
 TOOLS = {
-    "page": Export("page", (".jsonl",), name="answers-"),
+    "page": Export("page", JSON, _keys("batch annotator unit check")),
     "sheet": Export("sheet", (".csv", ".tsv")),
     "xlsx": Export("xlsx", (".xlsx",)),
     "label-studio": Export("label_studio", JSON, _keys("data annotations", "data completions")),
@@ -93,7 +90,7 @@ def recognise(path: Path) -> str:
     record = _first_record(path) if suffix in JSON else {}
     for name, export in TOOLS.items():
         known = not export.keys or any(keys <= record.keys() for keys in export.keys)
-        if suffix in export.suffixes and path.name.startswith(export.name) and known:
+        if suffix in export.suffixes and known:
             return name
     found = (
         f"a first record with {sorted(record)[:8]}" if record else f"a file {suffix or path.name!r}"
