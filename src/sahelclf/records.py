@@ -84,16 +84,32 @@ class Passage(Frozen):
     topics: Topics
 
 
+class UndecidedPassage(Frozen):
+    """A passage that its annotators labelled differently, until an adjudication decides.
+
+    It is in `passages.jsonl` with `"topics": null`.
+    """
+
+    id: Id
+    document_id: Id
+    index: Annotated[int, Field(ge=0)]
+    text: Annotated[str, Field(min_length=1)]
+    topics: None
+
+
 class Annotation(Frozen):
     """One annotator's labels of one unit, never edited.
 
     Round 0 is the pilot. A unit that is labelled again has a higher round: by one annotator as a
-    retest, by all of them where the codebook has changed.
+    retest, by all of them where the codebook has changed. `suggested` says that the annotator saw a
+    model's answers; such labels are left out of agreement.
     """
 
     unit: Id
     round: Annotated[int, Field(ge=0)] = 1
     topics: Topics
+    suggested: bool = False
+    note: str = ""
 
 
 class Adjudication(Frozen):

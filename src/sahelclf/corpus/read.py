@@ -1,7 +1,7 @@
 """A corpus folder to records: schema, vocabularies and ids are checked here, and only here."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -14,7 +14,15 @@ from sahelclf.codebook import Codebook, read_codebook, validation_problems
 from sahelclf.corpus.jsonl import read_lines
 from sahelclf.errors import CorpusError
 from sahelclf.paths import data_root
-from sahelclf.records import Adjudication, Annotation, Document, EventPair, Passage, Topics
+from sahelclf.records import (
+    Adjudication,
+    Annotation,
+    Document,
+    EventPair,
+    Passage,
+    Topics,
+    UndecidedPassage,
+)
 
 Record = TypeVar("Record", bound=BaseModel)
 MOST_PROBLEMS = 50
@@ -22,13 +30,18 @@ MOST_PROBLEMS = 50
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """An annotated corpus, its codebook, and the hash of both."""
+    """An annotated corpus, its codebook, and the hash of both.
+
+    `undecided` passages have no labels yet. Nothing is trained or scored on them; agreement counts
+    them.
+    """
 
     root: Path
     codebook: Codebook
     documents: tuple[Document, ...]
     passages: tuple[Passage, ...]
     sha256: str
+    undecided: tuple[UndecidedPassage, ...] = ()
 
     @cached_property
     def document(self) -> dict[str, Document]:
@@ -43,6 +56,12 @@ class Corpus:
             by_document[passage.document_id].append(passage)
         return {k: tuple(sorted(v, key=lambda p: p.index)) for k, v in by_document.items()}
 
+    @cached_property
+    def owner(self) -> dict[str, str]:
+        """Document of each unit: of each document, passage and undecided passage."""
+        passages = (*self.passages, *self.undecided)
+        return {d.id: d.id for d in self.documents} | {p.id: p.document_id for p in passages}
+
     def text_of(self, document_id: str) -> str:
         """A document's text: its passages in order, joined by blank lines."""
         return "\n\n".join(p.text for p in self.passages_of[document_id])
@@ -56,9 +75,9 @@ def read_corpus(root: Path) -> Corpus:
     codebook = read_codebook(root / "codebook.yaml")
     problems: list[str] = []
     documents = _read(root / "documents.jsonl", Document, problems)
-    passages = _read(root / "passages.jsonl", Passage, problems)
+    passages, undecided = _read_passages(root / "passages.jsonl", problems)
     problems += _check_documents(documents, codebook)
-    problems += _check_passages(passages, documents, codebook)
+    problems += _check_passages([*passages, *undecided], documents, codebook)
     _raise_all(problems)
     return Corpus(
         root=root,
@@ -66,6 +85,22 @@ def read_corpus(root: Path) -> Corpus:
         documents=tuple(d for _, d in documents),
         passages=tuple(p for _, p in passages),
         sha256=_hash([root / n for n in ("codebook.yaml", "documents.jsonl", "passages.jsonl")]),
+        undecided=tuple(p for _, p in undecided),
+    )
+
+
+def _read_passages(
+    path: Path, problems: list[str]
+) -> tuple[list[tuple[str, Passage]], list[tuple[str, UndecidedPassage]]]:
+    """Passages with labels, and undecided ones, which have `"topics": null`."""
+
+    def kind(record: dict[str, Any]) -> type[Passage | UndecidedPassage]:
+        return UndecidedPassage if record.get("topics", {}) is None else Passage
+
+    rows = _read(path, kind, problems)
+    return (
+        [(where, p) for where, p in rows if isinstance(p, Passage)],
+        [(where, p) for where, p in rows if isinstance(p, UndecidedPassage)],
     )
 
 
@@ -155,18 +190,23 @@ def label_problems(topics: Topics, codebook: Codebook) -> Iterator[str]:
             yield f"{topic}: parties {label.parties}, but the topic takes none"
 
 
-def _read(path: Path, kind: type[Record], problems: list[str]) -> list[tuple[str, Record]]:
-    """Records, each with its place as 'file:line'."""
+def _read(
+    path: Path,
+    kind: type[Record] | Callable[[dict[str, Any]], type[Record]],
+    problems: list[str],
+) -> list[tuple[str, Record]]:
+    """Records, each with its place as 'file:line'; `kind` may depend on the line's content."""
     rows: list[tuple[str, Record]] = []
     try:
         with path.open("rb") as stream:
             for line in read_lines(stream):
                 where = f"{path}:{line.number}"
-                if line.problem:
+                if line.record is None:
                     problems.append(f"{where}: {line.problem}")
                     continue
+                model = kind if isinstance(kind, type) else kind(line.record)
                 try:
-                    rows.append((where, kind.model_validate(line.record)))
+                    rows.append((where, model.model_validate(line.record)))
                 except ValidationError as error:
                     problems += validation_problems(error, where)
     except FileNotFoundError:
@@ -200,7 +240,9 @@ def _unknown_country(name: str, codebook: Codebook) -> str:
 
 
 def _check_passages(
-    rows: list[tuple[str, Passage]], documents: list[tuple[str, Document]], codebook: Codebook
+    rows: Sequence[tuple[str, Passage | UndecidedPassage]],
+    documents: list[tuple[str, Document]],
+    codebook: Codebook,
 ) -> list[str]:
     problems = _duplicates(rows, lambda p: p.id)
     known = {d.id for _, d in documents}
@@ -216,17 +258,16 @@ def _check_passages(
         first = seen.setdefault((p.document_id, p.index), where)
         if first != where:
             problems.append(f"{where}: index {p.index} of {p.document_id!r} is at {first} too")
-        problems += [f"{where}: {problem}" for problem in label_problems(p.topics, codebook)]
+        problems += [f"{where}: {problem}" for problem in label_problems(p.topics or {}, codebook)]
     return problems
 
 
 def _check_units(
     rows: Iterable[tuple[str, Annotation | Adjudication]], corpus: Corpus
 ) -> list[str]:
-    known = set(corpus.document) | {p.id for p in corpus.passages}
     problems = []
     for where, row in rows:
-        if row.unit not in known:
+        if row.unit not in corpus.owner:
             problems.append(f"{where}: unit: {row.unit!r} is neither a passage nor a document")
         problems += [f"{where}: {p}" for p in label_problems(row.topics, corpus.codebook)]
     return problems

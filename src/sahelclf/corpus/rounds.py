@@ -20,15 +20,17 @@ class CodedUnit(NamedTuple):
 def annotated_units(
     corpus: Corpus, annotations: dict[str, list[Annotation]], number: int = 1
 ) -> list[CodedUnit]:
-    """Units with two annotators or more in that round, in the corpus's order."""
+    """Units with two annotators or more in that round, in the corpus's order.
+
+    Labels of annotators who saw a model's answers do not count.
+    """
     labels = _labels_by_unit(annotations, number)
-    owner = _owners(corpus)
+    owner = corpus.owner
     return [CodedUnit(u, owner[u], labels[u]) for u in owner if len(labels.get(u, ())) >= 2]
 
 
 def retest_units(corpus: Corpus, annotations: dict[str, list[Annotation]]) -> list[CodedUnit]:
     """Units that one annotator alone labelled again, beside that annotator's round before."""
-    owner = _owners(corpus)
     annotators = Counter((row.unit, row.round) for rows in annotations.values() for row in rows)
     units = []
     for name in sorted(annotations):
@@ -39,13 +41,8 @@ def retest_units(corpus: Corpus, annotations: dict[str, list[Annotation]]) -> li
         for unit, rows in rounds.items():
             for a, b in pairwise(sorted(rows, key=lambda row: row.round)):
                 if annotators[unit, b.round] == 1:
-                    units.append(CodedUnit(unit, owner[unit], {"1": a.topics, "2": b.topics}))
+                    units.append(CodedUnit(unit, corpus.owner[unit], {"1": a.topics, "2": b.topics}))
     return units
-
-
-def _owners(corpus: Corpus) -> dict[str, str]:
-    """Document of each document and passage."""
-    return {d.id: d.id for d in corpus.documents} | {p.id: p.document_id for p in corpus.passages}
 
 
 def _labels_by_unit(
@@ -54,7 +51,7 @@ def _labels_by_unit(
     labels: dict[str, dict[str, Topics]] = defaultdict(dict)
     for name in sorted(annotations):
         for row in annotations[name]:
-            if row.round == number:
+            if row.round == number and not row.suggested:
                 labels[row.unit][name] = row.topics
     return labels
 

@@ -118,17 +118,28 @@ def _documents(corpus: Corpus) -> Iterator[Finding]:
     pages = Counter(page_address(d.url) for d in corpus.documents if d.url)
     fields = ("url", "outlet", "date", "countries", "genre")
     used = [n for n in fields if any(getattr(d, n) for d in corpus.documents)]
+    labelled = _documents_are_labelled(corpus)
+    indexes: dict[str, list[int]] = {d.id: [] for d in corpus.documents}
+    for p in (*corpus.passages, *corpus.undecided):
+        indexes[p.document_id].append(p.index)
     for d in corpus.documents:
         missing = [n for n in used if not getattr(d, n)]
         if missing:
             yield Finding("C05", d.id, f"no {', '.join(missing)}")
-        indexes = [p.index for p in corpus.passages_of[d.id]]
-        if not indexes or indexes != list(range(len(indexes))):
-            yield Finding("C08", d.id, f"passages numbered {indexes[:10]}")
+        numbers = sorted(indexes[d.id])
+        if not numbers or numbers != list(range(len(numbers))):
+            yield Finding("C08", d.id, f"passages numbered {numbers[:10]}")
         if d.url and (n := pages[page_address(d.url)]) > 2:
             yield Finding("C12", d.id, f"{d.url} is used {n} times")
-        if d.topics is None:
+        if d.topics is None and labelled:
             yield Finding("C13", d.id, "no 'topics'; {} where none holds")
+
+
+def _documents_are_labelled(corpus: Corpus) -> bool:
+    """Whether annotators labelled documents too; without `raw/` they are expected to have."""
+    annotations = read_annotations(corpus)
+    units = [row.unit for rows in annotations.values() for row in rows]
+    return not units or any(unit in corpus.document for unit in units)
 
 
 def _pages(corpus: Corpus) -> Iterator[Finding]:
@@ -189,7 +200,11 @@ def _labels(corpus: Corpus) -> Iterator[Finding]:
     if not annotations:
         return
     labels, open_units = derive_labels(annotations, read_adjudications(corpus))
-    current = {d.id: d.topics for d in corpus.documents} | {p.id: p.topics for p in corpus.passages}
+    current = {p.id: p.topics for p in (*corpus.passages, *corpus.undecided)}
+    if _documents_are_labelled(corpus):
+        current |= {d.id: d.topics for d in corpus.documents}
+    else:
+        yield from _labels_of_passages(corpus)
     deciding = deciding_labels(annotations)
     for unit, topics in current.items():
         n = len(deciding[unit][1]) if unit in deciding else 0
@@ -199,6 +214,18 @@ def _labels(corpus: Corpus) -> Iterator[Finding]:
             yield Finding("C07", unit, "the annotators differ and no adjudication decides")
         elif labels[unit] != topics:
             yield Finding("C07", unit, f"found {_brief(topics)}, derived {_brief(labels[unit])}")
+
+
+def _labels_of_passages(corpus: Corpus) -> Iterator[Finding]:
+    """A document that nobody labelled has the labels of its passage, where it has one alone."""
+    open_documents = {p.document_id for p in corpus.undecided}
+    for d in corpus.documents:
+        passages = corpus.passages_of[d.id]
+        alone = len(passages) == 1 and d.id not in open_documents
+        expected = passages[0].topics if alone else None
+        if d.topics is not None and d.topics != expected:
+            message = f"found {_brief(d.topics)}, its passages have {_brief(expected)}"
+            yield Finding("C07", d.id, f"{message}, and nobody labelled the document")
 
 
 def _brief(topics: Topics | None) -> str:

@@ -61,8 +61,7 @@ def labelled_rows(rows: "pd.DataFrame", corpus: "Corpus", where: str) -> Levels:
     from sahelclf.tasks.labeller import encode_topics
 
     names = labeller_names(corpus.codebook)
-    owner = {d.id: d.id for d in corpus.documents} | {p.id: p.document_id for p in corpus.passages}
-    table = from_flat_rows(rows, names, owner, where)
+    table = from_flat_rows(rows, names, corpus.owner, where)
     labels = {d.id: d.topics for d in corpus.documents if d.topics is not None} | {
         p.id: p.topics for p in corpus.passages
     }

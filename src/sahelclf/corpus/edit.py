@@ -1,0 +1,204 @@
+"""Changes to a corpus folder: every file is written aside, then all of them are renamed.
+
+Lines that do not change keep their bytes. Labels of passages follow from `raw/` and
+`adjudication.jsonl`.
+"""
+
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sahelclf.codebook import Codebook
+from sahelclf.corpus.read import (
+    read_adjudications,
+    read_annotations,
+    read_batches,
+    read_corpus,
+)
+from sahelclf.corpus.rounds import current_labels
+from sahelclf.errors import RequestError
+from sahelclf.files import file_aside
+from sahelclf.records import Adjudication, Annotation, BatchRecord, Topics
+
+CODEBOOK, DOCUMENTS, PASSAGES = "codebook.yaml", "documents.jsonl", "passages.jsonl"
+ADJUDICATION, BATCHES, RAW = "adjudication.jsonl", "batches.jsonl", "raw"
+
+
+@dataclass
+class _Lines:
+    """A file of JSON lines: the text of each line, and its record."""
+
+    path: Path
+    texts: list[str] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    changed: bool = False
+
+    @classmethod
+    def read(cls, path: Path) -> "_Lines":
+        text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+        texts = [line for line in text.split("\n") if line.strip()]
+        return cls(path, texts, [json.loads(line) for line in texts])
+
+    def add(self, record: dict[str, Any]) -> None:
+        """A new line."""
+        self.texts.append(json.dumps(record, ensure_ascii=False))
+        self.records.append(record)
+        self.changed = True
+
+    def replace(self, k: int, record: dict[str, Any]) -> None:
+        """Another record in line k; nothing where it is the same."""
+        if record != self.records[k]:
+            self.texts[k], self.records[k] = json.dumps(record, ensure_ascii=False), record
+            self.changed = True
+
+
+def plain_topics(topics: Topics) -> dict[str, Any]:
+    """Labels as they are written: only what is said of a topic."""
+    return {topic: label.model_dump(exclude_defaults=True) for topic, label in topics.items()}
+
+
+class CorpusEdit:
+    """A corpus folder to change, or a new one; nothing is written before `write`.
+
+    Attributes
+    ----------
+    annotations, adjudications, batches
+        As read, with what was added since.
+    passages, documents
+        Lines of the files by id.
+    """
+
+    def __init__(self, root: Path, codebook: Codebook, codebook_text: bytes | None = None) -> None:
+        """A new corpus with this codebook where `codebook_text` is given; see `open`."""
+        self.root, self.codebook, self._codebook_text = root, codebook, codebook_text
+        self.annotations: dict[str, list[Annotation]] = {}
+        self.adjudications: list[Adjudication] = []
+        self.batches: list[BatchRecord] = []
+        names = (DOCUMENTS, PASSAGES, ADJUDICATION, BATCHES)
+        self._files = {name: _Lines.read(root / name) for name in names}
+        self._raw: dict[str, _Lines] = {}
+        self.documents = {r["id"]: k for k, r in enumerate(self._files[DOCUMENTS].records)}
+        self.passages = {r["id"]: k for k, r in enumerate(self._files[PASSAGES].records)}
+
+    @classmethod
+    def open(cls, root: Path) -> "CorpusEdit":
+        """An existing corpus; raises with every problem of its files."""
+        corpus = read_corpus(root)
+        edit = cls(root, corpus.codebook)
+        edit.annotations = read_annotations(corpus)
+        edit.adjudications = read_adjudications(corpus)
+        edit.batches = read_batches(corpus)
+        edit._raw = {a: _Lines.read(root / RAW / f"{a}.jsonl") for a in edit.annotations}
+        return edit
+
+    def document(self, name: str) -> dict[str, Any]:
+        """The record of a document."""
+        return self._files[DOCUMENTS].records[self.documents[name]]
+
+    def passage(self, name: str) -> dict[str, Any]:
+        """The record of a passage, undecided or not."""
+        return self._files[PASSAGES].records[self.passages[name]]
+
+    def add_document(self, record: dict[str, Any]) -> None:
+        """A new document."""
+        self.documents[record["id"]] = len(self.documents)
+        self._files[DOCUMENTS].add(record)
+
+    def add_passage(self, name: str, document: str, text: str) -> None:
+        """A new passage at the end of its document, without labels as yet."""
+        others = [r["index"] for r in self._passages_of(document)]
+        index = max(others, default=-1) + 1
+        self.passages[name] = len(self.passages)
+        self._files[PASSAGES].add(
+            {"id": name, "document_id": document, "index": index, "text": text, "topics": None}
+        )
+
+    def add_annotation(self, annotator: str, row: Annotation) -> None:
+        """An annotator's labels of one unit."""
+        self.annotations.setdefault(annotator, []).append(row)
+        if annotator not in self._raw:
+            self._raw[annotator] = _Lines(self.root / RAW / f"{annotator}.jsonl")
+        record = {"unit": row.unit, "round": row.round, "topics": plain_topics(row.topics)}
+        record |= {"suggested": True} if row.suggested else {}
+        self._raw[annotator].add(record | ({"note": row.note} if row.note else {}))
+
+    def add_adjudication(self, row: Adjudication) -> None:
+        """A decision."""
+        self.adjudications.append(row)
+        record = row.model_dump(include={"unit", "round", "decided_by", "why"})
+        self._files[ADJUDICATION].add(record | {"topics": plain_topics(row.topics)})
+
+    def put_batch(self, row: BatchRecord) -> None:
+        """What is known of a batch, in the place of what was known before."""
+        names = [b.batch for b in self.batches]
+        record = row.model_dump(exclude_defaults=True)
+        if row.batch in names:
+            k = names.index(row.batch)
+            self.batches[k] = row
+            self._files[BATCHES].replace(k, record)
+        else:
+            self.batches.append(row)
+            self._files[BATCHES].add(record)
+
+    def label(self, units: Iterable[str]) -> None:
+        """Set the labels of these passages as they follow, and of documents that have no others.
+
+        A document whose passages all come from batches has the labels of its passage, where it has
+        one alone, and no labels of its own otherwise.
+        """
+        labels = current_labels(self.annotations, self.adjudications)
+        documents = {}
+        for unit in units:
+            record, topics = self.passage(unit), labels.get(unit)
+            topics_now = None if topics is None else plain_topics(topics)
+            self._files[PASSAGES].replace(self.passages[unit], record | {"topics": topics_now})
+            documents[record["document_id"]] = None
+        from_batches = {u.unit for b in self.batches for u in b.units}
+        annotated = {row.unit for rows in self.annotations.values() for row in rows}
+        of_document = self._by_document()
+        for name in documents:
+            passages = of_document[name]
+            if name not in annotated and all(p["id"] in from_batches for p in passages):
+                self._label_document(name, passages)
+
+    def _label_document(self, name: str, passages: list[dict[str, Any]]) -> None:
+        record = {k: v for k, v in self.document(name).items() if k != "topics"}
+        if len(passages) == 1 and passages[0]["topics"] is not None:
+            record["topics"] = passages[0]["topics"]
+        self._files[DOCUMENTS].replace(self.documents[name], record)
+
+    def _passages_of(self, document: str) -> list[dict[str, Any]]:
+        return [r for r in self._files[PASSAGES].records if r["document_id"] == document]
+
+    def _by_document(self) -> dict[str, list[dict[str, Any]]]:
+        groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for record in self._files[PASSAGES].records:
+            groups[record["document_id"]].append(record)
+        return groups
+
+    def write(self) -> list[Path]:
+        """Write what changed; returns the files. A new folder appears whole, or not at all."""
+        changed = [f for f in (*self._files.values(), *self._raw.values()) if f.changed]
+        if not changed:
+            return []
+        new = not self.root.exists()
+        try:
+            (self.root / RAW).mkdir(parents=True, exist_ok=True)
+            with ExitStack() as stack:
+                # Renamed in the reverse order: labels last, so that a second run completes a first.
+                for file in changed:
+                    aside = stack.enter_context(file_aside(file.path))
+                    aside.write_text("\n".join([*file.texts, ""]), encoding="utf-8")
+                if self._codebook_text is not None:
+                    aside = stack.enter_context(file_aside(self.root / CODEBOOK))
+                    aside.write_bytes(self._codebook_text)
+        except BaseException:
+            if new:
+                shutil.rmtree(self.root, ignore_errors=True)
+            raise
+        return [f.path for f in changed]
