@@ -6,7 +6,7 @@ import io
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -89,6 +89,16 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     else:
         with path.open("rb") as stream:
             yield stream
+
+
+def files_sha256(paths: Iterable[Path]) -> str:
+    """One hash of files: of their names, their sizes and their bytes."""
+    digest = hashlib.sha256()
+    for path in paths:
+        data = path.read_bytes()
+        digest.update(f"{path.name} {len(data)}\n".encode())
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def out_folder(named: str | None) -> Path | None:

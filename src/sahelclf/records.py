@@ -74,26 +74,28 @@ class Document(Frozen):
     topics: Topics | None = None
 
 
-class Passage(Frozen):
+class AnyPassage(Frozen):
     """One paragraph of a document, or a few short ones on one point."""
 
     id: Id
     document_id: Id
     index: Annotated[int, Field(ge=0)]
     text: Annotated[str, Field(min_length=1)]
+    topics: Topics | None
+
+
+class Passage(AnyPassage):
+    """A passage with its labels."""
+
     topics: Topics
 
 
-class UndecidedPassage(Frozen):
+class UndecidedPassage(AnyPassage):
     """A passage that its annotators labelled differently, until an adjudication decides.
 
     It is in `passages.jsonl` with `"topics": null`.
     """
 
-    id: Id
-    document_id: Id
-    index: Annotated[int, Field(ge=0)]
-    text: Annotated[str, Field(min_length=1)]
     topics: None
 
 
@@ -120,6 +122,29 @@ class Adjudication(Frozen):
     decided_by: str
     why: str
     topics: Topics
+
+
+class SampledUnit(Frozen):
+    """How one unit of a batch was drawn; `model` and `again` as in `annotation.batch`."""
+
+    unit: Id
+    sampling_probability: Annotated[float, Field(gt=0, le=1)]
+    stratum: str = ""
+    drawn: Literal["random", "model", "again"] = "random"
+
+
+class BatchRecord(Frozen):
+    """A batch whose answers are in the corpus: how it was drawn, and the units that came back.
+
+    `sha256` is the hash of its `batch.json` and `units.jsonl`.
+    """
+
+    name: str
+    sha256: str
+    collection: str
+    seed: int
+    strategy: dict[str, str | int | float | list[str]]
+    units: list[SampledUnit]
 
 
 class EventPair(Frozen):

@@ -6,7 +6,7 @@ Lines that do not change keep their bytes. Labels of passages follow from `raw/`
 
 import json
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,7 +21,6 @@ from sahelclf.corpus.read import (
     read_corpus,
 )
 from sahelclf.corpus.rounds import current_labels
-from sahelclf.errors import RequestError
 from sahelclf.files import file_aside
 from sahelclf.records import Adjudication, Annotation, BatchRecord, Topics
 
@@ -84,6 +83,10 @@ class CorpusEdit:
         self._raw: dict[str, _Lines] = {}
         self.documents = {r["id"]: k for k, r in enumerate(self._files[DOCUMENTS].records)}
         self.passages = {r["id"]: k for k, r in enumerate(self._files[PASSAGES].records)}
+        self._next_index: Counter[str] = Counter()
+        for r in self._files[PASSAGES].records:
+            after = r["index"] + 1
+            self._next_index[r["document_id"]] = max(after, self._next_index[r["document_id"]])
 
     @classmethod
     def open(cls, root: Path) -> "CorpusEdit":
@@ -111,8 +114,8 @@ class CorpusEdit:
 
     def add_passage(self, name: str, document: str, text: str) -> None:
         """A new passage at the end of its document, without labels as yet."""
-        others = [r["index"] for r in self._passages_of(document)]
-        index = max(others, default=-1) + 1
+        index = self._next_index[document]
+        self._next_index[document] += 1
         self.passages[name] = len(self.passages)
         self._files[PASSAGES].add(
             {"id": name, "document_id": document, "index": index, "text": text, "topics": None}
@@ -135,10 +138,10 @@ class CorpusEdit:
 
     def put_batch(self, row: BatchRecord) -> None:
         """What is known of a batch, in the place of what was known before."""
-        names = [b.batch for b in self.batches]
+        known = [b.sha256 for b in self.batches]
         record = row.model_dump(exclude_defaults=True)
-        if row.batch in names:
-            k = names.index(row.batch)
+        if row.sha256 in known:
+            k = known.index(row.sha256)
             self.batches[k] = row
             self._files[BATCHES].replace(k, record)
         else:
@@ -152,7 +155,7 @@ class CorpusEdit:
         one alone, and no labels of its own otherwise.
         """
         labels = current_labels(self.annotations, self.adjudications)
-        documents = {}
+        documents: dict[str, None] = {}
         for unit in units:
             record, topics = self.passage(unit), labels.get(unit)
             topics_now = None if topics is None else plain_topics(topics)
@@ -171,9 +174,6 @@ class CorpusEdit:
         if len(passages) == 1 and passages[0]["topics"] is not None:
             record["topics"] = passages[0]["topics"]
         self._files[DOCUMENTS].replace(self.documents[name], record)
-
-    def _passages_of(self, document: str) -> list[dict[str, Any]]:
-        return [r for r in self._files[PASSAGES].records if r["document_id"] == document]
 
     def _by_document(self) -> dict[str, list[dict[str, Any]]]:
         groups: dict[str, list[dict[str, Any]]] = defaultdict(list)

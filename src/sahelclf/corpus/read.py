@@ -1,22 +1,24 @@
 """A corpus folder to records: schema, vocabularies and ids are checked here, and only here."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
 from sahelclf.codebook import Codebook, read_codebook, validation_problems
 from sahelclf.corpus.jsonl import read_lines
 from sahelclf.errors import CorpusError
+from sahelclf.files import files_sha256
 from sahelclf.paths import data_root
 from sahelclf.records import (
     Adjudication,
     Annotation,
+    AnyPassage,
+    BatchRecord,
     Document,
     EventPair,
     Passage,
@@ -26,6 +28,7 @@ from sahelclf.records import (
 
 Record = TypeVar("Record", bound=BaseModel)
 MOST_PROBLEMS = 50
+HASHED = ("codebook.yaml", "documents.jsonl", "passages.jsonl")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,7 @@ class Corpus:
     @cached_property
     def owner(self) -> dict[str, str]:
         """Document of each unit: of each document, passage and undecided passage."""
-        passages = (*self.passages, *self.undecided)
+        passages: tuple[AnyPassage, ...] = (*self.passages, *self.undecided)
         return {d.id: d.id for d in self.documents} | {p.id: p.document_id for p in passages}
 
     def text_of(self, document_id: str) -> str:
@@ -84,7 +87,7 @@ def read_corpus(root: Path) -> Corpus:
         codebook=codebook,
         documents=tuple(d for _, d in documents),
         passages=tuple(p for _, p in passages),
-        sha256=_hash([root / n for n in ("codebook.yaml", "documents.jsonl", "passages.jsonl")]),
+        sha256=files_sha256([root / name for name in HASHED]),
         undecided=tuple(p for _, p in undecided),
     )
 
@@ -94,7 +97,7 @@ def _read_passages(
 ) -> tuple[list[tuple[str, Passage]], list[tuple[str, UndecidedPassage]]]:
     """Passages with labels, and undecided ones, which have `"topics": null`."""
 
-    def kind(record: dict[str, Any]) -> type[Passage | UndecidedPassage]:
+    def kind(record: dict[str, Any]) -> type[AnyPassage]:
         return UndecidedPassage if record.get("topics", {}) is None else Passage
 
     rows = _read(path, kind, problems)
@@ -122,7 +125,7 @@ def read_labelled(path: Path, codebook: Codebook) -> Corpus:
         codebook,
         tuple(d for _, d in documents),
         tuple(p for _, p in passages),
-        _hash([Path(path)]),
+        files_sha256([Path(path)]),
     )
 
 
@@ -150,6 +153,22 @@ def read_adjudications(corpus: Corpus) -> list[Adjudication]:
     problems += _duplicates(rows, lambda a: f"{a.unit} (round {a.round})")
     _raise_all(problems)
     return [a for _, a in rows]
+
+
+def read_batches(corpus: Corpus) -> list[BatchRecord]:
+    """Batches that were imported, in order; empty where the corpus has none."""
+    path = corpus.root / "batches.jsonl"
+    if not path.exists():
+        return []
+    problems: list[str] = []
+    rows = _read(path, BatchRecord, problems)
+    for where, batch in rows:
+        unknown = [u.unit for u in batch.units if u.unit not in corpus.owner]
+        if unknown:
+            problems.append(f"{where}: units: {unknown[:5]} are neither passages nor documents")
+    problems += _duplicates(rows, lambda b: b.sha256)
+    _raise_all(problems)
+    return [b for _, b in rows]
 
 
 def read_event_pairs(corpus: Corpus) -> list[EventPair]:
@@ -204,9 +223,9 @@ def _read(
                 if line.record is None:
                     problems.append(f"{where}: {line.problem}")
                     continue
-                model = kind if isinstance(kind, type) else kind(line.record)
                 try:
-                    rows.append((where, model.model_validate(line.record)))
+                    model = kind if isinstance(kind, type) else kind(line.record)
+                    rows.append((where, cast("type[Record]", model).model_validate(line.record)))
                 except ValidationError as error:
                     problems += validation_problems(error, where)
     except FileNotFoundError:
@@ -240,7 +259,7 @@ def _unknown_country(name: str, codebook: Codebook) -> str:
 
 
 def _check_passages(
-    rows: Sequence[tuple[str, Passage | UndecidedPassage]],
+    rows: Sequence[tuple[str, AnyPassage]],
     documents: list[tuple[str, Document]],
     codebook: Codebook,
 ) -> list[str]:
@@ -289,15 +308,6 @@ def _raise_all(problems: list[str]) -> None:
         problems = [*problems[:MOST_PROBLEMS], f"… and {more} more problems"]
     if problems:
         raise CorpusError(problems)
-
-
-def _hash(paths: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        data = path.read_bytes()
-        digest.update(f"{path.name} {len(data)}\n".encode())
-        digest.update(data)
-    return digest.hexdigest()
 
 
 def corpus_root(name: str | None) -> Path:

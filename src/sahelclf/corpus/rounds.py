@@ -41,7 +41,8 @@ def retest_units(corpus: Corpus, annotations: dict[str, list[Annotation]]) -> li
         for unit, rows in rounds.items():
             for a, b in pairwise(sorted(rows, key=lambda row: row.round)):
                 if annotators[unit, b.round] == 1:
-                    units.append(CodedUnit(unit, corpus.owner[unit], {"1": a.topics, "2": b.topics}))
+                    both = {"1": a.topics, "2": b.topics}
+                    units.append(CodedUnit(unit, corpus.owner[unit], both))
     return units
 
 
@@ -101,6 +102,19 @@ def derive_labels(
         else:
             open_units.append(unit)
     return labels, open_units
+
+
+def current_labels(
+    annotations: dict[str, list[Annotation]], adjudications: Sequence[Adjudication]
+) -> dict[str, Topics | None]:
+    """`derive_labels`, with a single annotator's labels; None where annotators differ."""
+    labels, open_units = derive_labels(annotations, adjudications)
+    deciding = deciding_labels(annotations)
+    result: dict[str, Topics | None] = {**labels}
+    for unit in open_units:
+        given = list(deciding[unit][1].values())
+        result[unit] = given[0] if len(given) == 1 else None
+    return result
 
 
 def _same(a: Topics, b: Topics) -> bool:

@@ -26,7 +26,7 @@ from sahelclf.corpus.shape import page_problem
 from sahelclf.corpus.splits import document_groups, held_apart, read_split
 from sahelclf.errors import CorpusError
 from sahelclf.models.runtime.linear import normalise
-from sahelclf.records import Topics
+from sahelclf.records import AnyPassage, Topics
 
 SHORTEST, LONGEST = 10, 200
 
@@ -120,7 +120,8 @@ def _documents(corpus: Corpus) -> Iterator[Finding]:
     used = [n for n in fields if any(getattr(d, n) for d in corpus.documents)]
     labelled = _documents_are_labelled(corpus)
     indexes: dict[str, list[int]] = {d.id: [] for d in corpus.documents}
-    for p in (*corpus.passages, *corpus.undecided):
+    passages: tuple[AnyPassage, ...] = (*corpus.passages, *corpus.undecided)
+    for p in passages:
         indexes[p.document_id].append(p.index)
     for d in corpus.documents:
         missing = [n for n in used if not getattr(d, n)]
@@ -200,7 +201,8 @@ def _labels(corpus: Corpus) -> Iterator[Finding]:
     if not annotations:
         return
     labels, open_units = derive_labels(annotations, read_adjudications(corpus))
-    current = {p.id: p.topics for p in (*corpus.passages, *corpus.undecided)}
+    current: dict[str, Topics | None] = {p.id: p.topics for p in corpus.passages}
+    current |= {p.id: None for p in corpus.undecided}
     if _documents_are_labelled(corpus):
         current |= {d.id: d.topics for d in corpus.documents}
     else:

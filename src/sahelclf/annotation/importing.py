@@ -1,0 +1,358 @@
+"""Answers of annotators become a corpus: `raw/<annotator>.jsonl`, documents and passages.
+
+All answers are checked before anything is written. An answer that is in the corpus already changes
+nothing; another answer of the same annotator is refused, since `raw/` is never edited.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from sahelclf.annotation.answers import (
+    Answer,
+    ReadAnswers,
+    answer_problem,
+    from_topics,
+    to_topics,
+)
+from sahelclf.annotation.batch import BATCH, UNITS, AnnotatorName, Batch, BatchUnit
+from sahelclf.codebook import Codebook, validation_problems
+from sahelclf.corpus.edit import CorpusEdit
+from sahelclf.corpus.rounds import current_labels
+from sahelclf.errors import RequestError
+from sahelclf.files import files_sha256
+from sahelclf.records import Annotation, BatchRecord, Date, Document, Passage, SampledUnit
+
+ROUND = "round"  # in a batch's strategy: the round of its answers, 1 where it has none
+MOST_PROBLEMS = 50
+
+
+@dataclass
+class Imported:
+    """What an import did.
+
+    Attributes
+    ----------
+    new, known
+        Answers by annotator that were added, and that the corpus had already.
+    missing
+        Units by annotator that are assigned and have no answer yet.
+    left_out
+        Answers that do not count, by reason.
+    undecided
+        Units of the batch that annotators answered differently and nobody has decided.
+    files
+        What was written; empty where nothing changed.
+    """
+
+    new: Counter[str] = field(default_factory=Counter)
+    known: Counter[str] = field(default_factory=Counter)
+    missing: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    undecided: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def import_answers(batch: Batch, read: Sequence[ReadAnswers], edit: CorpusEdit) -> Imported:
+    """Add answers to a corpus; raises `RequestError` with every problem before it writes.
+
+    Parameters
+    ----------
+    batch
+        The batch that the answers are about.
+    read
+        What the tools' readers returned, one a file.
+    edit
+        The corpus, opened or new; it is written where something changes.
+    """
+    answers = [answer for part in read for answer in part.answers]
+    problems = [problem for part in read for problem in part.problems]
+    problems += codebook_problems(batch.codebook, edit.codebook, str(edit.root))
+    problems += answer_problems(batch, answers)
+    problems += _corpus_problems(batch, answers, edit)
+    if problems:
+        raise_all(problems)
+    result = Imported(left_out=sum((part.left_out for part in read), Counter()))
+    result.notes += _notes(batch, answers, edit)
+    result.notes += _add_passages(batch, {a.unit for a in answers}, edit)
+    _add_answers(batch, answers, edit, result)
+    _add_batch(batch, {a.unit for a in answers}, edit)
+    edit.label({a.unit: None for a in answers})
+    labels = current_labels(edit.annotations, edit.adjudications)
+    result.undecided = [u.unit for u in batch.units if labels.get(u.unit, {}) is None]
+    result.files = edit.write()
+    return result
+
+
+def raise_all(problems: Sequence[str]) -> None:
+    """Raise with these problems; where there are many, with the first and their number."""
+    more = len(problems) - MOST_PROBLEMS
+    raise RequestError(
+        [*problems[:MOST_PROBLEMS], *([f"… and {more:,} more problems"] if more > 0 else [])]
+    )
+
+
+def codebook_problems(ours: Codebook, theirs: Codebook, where: str) -> list[str]:
+    """Differences in topics or stances: answers to one codebook are no answers to another."""
+    pairs = (
+        ("topics", ours.topic_names, theirs.topic_names),
+        ("stances", ours.stance_names, theirs.stance_names),
+    )
+    return [
+        f"{where}: {what} of its codebook: found {list(found)}, expected those of the batch, "
+        f"{list(expected)}"
+        for what, expected, found in pairs
+        if set(expected) != set(found)
+    ]
+
+
+def answer_problems(batch: Batch, answers: Sequence[Answer]) -> list[str]:
+    """What is wrong with answers: unknown unit, changed text, values, names, twice the same."""
+    problems: list[str] = []
+    first: dict[tuple[str, str], str] = {}
+    for a in answers:
+        unit = batch.unit.get(a.unit)
+        if unit is None:
+            problems.append(f"{a.where}: unit: {a.unit!r} is not in {batch.root / UNITS}")
+        elif a.check is not None and a.check not in (unit.check, unit.check.partition(".")[0]):
+            problems.append(
+                f"{a.where}: check: found {a.check!r}, expected {unit.check!r} of {a.unit!r}: its "
+                "text or its row was changed after the batch was drawn"
+            )
+        problems += [f"{a.where}: {p}" for p in _value_problems(batch.codebook, a)]
+        if (a.annotator, a.unit) in first:
+            place = first[a.annotator, a.unit]
+            problems.append(
+                f"{a.where}: {a.annotator} answered {a.unit!r} at {place} too; expected one answer "
+                "an annotator and unit"
+            )
+        first.setdefault((a.annotator, a.unit), a.where)
+    return problems + _name_problems({a.annotator: a.where for a in reversed(answers)})
+
+
+def _value_problems(codebook: Codebook, answer: Answer) -> Iterable[str]:
+    for topic in codebook.topic_names:
+        problem = answer_problem(codebook, topic, answer.answers.get(topic))
+        if problem:
+            yield problem
+    unknown = [t for t in answer.answers if t not in codebook.topics]
+    if unknown:
+        yield f"topics {unknown} are not in the codebook; expected {list(codebook.topic_names)}"
+
+
+def _name_problems(places: dict[str, str]) -> list[str]:
+    """Names that cannot be file names, or that differ in case alone."""
+    problems = []
+    by_case: dict[str, str] = {}
+    adapter = TypeAdapter(AnnotatorName)
+    for name, where in sorted(places.items()):
+        try:
+            adapter.validate_python(name)
+        except ValidationError:
+            problems.append(
+                f"{where}: annotator: found {name!r}; expected at most 40 letters, digits, '.', "
+                "'_' and '-': give another name with --annotator"
+            )
+        other = by_case.setdefault(name.lower(), name)
+        if other != name:
+            problems.append(
+                f"{where}: annotators {other!r} and {name!r} differ in case alone; give one name "
+                "with --annotator"
+            )
+    return problems
+
+
+def _corpus_problems(batch: Batch, answers: Sequence[Answer], edit: CorpusEdit) -> list[str]:
+    """What does not agree with the corpus: texts, labels without annotations, other answers."""
+    problems = []
+    annotated = {row.unit for rows in edit.annotations.values() for row in rows}
+    where_of: dict[str, str] = {}
+    for a in answers:
+        if a.unit in batch.unit:
+            where_of.setdefault(a.unit, a.where)
+    for unit, where in where_of.items():
+        if unit in edit.documents:
+            problems.append(f"{where}: unit: {unit!r} is a document of {edit.root}; rename it")
+        elif unit not in edit.passages:
+            continue
+        elif edit.passage(unit)["text"] != batch.unit[unit].text:
+            problems.append(f"{where}: unit: {unit!r} has another text in {edit.root}")
+        elif unit not in annotated:
+            problems.append(
+                f"{where}: unit: {unit!r} has labels in {edit.root} that no file of raw/ explains; "
+                "answers would replace them"
+            )
+    return problems + _changed_answers(batch, answers, edit)
+
+
+def _changed_answers(batch: Batch, answers: Sequence[Answer], edit: CorpusEdit) -> list[str]:
+    known = _known(edit, _round(batch))
+    names = {a.lower(): a for a in edit.annotations}
+    problems = []
+    for a in answers:
+        other = names.get(a.annotator.lower(), a.annotator)
+        if other != a.annotator:
+            problems.append(
+                f"{a.where}: annotator {a.annotator!r}: {edit.root} has {other!r}; give one name "
+                "with --annotator"
+            )
+        before = known.get((a.annotator, a.unit))
+        if before is None:
+            continue
+        differing = [
+            f"{topic} {old} before, {a.answers.get(topic)} now"
+            for topic, old in from_topics(edit.codebook, before.topics).items()
+            if a.answers.get(topic) != old
+        ]
+        if differing:
+            problems.append(
+                f"{a.where}: {a.annotator} answered {a.unit!r} otherwise in the corpus: "
+                f"{'; '.join(differing)}; raw/{a.annotator}.jsonl is never edited"
+            )
+    return problems
+
+
+def _known(edit: CorpusEdit, number: int) -> dict[tuple[str, str], Annotation]:
+    return {
+        (name, row.unit): row
+        for name, rows in edit.annotations.items()
+        for row in rows
+        if row.round == number
+    }
+
+
+def _round(batch: Batch) -> int:
+    return int(str(batch.info.strategy.get(ROUND, 1)))
+
+
+def _notes(batch: Batch, answers: Sequence[Answer], edit: CorpusEdit) -> list[str]:
+    others = sorted({a.annotator for a in answers} - {*batch.info.annotators, *edit.annotations})
+    if batch.info.annotators and others:
+        return [
+            f"answers of {', '.join(others)}; the batch was drawn for "
+            f"{', '.join(batch.info.annotators)}"
+        ]
+    return []
+
+
+def _natural(unit: str) -> list[tuple[int, str]]:
+    """Sort key by which x#10 comes after x#9."""
+    parts = re.split(r"([0-9]+)", unit)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _add_passages(batch: Batch, answered: set[str], edit: CorpusEdit) -> list[str]:
+    """Add the units that the corpus lacks; those of one document follow each other, in order."""
+    new = [u for u in batch.units if u.unit in answered and u.unit not in edit.passages]
+    ids = {*edit.passages, *batch.unit}
+    owner = {u.unit: _document_id(u, ids) for u in new}
+    place = {name: k for k, name in reversed([*enumerate(owner.values())])}
+    new.sort(key=lambda u: (place[owner[u.unit]], _natural(u.unit)))
+    problems, undated = [], 0
+    for name, units in groupby(new, key=lambda u: owner[u.unit]):
+        units_of_it = list(units)
+        if name not in edit.documents:
+            record, dated = _document(name, units_of_it[0])
+            undated += not dated
+            problems += _invalid(Document, record, f"{batch.root / UNITS}: {name}")
+            edit.add_document(record)
+        for u in units_of_it:
+            where = f"{batch.root / UNITS}: {u.unit}"
+            row = {"id": u.unit, "document_id": name, "index": 0, "text": u.text, "topics": {}}
+            problems += _invalid(Passage, row, where)
+            if not u.text.strip():
+                problems.append(f"{where}: text: only white space")
+            edit.add_passage(u.unit, name, u.text)
+    if problems:
+        raise_all(problems)
+    no_date = f"{undated} documents have a date that is not YYYY-MM-DD; it was left out"
+    return [no_date] if undated else []
+
+
+def _document_id(unit: BatchUnit, ids: set[str]) -> str:
+    """The collection's document; another id where a unit has that one, or where it names none."""
+    name = unit.document or unit.unit
+    return f"d.{name}" if unit.document is None or name in ids else name
+
+
+def _document(name: str, unit: BatchUnit) -> tuple[dict[str, Any], bool]:
+    """The record of a new document, and whether its date, if it has one, is known."""
+    record: dict[str, Any] = {"id": name}
+    if unit.title:
+        record["title"] = unit.title
+    if not unit.date:
+        return record, True
+    try:
+        record["date"] = TypeAdapter(Date).validate_python(unit.date.strip()[:10])
+    except ValidationError:
+        return record, False
+    return record, True
+
+
+def _invalid(form: type[Document] | type[Passage], record: dict[str, Any], where: str) -> list[str]:
+    try:
+        form.model_validate(record)
+    except ValidationError as error:
+        return validation_problems(error, where)
+    return []
+
+
+def _add_answers(
+    batch: Batch, answers: Sequence[Answer], edit: CorpusEdit, result: Imported
+) -> None:
+    number = _round(batch)
+    known = _known(edit, number)
+    order = {u.unit: k for k, u in enumerate(batch.units)}
+    for a in sorted(answers, key=lambda a: (a.annotator, order[a.unit])):
+        if (a.annotator, a.unit) in known:
+            result.known[a.annotator] += 1
+            continue
+        row = Annotation(
+            unit=a.unit,
+            round=number,
+            topics=to_topics(batch.codebook, a.answers),
+            suggested=batch.unit[a.unit].suggestion is not None,
+            note=a.note,
+        )
+        edit.add_annotation(a.annotator, row)
+        result.new[a.annotator] += 1
+    done = {*_known(edit, number)}
+    for name in sorted({a.annotator for a in answers} | {*batch.info.annotators}):
+        left = [u for u in batch.assigned(name) if (name, u.unit) not in done]
+        result.missing[name] = len(left)
+
+
+def _add_batch(batch: Batch, answered: set[str], edit: CorpusEdit) -> None:
+    sha256 = files_sha256([batch.root / BATCH, batch.root / UNITS])
+    before = next((b for b in edit.batches if b.sha256 == sha256), None)
+    known = {u.unit for u in before.units} if before else set()
+    units = [
+        SampledUnit(
+            unit=u.unit,
+            sampling_probability=u.sampling_probability,
+            stratum=u.stratum,
+            drawn=u.drawn,
+        )
+        for u in batch.units
+        if u.unit in known | answered
+    ]
+    if not units:
+        return
+    info = batch.info
+    edit.put_batch(
+        BatchRecord(
+            name=before.name if before else batch.root.absolute().name,
+            sha256=sha256,
+            collection=info.collection,
+            seed=info.seed,
+            strategy=info.strategy,
+            units=units,
+        )
+    )
