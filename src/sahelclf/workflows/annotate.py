@@ -45,7 +45,8 @@ def import_batch(
         With every problem of all files; nothing was written then.
     """
     from sahelclf.annotation.batch import read_batch
-    from sahelclf.annotation.importing import import_answers, raise_all
+    from sahelclf.annotation.checks import raise_all
+    from sahelclf.annotation.importing import import_answers
 
     opened = read_batch(Path(batch))
     edit = _corpus(Path(corpus), opened, Path(codebook) if codebook else None)
