@@ -39,6 +39,9 @@ class LanguageFile(BaseModel):
     not_titles: list[str]
     boilerplate: dict[str, list[str]]  # whole lines, sentences included
     boilerplate_lines: dict[str, list[str]]  # whole lines, unless they are sentences
+    place_lines: list[str]  # whole lines before the first paragraph: place, date, agency
+    head_lines: list[str]  # other whole lines between the title and the first paragraph
+    end_lines: list[str]  # whole lines or clauses of them after the last paragraph
     leads: list[str]  # date and place lines run into a paragraph; group `date`
     first_leads: list[str]  # the same, in a page where one paragraph alone has one
     credits: list[str]  # of photographs, at the end of their captions
@@ -94,6 +97,9 @@ class PageRules:
         files = [language.file for language in self._languages]
         self.boilerplate = self._by_reason("boilerplate")
         self.boilerplate_lines = self._by_reason("boilerplate_lines")
+        self.place_line = self._any("place_lines")
+        self.head_line = self._any("head_lines")
+        self.end_line = self._any("end_lines")
         self.leads = self._each("leads")
         self.first_leads = self._each("first_leads")
         self.author_boxes = self._each("author_boxes")

@@ -8,7 +8,7 @@ What is boilerplate is read from the files of the page's languages; English wher
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 
 from sahelclf.corpus.boilerplate import (
     author_box,
@@ -19,12 +19,14 @@ from sahelclf.corpus.boilerplate import (
     split_label,
     split_lead,
 )
+from sahelclf.corpus.page_ends import Line, line_key, mark_ends
 from sahelclf.corpus.page_rules import ENGLISH, PageRules, page_rules
 from sahelclf.corpus.paragraphs import plain_text, split_paragraphs
 from sahelclf.corpus.passages import Span, cut_passages
 
 _GLUED = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-Ý][a-zà-ÿ])")
 _FEWEST_STORIES = 3
+_DATED = {"date line", "author box", "place line", "head of page"}
 _HEADLINE_WORDS, _BLURB_WORDS = (5, 25), 60
 
 
@@ -49,18 +51,6 @@ class Page:
     passages: tuple[Span, ...]
     dropped: tuple[Dropped, ...]
     stories: int = 1
-
-
-@dataclass
-class _Line:
-    """A paragraph of the page; `reason` says why it is dropped, None that it is kept."""
-
-    text: str
-    reason: str | None
-
-    @cached_property
-    def key(self) -> str:
-        return _key(self.text)
 
 
 def clean_text_page(raw: str, languages: Sequence[str] = ENGLISH) -> Page:
@@ -108,7 +98,7 @@ def clean_html_page(raw: bytes | str, languages: Sequence[str] = ENGLISH) -> Pag
     title = " ".join(plain_text(record.get("title") or "").split())
     if not is_title(title, rules):
         title = ""
-    if title and paragraphs and _key(title) not in {_key(p) for p in paragraphs[:3]}:
+    if title and paragraphs and line_key(title) not in {line_key(p) for p in paragraphs[:3]}:
         paragraphs.insert(0, title)
     return _clean(paragraphs, languages, title, record.get("date"))
 
@@ -117,19 +107,19 @@ def _clean(
     paragraphs: list[str], languages: Sequence[str], title: str = "", published: str | None = None
 ) -> Page:
     rules = page_rules(languages)
-    lines = [_Line(p, boilerplate_reason(p, rules)) for p in paragraphs]
+    lines = [Line(p, boilerplate_reason(p, rules)) for p in paragraphs]
     lines = _mark_captions(lines, rules)
     _mark_author_boxes(lines, rules)
     _mark_repeats(lines)
     _mark_sections(lines, rules)
-    _mark_end(lines, rules)
+    mark_ends(lines, rules)
     kept: list[str] = []
     dropped: list[Dropped] = []
     chronology = sum(any(p.match(x.text) for p in rules.first_leads) for x in lines) > 1
     for line in lines:
         if line.reason:
             dropped.append(Dropped(line.text, line.reason))
-            if line.reason in {"date line", "author box"}:
+            if line.reason in _DATED:
                 published = published or iso_date(line.text, rules)
             continue
         text = line.text
@@ -148,27 +138,27 @@ def _clean(
     return Page(title, published, text, passages, tuple(dropped), _count_stories(kept))
 
 
-def _mark_captions(lines: list[_Line], rules: PageRules) -> list[_Line]:
+def _mark_captions(lines: list[Line], rules: PageRules) -> list[Line]:
     """Captions by their credit, the same without it, and those glued to a headline."""
-    split: list[_Line] = []
+    split: list[Line] = []
     for line in lines:
         parts = _GLUED.split(line.text, maxsplit=1) if line.reason == "caption" else []
         if len(parts) == 2 and len(parts[0].split()) > 2:
-            split += [_Line(parts[0], None), _Line(parts[1], "caption")]
+            split += [Line(parts[0], None), Line(parts[1], "caption")]
         else:
             split.append(line)
-    captions = {_key(rules.credit.sub("", x.text)) for x in split if x.reason == "caption"} - {""}
+    captions = {line_key(rules.credit.sub("", x.text)) for x in split if x.reason == "caption"} - {""}
     if not captions:
         return split
     headlines = [x.text for x in split[:3] if x.reason is None and len(x.text.split()) > 2]
     for line in split:
         headline = next((h for h in headlines if line.text.startswith(h) and line.text != h), "")
-        if line.key in captions or (headline and _key(line.text[len(headline) :]) in captions):
+        if line.key in captions or (headline and line_key(line.text[len(headline) :]) in captions):
             line.reason = line.reason or "caption"
     return split
 
 
-def _mark_author_boxes(lines: list[_Line], rules: PageRules) -> None:
+def _mark_author_boxes(lines: list[Line], rules: PageRules) -> None:
     inside, author = False, ""
     for line in lines:
         if line.reason:
@@ -181,7 +171,7 @@ def _mark_author_boxes(lines: list[_Line], rules: PageRules) -> None:
             inside = False
 
 
-def _mark_repeats(lines: list[_Line]) -> None:
+def _mark_repeats(lines: list[Line]) -> None:
     seen: set[str] = set()
     for line in lines:
         if line.reason is None and line.key in seen:
@@ -190,20 +180,13 @@ def _mark_repeats(lines: list[_Line]) -> None:
             seen.add(line.key)
 
 
-def _mark_sections(lines: list[_Line], rules: PageRules) -> None:
+def _mark_sections(lines: list[Line], rules: PageRules) -> None:
     """Names of sections before the first paragraph of text."""
     for line in lines:
         if line.reason is None:
             if not rules.section.fullmatch(line.text.strip()):
                 return
             line.reason = "section or counter label"
-
-
-def _mark_end(lines: list[_Line], rules: PageRules) -> None:
-    """Biographies of authors at the end of the page, where something else is kept before them."""
-    kept = [line for line in lines if line.reason is None]
-    while len(kept) > 1 and rules.closing_biography.match(kept[-1].text):
-        kept.pop().reason = "author box"
 
 
 def _count_stories(kept: list[str]) -> int:
@@ -216,7 +199,3 @@ def _count_stories(kept: list[str]) -> int:
         a and b and c for a, b, c in zip(headline, blurb[1:], next_headline, strict=False)
     )
     return stories if stories >= _FEWEST_STORIES and 2 * stories >= 0.7 * len(kept) else 1
-
-
-def _key(paragraph: str) -> str:
-    return re.sub(r"\W+", " ", paragraph).strip().lower()
