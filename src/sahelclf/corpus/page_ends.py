@@ -14,6 +14,7 @@ from sahelclf.corpus.page_rules import PageRules
 _FEWEST_PARAGRAPHS = 3  # with fewer sentences a page has no end that is known
 _MOST_LOOSE, _LOOSE_WORDS = 4, 14  # more lines without a full stop are a list
 _END_WORDS = 40
+_CAPTION_WORDS = 20
 _HEAD_WORDS = 14
 _CLAUSE = re.compile(r"\s*[|•·]\s*|\s+[–—-]\s+|(?<=[.!?])\s+")
 _COLUMN = re.compile(r"\s*[|•·]\s*")
@@ -42,11 +43,29 @@ def line_key(paragraph: str) -> str:
 def mark_ends(lines: list[Line], rules: PageRules) -> None:
     """Mark menus between paragraphs, and what stands before the first and after the last one."""
     for line in _kept(lines)[1:]:
-        columns = _COLUMN.split(line.text.strip("|•· "))
-        if len(columns) > 1 and not is_sentence(line.text) and _any_known(columns, rules):
+        columns = _COLUMN.split(line.text)
+        if (
+            len(columns) > 1
+            and columns[0]
+            and not is_sentence(line.text)
+            and _any_known(columns, rules)
+        ):
             line.reason = "menu"
     _mark_head(_kept(lines), rules)
     _mark_end(_kept(lines), rules)
+
+
+def mark_pictures(lines: list[Line], rules: PageRules) -> None:
+    """Mark sentences without a verb that say what a picture shows; two in a row are a list."""
+    kept = _kept(lines)
+    shows = [
+        len(line.text.split()) <= _CAPTION_WORDS and rules.caption.fullmatch(line.text) is not None
+        for line in kept
+    ]
+    for i in range(1, len(kept)):
+        in_list = shows[i - 1] or any(shows[i + 1 : i + 2]) or kept[i - 1].text.endswith(":")
+        if shows[i] and not in_list:
+            kept[i].reason = "caption"
 
 
 def _kept(lines: list[Line]) -> list[Line]:
@@ -55,11 +74,16 @@ def _kept(lines: list[Line]) -> list[Line]:
 
 def _mark_head(kept: list[Line], rules: PageRules) -> None:
     """Place lines, bylines and the like before the first paragraph; one line stays as the title."""
+
     def known(line: Line) -> str | None:
         if rules.place_line.fullmatch(line.text):
             return "place line"
         inside = line is not kept[0] and len(line.text.split()) <= _HEAD_WORDS
-        return "head of page" if inside and rules.head_line.fullmatch(line.text.strip(" –—-")) else None
+        return (
+            "head of page"
+            if inside and rules.head_line.fullmatch(line.text.strip(" –—-"))
+            else None
+        )
 
     first = next((i for i, x in enumerate(kept) if is_sentence(x.text) and not known(x)), 0)
     left = first
@@ -86,7 +110,7 @@ def _mark_end(kept: list[Line], rules: PageRules) -> None:
 
 
 def _is_end_line(text: str, rules: PageRules) -> bool:
-    """Whether one clause of a short line is known; in sentences only what sentences are known by."""
+    """Whether a clause of a short line is known; in a sentence, as rules for sentences have it."""
     clauses = _CLAUSE.split(text)
     if len(text.split()) > _END_WORDS:
         return False
@@ -107,6 +131,4 @@ def _any_known(parts: list[str], rules: PageRules) -> bool:
 
 def _is_loose(text: str) -> bool:
     """Whether a line is short, no bullet, and ends as no sentence does."""
-    return (
-        len(text.split()) <= _LOOSE_WORDS and not _ENDS.search(text) and not _BULLET.match(text)
-    )
+    return len(text.split()) <= _LOOSE_WORDS and not _ENDS.search(text) and not _BULLET.match(text)

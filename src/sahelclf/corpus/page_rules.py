@@ -45,6 +45,7 @@ class LanguageFile(BaseModel):
     leads: list[str]  # date and place lines run into a paragraph; group `date`
     first_leads: list[str]  # the same, in a page where one paragraph alone has one
     credits: list[str]  # of photographs, at the end of their captions
+    captions: list[str]  # whole sentences that say what a picture shows, without a verb
     author_boxes: list[str]  # their heads; group 1 is the author's name
     box_biographies: list[str]  # anywhere in a paragraph of an author box
     closing_biographies: list[str]  # at the start of a page's last paragraphs
@@ -104,6 +105,7 @@ class PageRules:
         self.first_leads = self._each("first_leads")
         self.author_boxes = self._each("author_boxes")
         self.credit = self._any("credits", r"\s*(?:{})[\s.)\]]*$")
+        self.caption = self._any("captions")
         self.box_biography = self._any("box_biographies")
         self.closing_biography = self._any("closing_biographies")
         self.not_title = self._any("not_titles")

@@ -19,7 +19,7 @@ from sahelclf.corpus.boilerplate import (
     split_label,
     split_lead,
 )
-from sahelclf.corpus.page_ends import Line, line_key, mark_ends
+from sahelclf.corpus.page_ends import Line, line_key, mark_ends, mark_pictures
 from sahelclf.corpus.page_rules import ENGLISH, PageRules, page_rules
 from sahelclf.corpus.paragraphs import plain_text, split_paragraphs
 from sahelclf.corpus.passages import Span, cut_passages
@@ -113,6 +113,7 @@ def _clean(
     _mark_repeats(lines)
     _mark_sections(lines, rules)
     mark_ends(lines, rules)
+    mark_pictures(lines, rules)
     kept: list[str] = []
     dropped: list[Dropped] = []
     chronology = sum(any(p.match(x.text) for p in rules.first_leads) for x in lines) > 1
@@ -147,7 +148,9 @@ def _mark_captions(lines: list[Line], rules: PageRules) -> list[Line]:
             split += [Line(parts[0], None), Line(parts[1], "caption")]
         else:
             split.append(line)
-    captions = {line_key(rules.credit.sub("", x.text)) for x in split if x.reason == "caption"} - {""}
+    captions = {line_key(rules.credit.sub("", x.text)) for x in split if x.reason == "caption"} - {
+        ""
+    }
     if not captions:
         return split
     headlines = [x.text for x in split[:3] if x.reason is None and len(x.text.split()) > 2]
