@@ -191,7 +191,7 @@ def test_near_lines_between_paragraphs_are_kept(line):
         "Quay Network. Articles may be reproduced freely provided the source is cited.",
         "The views in this article are those of the author.",
         "“Boats lost”. The Quay. Retrieved 6 January 2023",
-        "The Quay, the news arm of a harbour company, is one of many providers of news | More results",
+        "The Quay, the news arm of a harbour company, is one of many news providers | More results",
     ],
 )
 def test_lines_after_the_last_paragraph_are_dropped(line):

@@ -12,7 +12,7 @@ from sahelclf.corpus.boilerplate import boilerplate_reason, is_sentence
 from sahelclf.corpus.page_rules import PageRules
 
 _FEWEST_PARAGRAPHS = 3  # with fewer sentences a page has no end that is known
-_MOST_LOOSE, _LOOSE_WORDS = 4, 14  # more lines without a full stop are a list
+_MOST_LOOSE, _LOOSE_WORDS = 4, 11  # more lines without a full stop are a list
 _END_WORDS = 40
 _CAPTION_WORDS = 20
 _HEAD_WORDS = 14
