@@ -64,6 +64,12 @@ def written_aside(target: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def suffix_of(path: Path) -> str:
     """The suffix of the form in lower case, without that of the compression."""
     suffixes = [s.lower() for s in path.suffixes]

@@ -1,6 +1,8 @@
 """Folders: the data of the package, and the user's cache."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -25,3 +27,23 @@ def cache_folder() -> Path:
     """`SAHELCLF_CACHE`, else `sahelclf` in the user's cache folder; it may be deleted."""
     named = os.environ.get("SAHELCLF_CACHE")
     return Path(named) if named else user_cache_path("sahelclf", appauthor=False)
+
+
+@contextmanager
+def writing_to_cache(path: Path, size: float = 0) -> Iterator[None]:
+    """Make the cache folder, and say what to do where `path` in it cannot be written.
+
+    Parameters
+    ----------
+    size
+        Bytes that are needed while it is written, for the message; 0 leaves them out.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        needed = f" (it takes {size / 2**30:.1f} GiB while it is written)" if size else ""
+        raise SahelclfError(
+            f"{path}: not written: {error.strerror or error}; make room or give yourself the right "
+            f"to write there{needed}, or name another folder for the cache: SAHELCLF_CACHE=FOLDER"
+        ) from error

@@ -64,6 +64,39 @@ def test_a_pipe_gets_plain_text_and_no_progress():
     assert "\x1b" not in err
 
 
+SHOW_JOBS = """
+import time
+from sahelclf.cli import console
+from sahelclf.training.crossfit import Step
+
+console.MINUTE = 60 * MINUTES
+with console.progress() as show:
+    show(Step("encoding texts, 64 of 256", "encode", 0, 1, 64, 256))
+    for done in (128, 192):
+        time.sleep(0.01)
+        show(Step(f"encoding texts, {done} of 256", "encode", 0, 1, done, 256))
+    show(Step("cross-fitting 1 of 5", "fold-1", 0, 6))
+with console.row_progress() as show:
+    show(30, 40)
+"""
+
+
+def test_a_pipe_gets_one_line_a_minute():
+    def lines(minutes: int) -> list[str]:
+        code = SHOW_JOBS.replace("MINUTES", str(minutes))
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        return done.stderr.decode().splitlines()
+
+    assert lines(1) == []  # all is done in less than a minute
+    assert lines(0) == [
+        "encoding texts, 64 of 256: 25% after 0 min",
+        "encoding texts, 128 of 256: 50% after 0 min",
+        "encoding texts, 192 of 256: 75% after 0 min, about 0 min left",
+        "cross-fitting 1 of 5: 0% after 0 min",
+        "rows: 75% after 0 min",
+    ]
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_an_encoding_without_some_signs_prints_all_the_same(encoding):
     out, err = in_pipe(encoding)

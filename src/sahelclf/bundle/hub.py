@@ -18,10 +18,10 @@ from sahelclf.bundle.sklearn import SKOPS_FILE, write_skops
 from sahelclf.bundle.write import sign
 from sahelclf.errors import RequestError
 from sahelclf.files import written_aside
-from sahelclf.models.encoder_files import PACKAGE_SHA256, quiet_transformers
+from sahelclf.models.encoder_files import quiet_transformers
 from sahelclf.models.kinds import kind_of, read_labeller, texts_of
+from sahelclf.models.named_encoders import NAMED
 
-PACKAGE_ON_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 LARGE = ("*.safetensors", "*.onnx", "*.npz", "*.skops")
 TAGS = ("text-classification", "multi-label", "news", "political-science")
 STANCE_TAG = "stance-detection"
@@ -97,8 +97,9 @@ def hub_card(manifest: dict[str, Any]) -> str:
 def _base_model(manifest: dict[str, Any]) -> str | None:
     """The encoder's name on the hub, where it has one."""
     about = manifest["features"].get("vectors", manifest["features"])
-    if about.get("encoder_sha256") == PACKAGE_SHA256:
-        return PACKAGE_ON_HUB
+    named = {encoder.sha256: encoder.hub_name for encoder in NAMED.values()}
+    if about.get("encoder_sha256") in named:
+        return named[about["encoder_sha256"]]
     name = str(about.get("encoder", ""))
     return name if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not Path(name).exists() else None
 

@@ -1,12 +1,12 @@
 """Open a bundle as untrusted input: formats, sizes, hashes and paths are checked first."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from sahelclf.errors import BundleError, RequestError
 from sahelclf.evaluation import decide
+from sahelclf.files import file_sha256
 from sahelclf.models.kinds import NAMES, kind_named, kind_of
 from sahelclf.models.runtime.encoder import SMALL_GRAPH
 
@@ -49,17 +49,11 @@ def open_bundle(folder: Path) -> dict[str, Any]:
             f"{', '.join(map(str, FORMATS))}. "
             "Install the version of sahelclf that wrote it (manifest: versions), or retrain."
         )
-    if sum_path.read_bytes()[:64].decode("ascii", "replace") != sha256(path):
+    if sum_path.read_bytes()[:64].decode("ascii", "replace") != file_sha256(path):
         raise BundleError(f"{path}: changed since it was written (SHA-256 differs); {REMEDY}")
     if problems := _file_problems(folder, manifest.get("files")):
         raise BundleError(problems)
     return dict(manifest)
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file, read in pieces."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _file_problems(folder: Path, listed: Any) -> list[str]:
@@ -75,7 +69,7 @@ def _file_problems(folder: Path, listed: Any) -> list[str]:
             problems.append(f"{path}: missing; the bundle is not whole")
         elif path.stat().st_size > MAX_FILE:
             problems.append(f"{path}: {path.stat().st_size:,} bytes; at most {MAX_FILE:,} are read")
-        elif sha256(path) != expected:
+        elif file_sha256(path) != expected:
             problems.append(
                 f"{path}: changed since the bundle was written (SHA-256 differs); {REMEDY}"
             )

@@ -18,12 +18,12 @@ import psutil
 from sahelclf.bundle.card import model_card
 from sahelclf.bundle.golden import GOLDEN_TEXTS, check_golden
 from sahelclf.bundle.labeller import Labeller
-from sahelclf.bundle.load import FORMAT, FORMATS, sha256
+from sahelclf.bundle.load import FORMAT, FORMATS
 from sahelclf.bundle.onnx import transformer_forms
 from sahelclf.bundle.pyfunc import write_pyfunc
 from sahelclf.errors import BundleError, SahelclfError
 from sahelclf.evaluation import decide
-from sahelclf.files import written_aside
+from sahelclf.files import file_sha256, written_aside
 from sahelclf.models.base import ModelKind
 from sahelclf.models.encoder_files import training_texts_of
 from sahelclf.models.kinds import kind_named
@@ -79,10 +79,10 @@ def sign(folder: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest with the hash of every file in the folder, and its own hash beside it."""
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     manifest["files"] = {
-        n: sha256(folder / n) for n in names if n not in {"manifest.json", "manifest.sha256"}
+        n: file_sha256(folder / n) for n in names if n not in {"manifest.json", "manifest.sha256"}
     }
     _write_json(folder / "manifest.json", manifest)
-    line = f"{sha256(folder / 'manifest.json')}  manifest.json\n"
+    line = f"{file_sha256(folder / 'manifest.json')}  manifest.json\n"
     (folder / "manifest.sha256").write_text(line, encoding="utf-8")
 
 

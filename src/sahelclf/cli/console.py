@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -15,12 +16,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from sahelclf.errors import RequestError, SahelclfError, masked
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
     from sahelclf.training.crossfit import Step
 
 ASCII = {"…": "...", "±": "+/-", "→": "->", "≥": ">=", "–": "-", "—": "-", "×": "x"}
 EVIDENCE_CHARACTERS = 300
+MINUTE = 60.0  # between two lines of progress in a pipe
 WHOLE_RUN = 10.0**9  # seconds: the time left is estimated from all steps, not from the last ones
 
 
@@ -131,28 +133,49 @@ def unit_printer() -> Callable[[Sequence[dict[str, Any]]], None]:
 
 @contextmanager
 def row_progress() -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows how many rows are done: a bar on a terminal, else nothing."""
-    with _bar() as bar:
-        task = bar.add_task("rows", total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+    """Give a function that shows how many rows are done, as a `_Progress`."""
+    shown = _Progress()
+    with shown.bar as bar:
+        bar.add_task("rows", total=None)
+        yield lambda done, of: shown("rows", done, of)
 
 
 @contextmanager
 def progress() -> "Iterator[Callable[[Step], None]]":
-    """Give a function that shows the steps of a training: a bar on a terminal, else nothing."""
-    bar = _bar()
-    tasks: list[TaskID] = []
+    """Give a function that shows the steps of a training, as a `_Progress`."""
+    shown = _Progress()
 
     def show(step: "Step") -> None:
         loss = step.numbers.get("loss")
-        text = step.text
-        text += f", step {step.done} of {step.steps}, loss {loss:.3f}" if loss is not None else ""
-        if not tasks:  # what an earlier process did takes no time of this one
-            tasks.append(bar.add_task(text, total=1000, completed=round(1000 * step.share)))
-        bar.update(tasks[0], description=text, completed=1000 * step.share)
+        text = f", step {step.done} of {step.steps}, loss {loss:.3f}" if loss is not None else ""
+        shown(step.text + text, 1000 * step.share, 1000)
 
-    with bar:
+    with shown.bar:
         yield show
+
+
+class _Progress:
+    """A bar on a terminal; elsewhere one line a minute."""
+
+    def __init__(self) -> None:
+        self.bar = _bar()
+        self.last_line = time.monotonic()
+
+    def __call__(self, text: str, done: float, total: float) -> None:
+        """Show how much is done; less than before is another job, with a bar of its own."""
+        bar = self.bar
+        if bar.tasks and done < bar.tasks[-1].completed:
+            bar.remove_task(bar.tasks[-1].id)
+        if not bar.tasks:  # what an earlier process did takes no time of this one
+            bar.add_task(text, total=total, completed=int(done))
+        task = bar.tasks[-1]
+        bar.update(task.id, description=text, completed=done, total=total)
+        if not bar.disable or time.monotonic() - self.last_line < MINUTE:
+            return
+        self.last_line = time.monotonic()
+        left, spent = task.time_remaining, (task.elapsed or 0) / 60
+        rest = "" if left is None else f", about {left / 60:.0f} min left"
+        say(f"{text}: {task.percentage:.0f}% after {spent:.0f} min{rest}")
 
 
 def _bar() -> "Progress":

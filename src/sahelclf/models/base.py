@@ -22,7 +22,10 @@ class ModelConfig(Frozen):
         return None
 
 
-def _ignore(_done: int, _total: int, _numbers: Mapping[str, float]) -> None:
+OnFitStep = Callable[[int, int, Mapping[str, float]], None]
+
+
+def ignore_step(_done: int, _total: int, _numbers: Mapping[str, float]) -> None:
     """Do nothing with the progress of a fit."""
 
 
@@ -38,7 +41,7 @@ class FitCallbacks:
         File with the state of a fit that was interrupted; the fit resumes from it if it exists.
     """
 
-    on_step: Callable[[int, int, Mapping[str, float]], None] = _ignore
+    on_step: OnFitStep = ignore_step
     checkpoint: Path | None = None
 
 
@@ -139,6 +142,9 @@ class ModelKind:
         Kinds whose logits it adds.
     exports
         Forms of `export --to` that it has.
+    encode
+        Encodes the texts of a training before its fits, which then find the vectors in the cache:
+        `encode(model, texts, on_step)`.
     transformers_layout
         The bundle loads in Transformers, and has a graph in eight bits.
     """
@@ -153,4 +159,5 @@ class ModelKind:
     reads_targets: bool = False
     members: tuple[str, ...] = ()
     exports: frozenset[str] = frozenset({"hub", "r", "sklearn"})
+    encode: Callable[[Any, Sequence[str], OnFitStep], object] | None = None
     transformers_layout: bool = False

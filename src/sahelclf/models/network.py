@@ -75,6 +75,15 @@ def build_classifier(
     return net.to(device)
 
 
+def refuse_pooling(files: EncoderFiles, pooling: str) -> None:
+    """Refuse `model.pooling=mean` where Transformers' classifier of the encoder has no mean."""
+    from transformers import AutoConfig
+
+    if pooling == "mean":
+        settings = AutoConfig.from_pretrained(files.folder, local_files_only=True)
+        _pooling(pooling, settings, files.name)
+
+
 def _refuse_other_weights(net: Any, loaded: Mapping[str, Any], name: str) -> None:
     """Refuse missing weights and wrong shapes, but for the head of an earlier fine-tuning."""
     body = {n for n, _ in net.named_parameters()} - _outside_encoder(net)

@@ -13,7 +13,7 @@ from sahelclf.models.encoder_files import check_window, find_encoder, load_token
 from sahelclf.models.finetune import FineTuning, TransformerConfig, best_dtype
 from sahelclf.models.linear import fit_heads
 from sahelclf.models.memory import return_free_pages, return_large_blocks
-from sahelclf.models.network import build_classifier, last_linear, set_head
+from sahelclf.models.network import build_classifier, last_linear, refuse_pooling, set_head
 from sahelclf.models.runtime.windows import Cut, Windows, length_sorted_batches
 from sahelclf.tasks.base import HeadLayout, TaskData
 
@@ -35,6 +35,7 @@ class Transformer:
         self.config = config
         self.files = find_encoder(config.encoder)
         check_window(self.files, config.window, config.overlap)
+        refuse_pooling(self.files, config.pooling)
         if 0 < self.files.layers < config.frozen_layers:
             raise RequestError(
                 f"model.frozen_layers={config.frozen_layers}: the encoder has {self.files.layers} "

