@@ -11,11 +11,12 @@ import pytest
 
 from sahelclf.bundle.golden import GOLDEN_TEXTS
 from sahelclf.bundle.labeller import Labeller
-from sahelclf.bundle.load import open_bundle, sha256
+from sahelclf.bundle.load import open_bundle
 from sahelclf.bundle.r import references, write_r
 from sahelclf.bundle.sklearn import write_sklearn
 from sahelclf.bundle.write import write_bundle
 from sahelclf.errors import BundleError, SahelclfError
+from sahelclf.files import file_sha256
 from sahelclf.models.runtime.text import clean_text
 
 HERE = Path(__file__).parent
@@ -87,7 +88,8 @@ def test_a_rule_that_does_not_belong_to_the_format_is_refused(bundle, tmp_path):
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(manifest | {"text": {"rule": "as_given"}}), encoding="utf-8")
-    (folder / "manifest.sha256").write_text(f"{sha256(path)}  manifest.json\n", encoding="utf-8")
+    line = f"{file_sha256(path)}  manifest.json\n"
+    (folder / "manifest.sha256").write_text(line, encoding="utf-8")
     with pytest.raises(BundleError, match=r"text\.rule 'as_given'; expected 'clean' in format 2"):
         Labeller.load(folder)
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from sahelclf.bundle.hub import write_hub
 from sahelclf.bundle.labeller import Labeller
-from sahelclf.bundle.load import open_bundle, sha256
+from sahelclf.bundle.load import open_bundle
 from sahelclf.bundle.r import changed_characters, write_r
 from sahelclf.bundle.sklearn import build_pipeline, write_sklearn
 from sahelclf.bundle.write import write_bundle
 from sahelclf.errors import BundleError, RequestError, SahelclfError
-from sahelclf.files import aside_of, file_aside, written_aside
+from sahelclf.files import aside_of, file_aside, file_sha256, written_aside
 from sahelclf.models import runtime
 from sahelclf.models.runtime.linear import normalise
 
@@ -32,7 +32,7 @@ def resign(folder, **changes):
     """Rewrite the manifest as someone who knows the format would."""
     path = folder / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    (folder / "manifest.sha256").write_text(f"{sha256(path)}  manifest.json\n")
+    (folder / "manifest.sha256").write_text(f"{file_sha256(path)}  manifest.json\n")
 
 
 def test_a_bundle_has_plain_files_only(bundle):
@@ -128,11 +128,11 @@ def test_paths_outside_the_folder_are_refused(bundle, tmp_path):
     folder = copy(bundle, tmp_path)
     files = json.loads((folder / "manifest.json").read_text())["files"]
     (tmp_path / "secret").write_text("x")
-    resign(folder, files=files | {"../secret": sha256(tmp_path / "secret")})
+    resign(folder, files=files | {"../secret": file_sha256(tmp_path / "secret")})
     with pytest.raises(BundleError, match=r"'../secret' points outside the bundle"):
         open_bundle(folder)
     (folder / "link").symlink_to(tmp_path / "secret")
-    resign(folder, files=files | {"link": sha256(tmp_path / "secret")})
+    resign(folder, files=files | {"link": file_sha256(tmp_path / "secret")})
     with pytest.raises(BundleError, match="'link' points outside"):
         open_bundle(folder)
 
@@ -141,7 +141,7 @@ def test_a_pickle_in_the_weights_is_refused(bundle, tmp_path):
     folder = copy(bundle, tmp_path)
     np.savez(folder / "weights.npz", coef=np.array([{"a": 1}], dtype=object), allow_pickle=True)
     files = json.loads((folder / "manifest.json").read_text())["files"]
-    resign(folder, files=files | {"weights.npz": sha256(folder / "weights.npz")})
+    resign(folder, files=files | {"weights.npz": file_sha256(folder / "weights.npz")})
     with pytest.raises(BundleError, match="not readable as a labeller"):
         Labeller.load(folder)
 
@@ -160,12 +160,13 @@ def test_a_damaged_bundle_gives_a_bundle_error(bundle, tmp_path_factory, data):
     manifest = (folder / "manifest.json").read_bytes()
     try:  # signed again, as by an attacker
         listed = json.loads(manifest)
-        listed["files"][name] = sha256(folder / name) if name != "manifest.json" else None
+        listed["files"][name] = file_sha256(folder / name) if name != "manifest.json" else None
         listed["files"].pop("manifest.json", None)
         (folder / "manifest.json").write_text(json.dumps(listed))
     except (ValueError, KeyError, TypeError):
         pass
-    (folder / "manifest.sha256").write_text(sha256(folder / "manifest.json") + "  manifest.json\n")
+    line = f"{file_sha256(folder / 'manifest.json')}  manifest.json\n"
+    (folder / "manifest.sha256").write_text(line)
     try:
         labeller = Labeller.load(folder)
         labeller.runtime.logits(["a boat"])
@@ -174,10 +175,10 @@ def test_a_damaged_bundle_gives_a_bundle_error(bundle, tmp_path_factory, data):
 
 
 def test_an_existing_folder_is_not_overwritten(trained, bundle):
-    before = sha256(bundle / "manifest.json")
+    before = file_sha256(bundle / "manifest.json")
     with pytest.raises(RequestError, match="exists already; choose another folder"):
         write_bundle(trained, bundle, "1" * 32)
-    assert sha256(bundle / "manifest.json") == before
+    assert file_sha256(bundle / "manifest.json") == before
 
 
 def test_a_failure_leaves_nothing(tmp_path):

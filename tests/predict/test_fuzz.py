@@ -19,8 +19,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from sahelclf.bundle.labeller import Labeller
-from sahelclf.bundle.load import open_bundle, sha256
+from sahelclf.bundle.load import open_bundle
 from sahelclf.errors import BundleError, RequestError, SahelclfError
+from sahelclf.files import file_sha256
 from sahelclf.predict.dialects import Hints
 from sahelclf.predict.inputs import open_source
 from sahelclf.predict.rows import Columns, Item, Reject
@@ -61,12 +62,12 @@ def signed(folder, manifest=None):
     manifest = manifest if manifest is not None else json.loads(path.read_text(encoding="utf-8"))
     if isinstance(manifest, dict) and isinstance(manifest.get("files"), dict):
         manifest["files"] = {
-            n: sha256(folder / n) if (folder / n).is_file() else h
+            n: file_sha256(folder / n) if (folder / n).is_file() else h
             for n, h in manifest["files"].items()
             if "\0" not in n
         }
     path.write_text(json.dumps(manifest), encoding="utf-8")
-    (folder / "manifest.sha256").write_text(f"{sha256(path)}  manifest.json\n")
+    (folder / "manifest.sha256").write_text(f"{file_sha256(path)}  manifest.json\n")
 
 
 def loads_or_says_why(folder):
