@@ -465,7 +465,7 @@ document.addEventListener("keydown", (e) => {
   }
   if (e.ctrlKey || e.metaKey || e.altKey || e.repeat || !$("keys-on").checked) return undefined;
   const name = keyOf(e), topic = letters.indexOf(name);
-  if (name === "Enter" && e.target.closest("button, a")) return undefined;
+  if (name === "Enter" && e.target.closest?.("button, a")) return undefined;
   if (/^[1-9]$/.test(name) && D.choices[name - 1]) choose(current, D.choices[name - 1], true);
   else if (topic >= 0) {
     setCurrent(topic);
@@ -532,7 +532,7 @@ function start() {
   if (known) say(`${count(known, "unit")} with earlier work in this browser.`);
 }
 function askName() {
-  $("naming").addEventListener("cancel", (e) => e.preventDefault());
+  $("naming").addEventListener("close", () => { if (!annotator) $("naming").showModal(); });
   $("name").value = kept(flags.annotator) || "";
   $("naming").querySelector("form").addEventListener("submit", () => {
     keep(flags.annotator, $("name").value);
@@ -543,6 +543,11 @@ function askName() {
 }
 keep("probe", "1");
 keep("probe", null);
-if (!N) say("There is no unit on this page.");
-else if (annotator || D.decide) start();
-else askName();
+if (!N) {
+  $("finished").textContent = "There is no unit on this page.";
+  $("finished").hidden = false;
+  document.querySelector("main").hidden = true;
+  $("keys-on").checked = false;
+}
+if (N && (annotator || D.decide)) start();
+else if (N) askName();
