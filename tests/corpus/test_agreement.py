@@ -14,9 +14,12 @@ from sahelclf.corpus.agreement import (
     masi_distance,
     pairwise_f1,
 )
+from sahelclf.corpus.pairs import kappa_matrix
 from sahelclf.corpus.read import read_corpus
 from sahelclf.corpus.rounds import CodedUnit, derive_labels, retest_units
 from sahelclf.records import Adjudication, Annotation, Label
+from sahelclf.workflows.agreement import corpus_agreement, corpus_pairs
+from support import write_corpus, write_lines
 
 
 def alpha(table, k):
@@ -234,3 +237,69 @@ def test_the_names_of_the_annotators_change_nothing(harbour, tmp_path):
     assert again["passage"] == pytest.approx(first["passage"])
     # fishing: anna-ben 1, and twice 3 of 6 and 3, so 2/3
     assert first["passage"]["topic/fishing/f1"] == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
+
+
+def three_annotators(root):
+    """Anna and ben label four passages, eva two of them."""
+    write_corpus(root, 4)
+    for p in (root / "raw").iterdir():
+        p.unlink()
+    units = ["h000-0", "h000-1", "h000-2", "h001-0"]
+    said = {
+        "anna": ["pro", "con", "no", "no"],
+        "ben": ["pro", "pro", "no", "con"],
+        "eva": ["con", "pro", None, None],
+    }
+    for name, answers in said.items():
+        rows = [
+            {"unit": u, "round": 1, "topics": {} if a == "no" else {"fishing": {"stance": a}}}
+            for u, a in zip(units, answers, strict=True)
+            if a
+        ]
+        write_lines(root / "raw" / f"{name}.jsonl", rows)
+    return read_corpus(root)
+
+
+def test_pairs_of_three_annotators_by_hand(tmp_path):
+    corpus = three_annotators(tmp_path / "c")
+    pairs = {p.annotators: p for p in corpus_pairs(corpus) if p.topic == "fishing"}
+    # anna, ben: pro/pro, con/pro, no/no, no/con: 2 of 4 equal; chance is
+    # (1*2 + 1*1 + 2*1) / 16 = 5/16; kappa = (8/16 - 5/16) / (11/16) = 3/11
+    one = pairs["anna", "ben"]
+    assert (one.n, one.differ, one.kappa) == (4, 2, pytest.approx(3 / 11))
+    assert one.differences == (("con", "pro", 1), ("no", "con", 1))
+    # anna, eva: pro/con, con/pro: none equal, chance 1/2: kappa -1
+    assert (pairs["anna", "eva"].n, pairs["anna", "eva"].kappa) == (2, pytest.approx(-1))
+    # ben, eva: pro/con, pro/pro: half equal, chance (2*1) / 4 = 1/2: kappa 0
+    assert pairs["ben", "eva"].kappa == pytest.approx(0)
+    names, matrix = kappa_matrix([*corpus_pairs(corpus)], "passage")
+    assert names == ["anna", "ben", "eva"]
+    # nobody gave dredging, so its kappa is not defined and the mean is that of fishing
+    expected = [[np.nan, 3 / 11, -1], [3 / 11, np.nan, 0], [-1, 0, np.nan]]
+    np.testing.assert_allclose(matrix, expected, atol=1e-12)
+
+
+def test_alpha_and_prevalence_of_three_annotators_by_hand(tmp_path):
+    corpus = three_annotators(tmp_path / "c")
+    figures = {a.what: a for a in corpus_agreement(corpus)}
+    # fishing holds: 111, 11-... of eva: units 111, 111, 00-, 01-: o11 = 3 + 3 = 6, o00 = 2,
+    # o01 = o10 = 1; n1 = 7, n0 = 3, n = 10; alpha = 1 - 9 * 2 / (2 * 21) = 4 / 7
+    assert figures["fishing"].alpha == pytest.approx(4 / 7)
+    assert figures["fishing"].prevalence == pytest.approx(7 / 10)
+    assert figures["fishing"].support == (2, 3, 2)
+    data = [[1, 1, 0, 0], [1, 1, 0, 1], [1, 1, np.nan, np.nan]]
+    theirs = krippendorff.alpha(reliability_data=np.array(data), level_of_measurement="nominal")
+    assert figures["fishing"].alpha == pytest.approx(theirs)
+    # stances where two or more give the topic: pro pro con, con pro pro: each unit of three adds
+    # 1/2 a pair: o(pp) = 2, o(pc) = o(cp) = 2; n(p) = 4, n(c) = 2;
+    # alpha = 1 - 5 * 4 / (2 * 8) = -1/4
+    assert figures["fishing stance"].alpha == pytest.approx(-1 / 4)
+    assert figures["fishing stance"].prevalence is None
+
+
+def test_the_annotators_row_of_training_is_the_mean_over_all_pairs(tmp_path):
+    corpus = three_annotators(tmp_path / "c")
+    scores = agreement_scores(corpus, {*corpus.document})["passage"]
+    # F1 of the topic: anna {0, 1}, ben {0, 1, 3} of 4: 4/5; with eva on two units, all given: 1
+    assert scores["topic/fishing/f1"] == pytest.approx((4 / 5 + 1 + 1) / 3)
+    assert scores[PAIRS] == 3

@@ -10,7 +10,9 @@ from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
+    from sahelclf.corpus.pairs import Pair
     from sahelclf.corpus.read import Corpus
 
 EPILOG = """examples:
@@ -25,6 +27,8 @@ takes) units of your own collection, stratified --by probability (of the predict
 or month (of the date) or any column, and writes a sheet with each row's sampling probability.
 """
 OF_INPUT = ("by", "predictions", "unit", "text", "id", "title", "date")
+
+MOST_PAIRS = 12
 
 
 def run(args: list[str]) -> int:
@@ -173,11 +177,20 @@ def _sample(corpus: "Corpus", options: Any) -> int:
 
 
 def _agreement(corpus: "Corpus", sheet: str | None, *, as_json: bool) -> int:
-    from sahelclf.workflows.agreement import corpus_agreement, sheet_agreement
+    from sahelclf.workflows.agreement import corpus_agreement, corpus_pairs, sheet_agreement
 
     agreements = sheet_agreement(corpus, sheet) if sheet else corpus_agreement(corpus)
+    between = [] if sheet else corpus_pairs(corpus)
     if as_json:
-        result(json.dumps([a.as_dict() for a in agreements], indent=1))
+        rows_of = [
+            [p.as_dict() for p in between if (p.level, p.topic) == (a.level, a.what)]
+            for a in agreements
+        ]
+        records = [
+            a.as_dict() | ({"between": rows} if rows else {})
+            for a, rows in zip(agreements, rows_of, strict=True)
+        ]
+        result(json.dumps(records, indent=1))
         return 0
     units = sum({a.level: a.n for a in reversed(agreements)}.values())
     annotators, pairs = max((a.annotators, a.pairs) for a in agreements)
@@ -188,13 +201,40 @@ def _agreement(corpus: "Corpus", sheet: str | None, *, as_json: bool) -> int:
     if annotators > 2:
         about += f"; {annotators} annotators: alpha over all, kappa the mean of {pairs} pairs"
     result(f"{about}; 95% intervals resampled by document\n")
-    rows = [["level", "question", "n", "alpha", "interval", "kappa", "agree", "said yes"]]
+    heads = ["alpha", "interval", "kappa", "agree", "prevalence", "said yes"]
+    rows = [["level", "question", "n", *heads]]
     for a in agreements:
         interval = f"[{_number(a.alpha_interval[0])}, {_number(a.alpha_interval[1])}]"
-        cells = (_number(a.alpha), interval, _number(a.kappa), _number(a.agree))
+        cells = [_number(a.alpha), interval, _number(a.kappa), _number(a.agree)]
+        cells.append("" if a.prevalence is None else f"{a.prevalence:.1%}")
         rows.append([a.level, a.what, str(a.n), *cells, " / ".join(map(str, a.support or ()))])
     table(rows, to_stdout=True)
+    _show_pairs(between)
     return 0
+
+
+def _show_pairs(pairs: "Sequence[Pair]") -> None:
+    """The matrix of kappas, where there are three annotators or more, and who differs on what."""
+    from sahelclf.corpus.pairs import kappa_matrix
+
+    for level in dict.fromkeys(p.level for p in pairs):
+        names, matrix = kappa_matrix(pairs, level)
+        if len(names) > 2:
+            result(f"\n{level}: kappa of each pair, mean over the topics (no and the stances)\n")
+            rows = [["", *names]]
+            rows += [[n, *map(_number, row)] for n, row in zip(names, matrix, strict=True)]
+            table(rows, to_stdout=True)
+    differing = sorted((p for p in pairs if p.differ), key=lambda p: (-p.differ / p.n, p.topic))
+    if not differing:
+        return
+    more = f"; the first {MOST_PAIRS} of {len(differing)}" if len(differing) > MOST_PAIRS else ""
+    result(f"\nwho differs from whom, on what (no and the stances){more}\n")
+    rows = [["level", "topic", "annotators", "differ", "of", "kappa", "most often"]]
+    for p in differing[:MOST_PAIRS]:
+        often = ", ".join(f"{a} / {b} {n}" for a, b, n in p.differences[:3])
+        cells = [p.level, p.topic, " / ".join(p.annotators), f"{p.differ:,}", f"{p.n:,}"]
+        rows.append([*cells, _number(p.kappa), often])
+    table(rows, to_stdout=True)
 
 
 def _number(x: float) -> str:

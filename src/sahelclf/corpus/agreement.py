@@ -5,7 +5,6 @@ alpha-reliability"), because resampling by document needs thousands at once; the
 with the `krippendorff` package. It takes any number of annotators, not all of whom label each unit.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations, permutations
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sahelclf.corpus.pairs import cohen_kappa
 from sahelclf.corpus.read import Corpus, read_annotations
 from sahelclf.corpus.rounds import CodedUnit, annotated_units, by_level
 from sahelclf.records import Topics
@@ -41,6 +41,9 @@ class Agreement:
         Mean over the units of the share of their pairs of answers that are equal.
     support
         How many units each annotator gave the topic, in the order of their names.
+    prevalence
+        Share of all answers to these units that say that the topic holds. Kappa and alpha are low
+        for rare topics even where nearly all answers are equal.
     """
 
     level: str
@@ -53,15 +56,18 @@ class Agreement:
     kappa: float
     agree: float
     support: tuple[int, ...] | None = None
+    prevalence: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain form, rounded for a card."""
         plain = asdict(self)
         support, interval = plain.pop("support"), plain.pop("alpha_interval")
+        prevalence = plain.pop("prevalence")
+        prevalence = None if prevalence is None else round(prevalence, 4)
         numbers = {k: plain.pop(k) for k in ("alpha", "kappa", "agree")}
         numbers = {"alpha": numbers.pop("alpha"), "low": interval[0], "high": interval[1]} | numbers
         rounded = {k: None if np.isnan(v) else round(float(v), 4) for k, v in numbers.items()}
-        return {**plain, **rounded, "support": support}
+        return {**plain, **rounded, "support": support, "prevalence": prevalence}
 
 
 def alpha_from_coincidences(coincidences: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -154,6 +160,7 @@ def _figures(
         kappa=float(np.mean(finite)) if finite else float("nan"),
         agree=_observed_agreement(table),
         support=yes,
+        prevalence=None if yes is None else sum(yes) / int((table >= 0).sum()),
     )
 
 
@@ -194,12 +201,8 @@ def _pairs_of_columns(table: np.ndarray) -> list[tuple[int, int]]:
 
 def _kappa(a: np.ndarray, b: np.ndarray) -> float:
     """Cohen's kappa on the units that both answered; nan without variation."""
-    from sklearn.metrics import cohen_kappa_score
-
     both = (a >= 0) & (b >= 0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return float(cohen_kappa_score(a[both], b[both]))
+    return cohen_kappa(list(a[both]), list(b[both]))
 
 
 def _observed_agreement(table: np.ndarray) -> float:

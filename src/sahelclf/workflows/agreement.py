@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahelclf.corpus.agreement import Agreement, agreement
+from sahelclf.corpus.pairs import Pair, compare_pairs
 from sahelclf.corpus.read import Corpus, read_annotations
 from sahelclf.corpus.rounds import CodedUnit, annotated_units
 from sahelclf.errors import CorpusError, RequestError
@@ -14,13 +15,22 @@ if TYPE_CHECKING:
 
 def corpus_agreement(corpus: Corpus) -> list[Agreement]:
     """Agreement of the first-round annotators, before adjudication."""
+    return agreement(corpus, _first_round(corpus))
+
+
+def corpus_pairs(corpus: Corpus) -> list[Pair]:
+    """The first-round annotators two by two: kappa, and what they differ on."""
+    return compare_pairs(corpus, _first_round(corpus))
+
+
+def _first_round(corpus: Corpus) -> list[CodedUnit]:
     units = annotated_units(corpus, read_annotations(corpus))
     if not units:
         raise CorpusError(
             f"{corpus.root / 'raw'}: no unit has two first-round annotators; expected "
             "raw/<annotator>.jsonl"
         )
-    return agreement(corpus, units)
+    return units
 
 
 def sheet_agreement(corpus: Corpus, sheet: "str | Path | pd.DataFrame") -> list[Agreement]:
