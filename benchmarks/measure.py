@@ -111,7 +111,7 @@ def beside_ppi_python(python, folder, names, rows, cell):
     """Both on the same arrays: seconds for every month and country, and the largest difference for
     the whole.
     """
-    from sahelclf.annotation.tools import read_codes
+    from sahelclf.annotation.coded import read_codes
     from sahelclf.codebook import read_codebook
     from sahelclf.measurement.collection import read_collection
     from sahelclf.measurement.estimators import (

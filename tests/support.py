@@ -265,3 +265,28 @@ def touched_files(copy: Path) -> set[str]:
         for name in names
         if not (root / name).is_file() or (root / name).read_bytes() != (copy / name).read_bytes()
     }
+
+
+def batch_unit(unit, text="a text", probability=0.5, stratum="all", title="", **more):
+    """A unit of a batch with its check."""
+    from sahelclf.annotation.batch import BatchUnit
+    from sahelclf.annotation.units import unit_check
+
+    return BatchUnit(
+        unit=unit,
+        text=text,
+        title=title,
+        check=unit_check(unit, probability, stratum, text),
+        sampling_probability=probability,
+        stratum=stratum,
+        **more,
+    )
+
+
+def batch_in(folder, codebook, units, **info):
+    """A batch in memory whose tools write into `folder`."""
+    from sahelclf.annotation.batch import Batch, BatchInfo
+
+    about = {"strategy": {}, "seed": 0, "collection": "c", "collection_sha256": ""}
+    about |= {"collection_units": 2 * len(units), "codebook_sha256": ""}
+    return Batch(folder, BatchInfo(**about | info), codebook, tuple(units))

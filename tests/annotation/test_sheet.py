@@ -1,17 +1,21 @@
 """The coding sheet: written, filled, read."""
 
 import csv
-from pathlib import Path
 
+import openpyxl
 import pandas as pd
 import pytest
 
-from sahelclf.annotation.tools import read_codes, write_units
-from sahelclf.annotation.units import Unit
+from sahelclf.annotation import sheet, sheet_files, xlsx
+from sahelclf.annotation.coded import read_codes
+from sahelclf.annotation.units import unit_check
 from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
 from sahelclf.workflows.agreement import sheet_agreement
-from sahelclf.workflows.sampling import sample_corpus
+from sahelclf.workflows.sampling import For, sample_corpus
+from support import batch_in, batch_unit
+
+SHEET = For(("sheet",))
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +35,8 @@ def filled(path, answers):
 def test_a_sheet_draws_every_cell_and_scores_a_person(harbour, tmp_path):
     corpus = read_corpus(harbour)
     gold = {p.id: p.topics for p in corpus.passages}
-    path = tmp_path / "s.csv"
-    assert sample_corpus(corpus, path, n=40) == 40
+    path = tmp_path / "b" / "sheet.csv"
+    assert len(sample_corpus(str(harbour), tmp_path / "b", SHEET, n=40).units) == 40
     drawn = [row[0] for row in csv.reader(path.open(encoding="utf-8-sig"))][2:]
     assert len(set(drawn)) == 40
     cells = [next(iter(gold[unit].items()), ("none", None)) for unit in drawn]
@@ -61,8 +65,8 @@ def test_a_sheet_draws_every_cell_and_scores_a_person(harbour, tmp_path):
 
 def test_every_slip_on_a_sheet_is_named_by_its_cell(harbour, tmp_path):
     corpus = read_corpus(harbour)
-    path = tmp_path / "s.csv"
-    sample_corpus(corpus, path, n=5)
+    path = tmp_path / "b" / "sheet.csv"
+    sample_corpus(str(harbour), tmp_path / "b", SHEET, n=5)
     filled(path, lambda unit: ["maybe", ""])
     with pytest.raises(RequestError) as caught:
         read_codes(path, corpus.codebook)
@@ -74,52 +78,129 @@ def test_every_slip_on_a_sheet_is_named_by_its_cell(harbour, tmp_path):
     with pytest.raises(RequestError, match="row 1: the header lacks"):
         read_codes(path, corpus.codebook)
     with pytest.raises(RequestError, match="expected 1 to 120"):
-        sample_corpus(corpus, tmp_path / "other.csv", n=1000)
+        sample_corpus(str(harbour), tmp_path / "other", SHEET, n=1000)
 
 
-@pytest.mark.parametrize(
-    "unit",
-    ["12 ", " 12", "ID\u00a0", "0012", "u:", "#", "mar1", "=1+1", "-3", "a\nb", 'é;"', "1,5"],
-)
+@pytest.mark.parametrize("unit", ["0012", "u:", "mar1", "=1+1", "-3", 'é;"', "1,5", "a%20b"])
 def test_ids_come_back_to_the_letter(unit, book, tmp_path):
-    write_units(tmp_path / "s.csv", [Unit(unit, "", "a text", "all", 0.5)], book, "")
-    filled(tmp_path / "s.csv", lambda _: ["no", "no"])
-    assert read_codes(tmp_path / "s.csv", book).ids == (unit,)
-    frame = pd.read_csv(tmp_path / "s.csv", dtype=str, encoding="utf-8-sig")
+    sheet.write(batch_in(tmp_path, book, [batch_unit(unit)]))
+    path = tmp_path / "sheet.csv"
+    filled(path, lambda _: ["no", "no"])
+    assert read_codes(path, book).ids == (unit,)
+    frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
     assert read_codes(frame, book).ids == (unit,)
 
 
-@pytest.mark.parametrize(("name", "delimiter"), [("s.csv", ","), ("s.TSV", "\t"), ("s", ",")])
-def test_a_sheet_has_the_delimiter_that_its_name_says(book, tmp_path, name, delimiter):
-    path = tmp_path / name
-    write_units(path, [Unit("1", "a, title", "a\ttext", "all", 0.5)], book, "")
-    columns = ["id", "check", "sampling_probability", "stratum", "title", "text"]
-    assert path.read_text("utf-8-sig").splitlines()[0].split(delimiter)[:6] == columns
-    rows = list(csv.DictReader(path.open(encoding="utf-8-sig", newline=""), delimiter=delimiter))
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+def test_a_sheet_may_have_any_delimiter(book, tmp_path, delimiter):
+    sheet.write(batch_in(tmp_path, book, [batch_unit("1", "a\ttext", title="a, title")]))
+    rows = list(csv.DictReader((tmp_path / "sheet.csv").open(encoding="utf-8-sig", newline="")))
     assert (rows[1]["title"], rows[1]["text"]) == ("a, title", "a\ttext")
-    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+    with (tmp_path / "again").open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.DictWriter(stream, rows[0], delimiter=delimiter)
         writer.writeheader()
         writer.writerows(row | dict.fromkeys(book.topic_names, "no") for row in rows)
-    assert read_codes(path, book).ids == ("1",)
-
-
-@pytest.mark.parametrize("name", ["s.xlsx", "s.ods", "s.json"])
-def test_a_sheet_is_not_written_under_the_name_of_another_form(book, tmp_path, name):
-    with pytest.raises(RequestError, match=f"unknown form '{Path(name).suffix}'; expected .csv"):
-        write_units(tmp_path / name, [Unit("1", "", "text", "all", 0.5)], book, "")
-    assert not (tmp_path / name).exists()
+    assert read_codes(tmp_path / "again", book).ids == ("1",)
 
 
 def test_a_sheet_of_an_earlier_version_is_read(book, tmp_path):
     header = "unit,sampling_probability,title,text,fishing,dredging"
     (tmp_path / "s.csv").write_text(f"{header}\n#,,,fill,,\np1,0.5,T,text,pro,no\n")
-    sheet = read_codes(tmp_path / "s.csv", book)
-    assert (sheet.ids, sheet.gold.stance.tolist()) == (("p1",), [[0, -1]])
+    coded = read_codes(tmp_path / "s.csv", book)
+    assert (coded.ids, coded.gold.stance.tolist()) == (("p1",), [[0, -1]])
 
 
 def test_the_corpus_sheet_does_not_show_the_labels(harbour, tmp_path):
-    corpus = read_corpus(harbour)
-    sample_corpus(corpus, tmp_path / "s.csv", n=20)
-    frame = pd.read_csv(tmp_path / "s.csv", dtype=str, keep_default_na=False)
+    sample_corpus(str(harbour), tmp_path / "b", SHEET, n=20)
+    frame = pd.read_csv(tmp_path / "b" / "sheet.csv", dtype=str, keep_default_na=False)
     assert set(frame["stratum"]) == {""}
+
+
+def test_each_annotator_has_a_sheet_and_its_answers_come_back(book, tmp_path):
+    units = [batch_unit("a", annotators=["ben"]), batch_unit("b"), batch_unit("c")]
+    batch = batch_in(tmp_path, book, units, annotators=["anna", "ben"])
+    assert [p.name for p in sheet.write(batch)] == ["sheet-anna.csv", "sheet-ben.csv"]
+    path = tmp_path / "sheet-ben.csv"
+    filled(path, {"a": ["Pro ", "no"], "b": ["con", ""], "c": ["", ""]}.get)
+    read = sheet.read(path, batch, None)
+    assert [(a.annotator, a.unit, a.answers, a.check) for a in read.answers] == [
+        ("ben", "a", {"fishing": "pro", "dredging": "no"}, units[0].check)
+    ]
+    assert read.left_out == {"not answered": 1}
+    assert read.problems == [f"{path}: row 4: dredging: no answer; expected one of no, pro, con"]
+    assert [a.annotator for a in sheet.read(path, batch, "eve").answers] == ["eve"]
+    assert len(list(csv.reader((tmp_path / "sheet-anna.csv").open(encoding="utf-8-sig")))) == 4
+
+
+def test_a_sheet_without_a_name_needs_an_annotator(book, tmp_path):
+    batch = batch_in(tmp_path, book, [batch_unit("a")])
+    sheet.write(batch)
+    with pytest.raises(RequestError, match=r"sheet.csv: whose answers are these\?"):
+        sheet.read(tmp_path / "sheet.csv", batch, None)
+    (tmp_path / "other.csv").write_text("id,text\n1,a\n")
+    with pytest.raises(RequestError, match="row 1: the header lacks"):
+        sheet.read(tmp_path / "other.csv", batch, "anna")
+
+
+def test_a_changed_text_is_seen_by_its_check(book, tmp_path):
+    long = "The boat. " * 5000  # longer than a cell
+    batch = batch_in(tmp_path, book, [batch_unit("a", "one\x0b boat"), batch_unit("b", long)])
+    path = tmp_path / "sheet.csv"
+    for writer, name in ((sheet, "sheet.csv"), (xlsx, "sheet.xlsx")):
+        writer.write(batch)
+        _, rows = sheet_files.file_rows(tmp_path / name)
+        assert rows[2][1][5].endswith("[…]")
+    filled(path, lambda _: ["no", "no"])
+    checks = [a.check for a in sheet.read(path, batch, "anna").answers]
+    assert checks == [u.check for u in batch.units]
+    path.write_text(path.read_text("utf-8").replace("one boat", "two boats"), "utf-8")
+    assert sheet.read(path, batch, "anna").answers[0].check != batch.units[0].check
+
+
+def test_a_workbook_offers_the_answers_and_is_read_as_a_sheet(book, tmp_path):
+    units = [batch_unit("0012", "=1+1 is a text", 0.25), batch_unit("b", annotators=["ben"])]
+    batch = batch_in(tmp_path, book, units, annotators=["anna", "ben"])
+    assert [p.name for p in xlsx.write(batch)] == ["sheet-anna.xlsx", "sheet-ben.xlsx"]
+    path = tmp_path / "sheet-ben.xlsx"
+    workbook = openpyxl.load_workbook(path)
+    cells, codes = workbook["units"], workbook["codebook"]
+    [rule] = cells.data_validations.dataValidation
+    assert (str(rule.sqref), rule.formula1) == ("G3:H4", "codebook!$A$3:$A$5")
+    assert [codes.cell(k, 1).value for k in (3, 4, 5)] == ["no", "pro", "con"]
+    assert cells["F3"].value == " =1+1 is a text"
+    assert cells["A3"].value == "u:0012"
+    for row, answers in ((3, ("pro", "no")), (4, ("no", "con"))):
+        cells.cell(row, 7).value, cells.cell(row, 8).value = answers
+    workbook.save(path)
+    read = xlsx.read(path, batch, None)
+    assert not read.problems
+    assert [(a.annotator, a.unit, a.check) for a in read.answers] == [
+        ("ben", "0012", units[0].check),
+        ("ben", "b", units[1].check),
+    ]
+    coded = read_codes(path, book)
+    assert (coded.ids, coded.probability.tolist()) == (("0012", "b"), [0.25, 0.5])
+    assert coded.gold.stance.tolist() == [[0, -1], [-1, 1]]
+
+
+def test_rows_with_a_shown_suggestion_measure_nothing(book, tmp_path):
+    shown = {"fishing": "pro", "dredging": "no"}
+    marked = batch_unit("a", suggestion=shown)
+    check = unit_check("a", 0.5, "all", "a text", suggestion="fishing: pro; dredging: no")
+    units = [marked.model_copy(update={"check": check}), batch_unit("b")]
+    path = tmp_path / "sheet.csv"
+    sheet.write(batch_in(tmp_path, book, units))
+    rows = list(csv.reader(path.open(encoding="utf-8-sig")))
+    assert [row[6] for row in rows] == ["suggestion", "", "fishing: pro; dredging: no", ""]
+    for row in rows[2:]:
+        row[7:] = ["no", "no"]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    coded = read_codes(path, book)
+    assert coded.ids == ("b",)
+    assert coded.warnings == (f"{path}: 1 rows are left out: a model's answers were shown",)
+    rows[2][6] = ""  # taken away
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    with pytest.raises(RequestError, match="row 3, column check: the row is not as it was drawn"):
+        read_codes(path, book)

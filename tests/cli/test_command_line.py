@@ -26,6 +26,7 @@ COMMANDS = [
     "report",
     "errors",
     "measure",
+    "annotate",
     "corpus",
     "export",
     "doctor",

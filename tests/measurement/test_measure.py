@@ -3,16 +3,17 @@
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from sahelclf.annotation import sheet
+from sahelclf.annotation.coded import read_codes
 from sahelclf.annotation.sampling import draw, probability_strata
 from sahelclf.annotation.sheet import SAFE_ID
-from sahelclf.annotation.tools import read_codes, write_units
-from sahelclf.annotation.units import Unit
 from sahelclf.cli import main
 from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
@@ -24,6 +25,7 @@ from sahelclf.measurement.r_files import r_names, r_script, r_table
 from sahelclf.measurement.study import build_study
 from sahelclf.measurement.table import estimate_shares, required_codes
 from sahelclf.workflows.measure import measure as sahelclf_measure
+from support import batch_in, batch_unit
 
 TOPICS, STANCES = ("fishing", "dredging"), ("pro", "con")
 N = 400
@@ -92,20 +94,12 @@ def fill(source, target, gold, *, delimiter=",", change=None):
 
 
 def sampled(harbour, *options, n=120):
-    return main(
-        [
-            "corpus",
-            "sample",
-            "texts.jsonl",
-            "--corpus",
-            str(harbour),
-            "--n",
-            str(n),
-            "-o",
-            "sheet.csv",
-            *options,
-        ]
-    )
+    shutil.rmtree("batch", ignore_errors=True)
+    drawn = ["--corpus", str(harbour), "--n", str(n), "--to", "sheet", "-o", "batch", *options]
+    code = main(["annotate", "sample", "texts.jsonl", *drawn])
+    if code == 0:
+        shutil.copyfile("batch/sheet.csv", "sheet.csv")
+    return code
 
 
 def test_from_a_collection_to_a_figure(work, harbour, capsys):
@@ -225,21 +219,24 @@ def test_ids_that_a_spreadsheet_would_change_are_marked_and_come_back(tmp_path, 
     ids = ["a1", "17", "0012", "2023-07", "1e5", "MAR1", "TRUE", "u:x", "12345678901234567"]
     assert [bool(SAFE_ID.fullmatch(i)) for i in ids] == [True, True, *[False] * 7]
     units = [
-        Unit(i, "", "=SUM(A1) is a text\r\nof two lines", "month 2023-07", 0.012345678) for i in ids
+        batch_unit(i, "=SUM(A1) is a text\r\nof two lines", 0.012345678, "month 2023-07")
+        for i in ids
     ]
-    write_units(tmp_path / "s.csv", units, book, "")
+    sheet.write(batch_in(tmp_path, book, units))
     codes = {f"{'' if SAFE_ID.fullmatch(i) else 'u:'}{i}": dict.fromkeys(TOPICS, "no") for i in ids}
 
     def with_decimal_commas(rows):
         for row in rows[2:]:
             row[2] = row[2].replace(".", ",")
 
-    fill(tmp_path / "s.csv", tmp_path / "f.csv", codes, delimiter=";", change=with_decimal_commas)
-    sheet = read_codes(tmp_path / "f.csv", book)
-    assert list(sheet.ids) == ids
-    assert sheet.probability[0] == 0.0123457
-    assert (tmp_path / "s.csv").read_text(encoding="utf-8-sig").count(", =SUM") == 0
-    assert " =SUM" in (tmp_path / "s.csv").read_text(encoding="utf-8-sig")
+    fill(
+        tmp_path / "sheet.csv", tmp_path / "f.csv", codes, delimiter=";", change=with_decimal_commas
+    )
+    coded = read_codes(tmp_path / "f.csv", book)
+    assert list(coded.ids) == ids
+    assert coded.probability[0] == 0.0123457
+    assert (tmp_path / "sheet.csv").read_text(encoding="utf-8-sig").count(", =SUM") == 0
+    assert " =SUM" in (tmp_path / "sheet.csv").read_text(encoding="utf-8-sig")
 
 
 def test_every_slip_is_named_by_its_cell(work, harbour, book):
@@ -519,24 +516,7 @@ def test_a_sample_by_month_says_which_dates_it_cannot_read(work, harbour, capsys
         "'10.1.2023'; expected a date that begins" in capsys.readouterr().err
     )
     Path("texts.jsonl").write_text("\n".join(line.replace("2023-", "23-") for line in lines))
-    assert (
-        main(
-            [
-                "corpus",
-                "sample",
-                "texts.jsonl",
-                "--corpus",
-                str(harbour),
-                "--n",
-                "40",
-                "--by",
-                "month",
-                "-o",
-                "other.csv",
-            ]
-        )
-        == 2
-    )
+    assert sampled(harbour, "--by", "month", n=40) == 2
     assert (
         "texts.jsonl:1: --by month: no unit has a date that begins as 2023-07-31 does, "
         "year first; found '23-01-10'" in capsys.readouterr().err
@@ -569,10 +549,11 @@ def test_tables_and_sheets_of_another_form_are_named(work, harbour, book, tmp_pa
     assert np.array_equal(theirs.probability, ours.probability)
     assert np.array_equal(theirs.stance_probability, ours.stance_probability)
     Path("sheet.xlsx").write_bytes(b"PK\x03\x04\x14\x00\x06\x00")
-    with pytest.raises(
-        RequestError, match="a spreadsheet's own form; open it and save the sheet as 'CSV UTF-8"
-    ):
+    with pytest.raises(RequestError, match="not readable as a workbook: File is not a zip file"):
         read_codes(tmp_path / "sheet.xlsx", book)
+    Path("sheet.ods").write_bytes(b"PK\x03\x04\x14\x00\x06\x00")
+    with pytest.raises(RequestError, match="a spreadsheet's own form; open it and save the sheet"):
+        read_codes(tmp_path / "sheet.ods", book)
 
 
 def test_yes_and_no_of_another_tongue_are_no_codes(work, harbour, book, tmp_path):

@@ -62,10 +62,10 @@ def measured(tmp_path, monkeypatch, harbour):
         "--by",
         "country,probability",
         "-o",
-        "sheet.csv",
+        "batch",
     ]
-    assert main(["corpus", "sample", "texts.csv", *options]) == 0
-    with Path("sheet.csv").open(encoding="utf-8-sig", newline="") as stream:
+    assert main(["annotate", "sample", "texts.csv", *options]) == 0
+    with Path("batch/sheet.csv").open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.reader(stream))
     for row in rows[2:]:
         row[-2:] = ["pro" if held else "no" for held in truth[int(row[0][1:])]]

@@ -27,53 +27,52 @@ def read_log(file: OpenFile) -> Iterator[Record]:
 FORM_LINE = (
     '    Form("a log", (".log",), True, "log.read_log", lambda head, _: head[:1] == b"["),\n'
 )
-TOOL = '''"""Cards: one unit a line, and the codes after it."""
+TOOL = '''"""Cards: one unit a line, and the answers after it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from sahelclf.annotation.sheet import frame_rows, parse_sheet
-from sahelclf.annotation.units import Sheet, Unit
-from sahelclf.codebook import Codebook
+from sahelclf.annotation.answers import Answer, ReadAnswers
+from sahelclf.annotation.batch import Batch
 
 
-def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how: str) -> int:
+def write(batch: Batch) -> list[Path]:
     """Write units."""
-    path.write_text("".join(f"{u.id}|{u.probability}\\n" for u in units), encoding="utf-8")
-    return 0
+    path = batch.root / "batch.card"
+    path.write_text("".join(f"{u.unit}\\n" for u in batch.units), encoding="utf-8")
+    return [path]
 
 
-def read_codes(path: Path, codebook: Codebook) -> Sheet:
-    """Read coded units."""
-    names = ["id", "sampling_probability", *codebook.topic_names]
-    frame = pd.read_csv(path, sep="|", names=names, dtype=str)
-    return parse_sheet(str(path), *frame_rows(frame), codebook)
+def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
+    """Read answers."""
+    read = ReadAnswers()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        unit, *given = line.split("|")
+        answers = dict(zip(batch.codebook.topic_names, given, strict=True))
+        read.answers.append(Answer(annotator or "", unit, answers, str(path)))
+    return read
 '''
 SCRIPT = """
 import json
 from pathlib import Path
-from sahelclf.annotation.tools import read_codes, write_units
-from sahelclf.annotation.units import Unit
-from sahelclf.codebook import read_codebook
+from sahelclf.annotation.tools import recognise, tool
+from sahelclf.cli import main
+from sahelclf.annotation.batch import read_batch
 from sahelclf.predict.forms import EXPECTED
 from sahelclf.predict.inputs import open_source
 from sahelclf.predict.rows import Columns
 
 Path("a.log").write_text("[12:01] boats left\\n[12:02] boats came\\n")
 items = [i.text for i in open_source("a.log", None, Columns()).items()]
-book = read_codebook(Path("annotations/codebook.yaml"))
-topic, other = book.topic_names[:2]
-write_units(Path("u.card"), [Unit("a", "", "text", "all", 0.5)], book, "")
-drawn = Path("u.card").read_text()
-codes = "|".join("against" if t == topic else "no" for t in book.topic_names)
-Path("u.card").write_text(drawn.strip() + "|" + codes + "\\n")
-sheet = read_codes(Path("u.card"), book)
+main(["annotate", "sample", "a.log", "--n", "2", "--to", "card", "-o", "batch"])
+batch, path = read_batch(Path("batch")), Path("batch/batch.card")
+topic = batch.codebook.topic_names[0]
+drawn = path.read_text()
+codes = "|".join("against" if t == topic else "no" for t in batch.codebook.topic_names)
+path.write_text("".join(f"{line}|{codes}\\n" for line in drawn.split()))
+read = tool(recognise(path)).read(path, batch, "anna")
 print(json.dumps({
-    "texts": items, "help": ".log" in EXPECTED, "drawn": drawn,
-    "probability": sheet.probability.tolist(),
-    "topics": [k for k, v in zip(book.topic_names, sheet.gold.topics[0]) if v] == [topic],
+    "texts": items, "help": ".log" in EXPECTED, "drawn": sorted(drawn.split()),
+    "answers": [a.answers[topic] for a in read.answers],
 }))
 """
 
@@ -85,7 +84,11 @@ def test_a_form_and_a_tool_take_a_module_and_a_line(tmp_path):
     (source / "annotation" / "card.py").write_text(TOOL, encoding="utf-8")
     for path, before, line in (
         (source / "predict" / "forms.py", "FORMS = (\n", FORM_LINE),
-        (source / "annotation" / "tools.py", "TOOLS = {\n", '    "card": (".card",),\n'),
+        (
+            source / "annotation" / "tools.py",
+            "TOOLS = {\n",
+            '    "card": Export("card", (".card",)),\n',
+        ),
     ):
         text = path.read_text(encoding="utf-8")
         assert text.count(before) == 1
@@ -102,10 +105,9 @@ def test_a_form_and_a_tool_take_a_module_and_a_line(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {
+    assert json.loads(done.stdout.splitlines()[-1]) == {
         "texts": ["boats left", "boats came"],
         "help": True,
-        "drawn": "a|0.5\n",
-        "probability": [0.5],
-        "topics": True,
+        "drawn": ["1", "2"],
+        "answers": ["against", "against"],
     }

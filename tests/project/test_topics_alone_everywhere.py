@@ -11,7 +11,7 @@ import pytest
 
 import sahelclf as api
 from reports.test_error_page_in_a_browser import BROWSER, Reader, opened
-from sahelclf.annotation.tools import read_codes
+from sahelclf.annotation.coded import read_codes
 from sahelclf.bundle.hub import hub_card
 from sahelclf.cli.console import unit_printer
 from sahelclf.corpus.read import read_corpus
@@ -74,15 +74,15 @@ def test_corpus_commands(project):
 
 
 def test_a_sheet_is_coded_with_yes_and_no(project):
-    run("corpus", "sample", "--corpus", "c", "--n", "12", "-o", "sheet.csv", cwd=project)
-    path, corpus = project / "sheet.csv", read_corpus(project / "c")
+    run("annotate", "sample", "--corpus", "c", "--n", "12", "-o", "check", cwd=project)
+    path, corpus = project / "check" / "sheet.csv", read_corpus(project / "c")
     assert "with one of: no / yes." in path.read_text(encoding="utf-8")
     assert_topics_alone(path.read_text(encoding="utf-8"))
     fill(path, {p.id: p.topics for p in corpus.passages})
     gold = read_codes(path, corpus.codebook).gold
     assert 0 < gold.topics.sum() < gold.topics.size
     assert (gold.stance == -1).all()
-    done = run("corpus", "agreement", "--corpus", "c", "--with", "sheet.csv", cwd=project)
+    done = run("corpus", "agreement", "--corpus", "c", "--with", "check/sheet.csv", cwd=project)
     assert done.stdout.count("1.000    [1.000, 1.000]") == 3  # both topics, and their sets
     assert_topics_alone(done.stdout)
 
@@ -126,17 +126,19 @@ def test_python_and_mlflow_give_the_same_columns(project):
 
 def test_shares_are_those_of_topics(project):
     sample = ("--predictions", "labels.csv", "--n", "100", "--by", "probability")
-    run("corpus", "sample", "new.jsonl", *sample, "-o", "s.csv", "--corpus", "c", cwd=project)
+    run("annotate", "sample", "new.jsonl", *sample, "-o", "s", "--corpus", "c", cwd=project)
     passages = read_corpus(project / "c").passages
-    fill(project / "s.csv", {f"n{i}": p.topics for i, p in enumerate(passages)})
-    done = run("measure", "labels.csv", "--gold", "s.csv", "--corpus", "c", cwd=project)
+    fill(project / "s" / "sheet.csv", {f"n{i}": p.topics for i, p in enumerate(passages)})
+    done = run("measure", "labels.csv", "--gold", "s/sheet.csv", "--corpus", "c", cwd=project)
     assert_topics_alone(done.stdout + done.stderr)
-    table = api.measure(project / "labels.csv", project / "s.csv", corpus=project / "c").table
+    table = api.measure(
+        project / "labels.csv", project / "s" / "sheet.csv", corpus=project / "c"
+    ).table
     assert "stance" not in table
     assert table["measured"].unique().tolist() == ["topic"]
     naive = table[table["estimator"] == "naive"].set_index("topic")["share"]
     assert naive["fishing"] == pytest.approx(26 / 120)
-    done = run("evaluate", "labels.csv", "--gold", "s.csv", "--corpus", "c", cwd=project)
+    done = run("evaluate", "labels.csv", "--gold", "s/sheet.csv", "--corpus", "c", cwd=project)
     assert json.loads(done.stdout)["headline"] == {"units": {"topic/macro_f1": 1.0}}
 
 

@@ -18,10 +18,10 @@ def draw_evenly(
     `units` names in messages what is drawn from.
     """
     if seed < 0:
-        raise RequestError(f"corpus sample: --seed {seed}; expected 0 or more")
+        raise RequestError(f"annotate sample: --seed {seed}; expected 0 or more")
     names, which = np.unique(np.asarray(strata, dtype=object).astype(str), return_inverse=True)
     if not 1 <= n <= len(which):
-        raise RequestError(f"corpus sample: --n {n}; expected 1 to {len(which):,}, {units}")
+        raise RequestError(f"annotate sample: --n {n}; expected 1 to {len(which):,}, {units}")
     sizes = np.bincount(which)
     rng = np.random.default_rng(seed)
     rows, probabilities, left = [], [], n
@@ -39,19 +39,25 @@ def draw(strata: Sequence[str], n: int, seed: int) -> tuple[np.ndarray, np.ndarr
     wanted = 2 * len(set(strata))
     if 1 <= n < min(wanted, len(strata)):
         raise RequestError(
-            f"corpus sample: --n {n} for {wanted // 2:,} strata; expected {wanted:,} or more, two "
-            "a stratum: draw more, or name fewer columns in --by"
+            f"annotate sample: --n {n} for {wanted // 2:,} strata; expected {wanted:,} or more, "
+            "two a stratum: draw more, or name fewer columns in --by"
         )
     return draw_evenly(strata, n, seed, "the units of the collection")
 
 
 def passage_strata(corpus: Corpus) -> list[str]:
     """Stratum of each passage: none, or topic and stance; the rarest where it has several."""
-    cells = [
-        [f"{t}={label.stance}" if label.stance else t for t, label in p.topics.items()]
-        or ["(none)"]
-        for p in corpus.passages
-    ]
+    return rarest(
+        [
+            [f"{t}={label.stance}" if label.stance else t for t, label in p.topics.items()]
+            for p in corpus.passages
+        ]
+    )
+
+
+def rarest(names: Sequence[Sequence[str]]) -> list[str]:
+    """One name for each unit: the rarest of those that it has, `(none)` where it has none."""
+    cells = [list(row) or ["(none)"] for row in names]
     counts = Counter(cell for row in cells for cell in row)
     return [min(row, key=lambda cell: (counts[cell], cell)) for row in cells]
 
@@ -75,3 +81,12 @@ def probability_strata(p: np.ndarray, parts: int = 4) -> list[str]:
         middle = summed - score[order] / 2
         part[order] = np.minimum((middle / summed[-1] * parts).astype(int), parts - 1)
     return [f"probability {k + 1} of {parts}" for k in part]
+
+
+def assign(n: int, annotators: Sequence[str], overlap: float) -> list[list[str]]:
+    """Who annotates each of `n` units: everybody (empty) a share of them, the rest in turn.
+
+    The units are in random order, so each annotator's share is a random one.
+    """
+    shared = round(overlap * n) if len(annotators) > 1 else n
+    return [[] if k < shared else [annotators[(k - shared) % len(annotators)]] for k in range(n)]

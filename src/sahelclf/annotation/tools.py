@@ -1,24 +1,14 @@
 """Annotation tools: each writes the units of a batch and reads the answers, in its own module."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
 from sahelclf.annotation.answers import ReadAnswers
 from sahelclf.annotation.batch import Batch
-from sahelclf.annotation.sheet import frame_rows, parse_sheet
-from sahelclf.annotation.sheet import read_codes as read_file
-from sahelclf.annotation.sheet import write_units as write_file
-from sahelclf.annotation.units import Sheet, Unit
-from sahelclf.codebook import Codebook
 from sahelclf.errors import RequestError
-from sahelclf.files import refuse_taken
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 HEAD_BYTES = 1 << 20
 
@@ -116,18 +106,3 @@ def _first_record(path: Path) -> dict[str, object]:
         except ValueError:
             return {}
     return record if isinstance(record, dict) else {}
-
-
-def write_units(path: Path, units: Sequence[Unit], codebook: Codebook, how_drawn: str) -> int:
-    """Write units to code; a file that is there already, or of another form, is refused."""
-    if path.suffix.lower() not in ("", ".csv", ".tsv"):
-        raise RequestError(f"{path}: unknown form {path.suffix!r}; expected .csv or .tsv")
-    refuse_taken(path)
-    return write_file(path, units, codebook, how_drawn)
-
-
-def read_codes(source: "str | Path | pd.DataFrame", codebook: Codebook) -> Sheet:
-    """Read coded units from a sheet, or from a DataFrame with the columns of a sheet."""
-    if isinstance(source, str | Path):
-        return read_file(Path(source), codebook)
-    return parse_sheet("the sheet", *frame_rows(source), codebook)

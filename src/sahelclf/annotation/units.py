@@ -1,8 +1,10 @@
-"""Units to code by hand, and the codes that come back."""
+"""Coded units of a sample, as `measure` and `evaluate --gold` take them; hashes of units."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 import numpy as np
 
@@ -10,17 +12,10 @@ from sahelclf.codebook import Codebook
 from sahelclf.evaluation.predictions import Gold
 from sahelclf.records import Label, Topics
 
-
-@dataclass(frozen=True)
-class Unit:
-    """One unit to code; `predicted` is the `fingerprint` of its predictions, empty without any."""
-
-    id: str
-    title: str
-    text: str
-    stratum: str
-    probability: float
-    predicted: str = ""
+LONGEST_CELL = 32_000  # a spreadsheet's cell holds 32,767 characters
+CUT = " […]"
+NO_ID = re.compile(r"[\s|]")
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,8 @@ class Sheet:
     Attributes
     ----------
     ids, texts, stratum, predicted
-        As of `Unit`; empty where the file has none.
+        Of the units; empty where the file has none. `predicted` is the `fingerprint` of the
+        predictions that a unit was drawn with.
     rows
         Where each unit is in the file.
     probability
@@ -74,3 +70,41 @@ def fingerprint(probabilities: Sequence[float] | np.ndarray) -> str:
     """Hash of a unit's probabilities, by which predictions of another model are recognised."""
     text = " ".join(f"{p:.4f}" for p in probabilities)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def unit_check(
+    unit: str,
+    probability: float,
+    stratum: str,
+    text: str,
+    predicted: str = "",
+    suggestion: str = "",
+) -> str:
+    """Hash by which a change of a unit is seen, then the fingerprint of its predictions.
+
+    White space and control characters do not count, nor what is cut from a text that is too long
+    for a cell.
+    """
+    parts = [
+        unit,
+        f"{probability:.6g}",
+        *(" ".join(t.split()) for t in (stratum, plain_cell(text))),
+    ]
+    text = "\x1f".join([*parts, suggestion] if suggestion else parts)
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    check = f"k{digest[:10]}"  # a letter first: no spreadsheet takes it for a number
+    return f"{check}.{predicted}" if predicted else check
+
+
+def unit_id(id_: str) -> str:
+    """An id of a collection as that of a unit: white space and `|` are percent-encoded."""
+    return NO_ID.sub(lambda match: quote(match[0]), id_)
+
+
+def plain_cell(text: str) -> str:
+    """A text as a spreadsheet's cell can hold it: no control characters, at most 32,000 others."""
+    text = CONTROL.sub("", text)
+    cut = len(text) > LONGEST_CELL and not (
+        len(text) == LONGEST_CELL + len(CUT) and text.endswith(CUT)
+    )
+    return text[:LONGEST_CELL] + CUT if cut else text

@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "robustness": "score a model on unseen countries, times and outlets, and with names exchanged",
     "report": "figures and tables of runs or bundles, the methods paragraph and its BibTeX",
     "errors": "write a page of a model's errors: filter, search, read, see which terms decided",
+    "annotate": "draw units to annotate, bring the answers back, say what to label next",
     "corpus": "validate, describe, measure agreement in, or split a corpus",
     "export": "write a bundle in another tool's form",
     "doctor": "what is installed, what is missing, and what to type to fix it",

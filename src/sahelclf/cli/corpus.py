@@ -1,8 +1,7 @@
-"""`corpus validate|stats|agreement|split|sample [INPUT] [--corpus FOLDER]`."""
+"""`corpus validate|stats|agreement|split [--corpus FOLDER]`."""
 
 import json
 from math import isnan
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sahelclf.cli.console import parser, result, say, table
@@ -17,22 +16,15 @@ if TYPE_CHECKING:
 
 EPILOG = """examples:
   python -m sahelclf corpus validate --corpus my/annotations
-  python -m sahelclf corpus sample --n 150 -o sheet.csv        then fill it in a spreadsheet, and
-  python -m sahelclf corpus agreement --with sheet.csv
-  python -m sahelclf corpus sample articles.csv --text body --predictions labels.csv --n 300 \\
-      --by probability -o sheet.csv      then fill it, and evaluate or measure with --gold sheet.csv
-
-sample without INPUT draws passages of the corpus; with INPUT (.jsonl, .csv, .parquet, … as predict
-takes) units of your own collection, stratified --by probability (of the predictions), year, quarter
-or month (of the date) or any column, and writes a sheet with each row's sampling probability.
+  python -m sahelclf annotate sample --n 150 -o check      then fill check/sheet.csv, and
+  python -m sahelclf corpus agreement --with check/sheet.csv
 """
-OF_INPUT = ("by", "predictions", "unit", "text", "id", "title", "date")
 
 MOST_PAIRS = 12
 
 
 def run(args: list[str]) -> int:
-    """Run one of the five."""
+    """Run one of the four."""
     options = _parser().parse_args(args)
 
     from sahelclf.corpus.read import corpus_root, read_corpus
@@ -43,8 +35,6 @@ def run(args: list[str]) -> int:
         return _validate(corpus)
     if options.what == "split":
         return _split(corpus, write=options.write)
-    if options.what == "sample":
-        return _sample(corpus, options)
     if options.what == "stats":
         return _stats(corpus, write=options.write, as_json=options.json)
     return _agreement(corpus, options.sheet, as_json=options.json)
@@ -53,48 +43,26 @@ def run(args: list[str]) -> int:
 def _parser() -> "argparse.ArgumentParser":
     p = parser(
         "corpus",
-        "Validate, describe, measure agreement in, split or sample a corpus like annotations/.",
+        "Validate, describe, measure agreement in, or split a corpus like annotations/.",
         EPILOG,
     )
-    p.add_argument("what", choices=["validate", "stats", "agreement", "split", "sample"])
-    p.add_argument("input", nargs="?", metavar="INPUT", help="sample: your own collection")
+    p.add_argument("what", choices=["validate", "stats", "agreement", "split"])
     p.add_argument("--corpus", metavar="FOLDER", help="default: the packaged corpus")
     write = "stats: write card.json; split: write splits/*.json (else only shown)"
     p.add_argument("--write", action="store_true", help=write)
     p.add_argument("--json", action="store_true", help="stats, agreement: as JSON")
     sheet = "agreement: of a person's filled sheet with the corpus's labels"
     p.add_argument("--with", dest="sheet", metavar="SHEET", help=sheet)
-    p.add_argument("--n", type=int, default=150, help="sample: units to draw (default: 150)")
-    p.add_argument("--seed", type=int, default=0, help="sample: of the draw (default: 0)")
-    p.add_argument("-o", "--out", metavar="SHEET", help="sample: the CSV to write")
-    by = "sample INPUT: strata; without it every unit has the same probability"
-    p.add_argument("--by", metavar="COLUMN,…", help=by)
-    predictions = "sample INPUT: the output of predict for it; needed for --by probability"
-    p.add_argument("--predictions", metavar="TABLE", help=predictions)
-    p.add_argument("--unit", choices=["passage", "document"], help="sample INPUT: as for predict")
-    for word in ("text", "id", "title", "date"):
-        column = f"sample INPUT: the column that holds the {word} (default: {word})"
-        p.add_argument(f"--{word}", metavar="COLUMN", help=column)
     return p
 
 
 def _check(options: Any) -> None:
-    """Refuse options that go with another of the five."""
+    """Refuse options that go with another of the four."""
     what = options.what
     if options.write and what not in {"stats", "split"}:
         raise RequestError(f"corpus: --write goes with stats and split, not with {what}")
     if options.sheet and what != "agreement":
         raise RequestError(f"corpus: --with goes with agreement, not with {what}")
-    if (what == "sample") != bool(options.out):
-        raise RequestError("corpus: sample needs -o SHEET.csv, and only sample takes it")
-    if options.input is not None and what != "sample":
-        raise RequestError(f"corpus: INPUT {options.input!r} goes with sample, not with {what}")
-    of_input = [f"--{w}" for w in OF_INPUT if getattr(options, w) is not None]
-    if of_input and options.input is None:
-        raise RequestError(
-            f"corpus: {', '.join(of_input)} goes with sample INPUT, where INPUT is your own "
-            "collection"
-        )
 
 
 def _validate(corpus: "Corpus") -> int:
@@ -143,36 +111,6 @@ def _stats(corpus: "Corpus", *, write: bool, as_json: bool) -> int:
     table(rows, to_stdout=True)
     for name in ("genres", "countries", "strata", "years"):
         result(f"\n{name}: " + ", ".join(f"{k} {v}" for k, v in card[name].items()))
-    return 0
-
-
-def _sample(corpus: "Corpus", options: Any) -> int:
-    from sahelclf.predict.rows import Columns
-    from sahelclf.workflows.sampling import sample_collection, sample_corpus
-
-    out, draw = Path(options.out), {"n": options.n, "seed": options.seed}
-    if options.input is None:
-        n = sample_corpus(corpus, out, **draw)
-        say(
-            f"{n} passages. Fill every topic column, then: python -m sahelclf corpus agreement "
-            f"--with {out}"
-        )
-    else:
-        sample_collection(
-            options.input,
-            out,
-            corpus.codebook,
-            **draw,
-            by=[b.strip() for b in (options.by or "").split(",") if b.strip()],
-            predictions=options.predictions,
-            unit=options.unit,
-            columns=Columns(options.text, options.id, options.title, options.date),
-        )
-        say(
-            f"Fill every topic column, then: python -m sahelclf evaluate LABELS --gold {out}    "
-            f"and: python -m sahelclf measure LABELS --gold {out} --by …"
-        )
-    result(str(out))
     return 0
 
 

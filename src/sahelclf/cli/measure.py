@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EPILOG = """examples:
-  python -m sahelclf corpus sample articles.csv --predictions labels.csv --n 300 --by probability \\
-      -o sheet.csv
-  (fill the sheet in a spreadsheet)
-  python -m sahelclf measure labels.csv --gold sheet.csv --by month,country -o shares
+  python -m sahelclf annotate sample articles.csv --predictions labels.csv --n 300 \\
+      --by probability -o batch
+  (fill batch/sheet.csv in a spreadsheet)
+  python -m sahelclf measure labels.csv --gold batch/sheet.csv --by month,country -o shares
 
 PREDICTIONS is the table that predict wrote (.csv, .tsv, .parquet, .jsonl), of the whole collection.
 --by takes columns of it; year, quarter and month are taken from the date. Every estimate is given
@@ -68,7 +68,7 @@ def _parser() -> "argparse.ArgumentParser":
         EPILOG,
     )
     p.add_argument("predictions", metavar="PREDICTIONS")
-    gold = "the filled sheet that `corpus sample` drew from the collection"
+    gold = "the filled sheet that `annotate sample` drew from the collection"
     p.add_argument("--gold", required=True, metavar="SHEET", help=gold)
     p.add_argument("--by", metavar="COLUMN,…", default="", help="for instance month,country")
     date = "the column that holds the date (default: date)"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sahelclf.annotation.units import Sheet, fingerprint
+from sahelclf.annotation.units import Sheet, fingerprint, unit_id
 from sahelclf.errors import RequestError
 from sahelclf.measurement.collection import Collection
 
@@ -67,7 +67,8 @@ def match_sheet(
     RequestError
         Where the collection lacks an id of the sheet.
     """
-    place = {unit: k for k, unit in enumerate(collection.ids)}
+    place = {unit_id(unit): k for k, unit in enumerate(collection.ids)}
+    place |= {unit: k for k, unit in enumerate(collection.ids)}
     unknown = [
         f"{sheet_name}: row {r}, column id: {i!r} is not among the {len(collection):,} ids of "
         f"{where}"

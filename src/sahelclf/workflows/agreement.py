@@ -35,7 +35,7 @@ def _first_round(corpus: Corpus) -> list[CodedUnit]:
 
 def sheet_agreement(corpus: Corpus, sheet: "str | Path | pd.DataFrame") -> list[Agreement]:
     """Agreement of a person's coded sheet with the corpus's labels, on its passages."""
-    from sahelclf.annotation.tools import read_codes
+    from sahelclf.annotation.coded import read_codes
 
     codes = read_codes(sheet, corpus.codebook)
     passages = {p.id: p for p in corpus.passages}

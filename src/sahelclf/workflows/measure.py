@@ -47,7 +47,7 @@ def measure(
         DataFrame. Predictions of any other system have the columns `id`, `<topic>_holds` and
         `<topic>_stance`, and probabilities where there are any.
     gold
-        The coded sheet that `corpus sample` drew from the collection: a file or a DataFrame.
+        The coded sheet that `annotate sample` drew from the collection: a file or a DataFrame.
     by
         Columns of `labels` that divide the collection; `year`, `quarter` and `month` are taken from
         the date.
@@ -70,7 +70,7 @@ def measure(
     RequestError
         With every mistake in the inputs.
     """
-    from sahelclf.annotation.tools import read_codes
+    from sahelclf.annotation.coded import read_codes
     from sahelclf.corpus.read import corpus_root, read_corpus
     from sahelclf.evaluation.decide import labeller_names
     from sahelclf.measurement.collection import read_collection

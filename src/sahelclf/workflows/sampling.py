@@ -1,7 +1,8 @@
-"""Units drawn for hand coding, from a collection or from a corpus: what `corpus sample` does."""
+"""Units drawn for annotation, from a collection or from a corpus: what `annotate sample` does."""
 
-import logging
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,204 +10,220 @@ from sahelclf.errors import RequestError
 from sahelclf.predict.rows import Columns
 
 if TYPE_CHECKING:
-    from sahelclf.codebook import Codebook
-    from sahelclf.corpus.read import Corpus
-    from sahelclf.measurement.collection import Collection
+    from sahelclf.annotation.batch import Batch, BatchUnit
     from sahelclf.predict.rows import Item
-
-LOG = logging.getLogger(__name__)
-PROBABILITY = "probability"
-NONE = "(none)"
+    from sahelclf.workflows.frame import Chosen, Frame
 
 
-def sample_corpus(corpus: "Corpus", out: Path, *, n: int = 150, seed: int = 0) -> int:
-    """Draw passages of a corpus, equally many of each topic and stance; returns how many.
+@dataclass(frozen=True)
+class For:
+    """Whom a batch is for; `overlap` is the share of the units that all annotators get."""
 
-    The file does not show the strata, as these are the labels.
+    tools: Sequence[str] = ("page", "sheet")
+    annotators: Sequence[str] = ()
+    overlap: float = 1.0
+
+
+@dataclass(frozen=True)
+class How:
+    """How units of a collection are drawn; by default all with the same probability.
+
+    Attributes
+    ----------
+    by
+        Strata: columns of the collection, `year`, `quarter` or `month` of the date, or
+        `probability` of the predictions.
+    predictions
+        What `predict` wrote for the collection.
+    next_by
+        Bundle, or table that `predict` wrote: units are drawn in proportion to its uncertainty, at
+        most one of a document or of near-duplicates.
+    first
+        The same without a model: the same sum of probabilities for every topic of the dictionary
+        of the corpus, or for every cluster of texts where it has no `keywords.yaml`.
+    random
+        The share that is drawn by chance, where `next_by` or `first` draws the rest.
+    suggest
+        Bundle or table whose answers annotators are shown; True for that of `next_by`.
     """
-    from sahelclf.annotation.sampling import draw_evenly, passage_strata
-    from sahelclf.annotation.tools import write_units
-    from sahelclf.annotation.units import Unit
 
+    by: Sequence[str] = ()
+    predictions: str | None = None
+    next_by: str | None = None
+    first: bool = False
+    random: float = 0.4
+    suggest: str | bool | None = None
+
+    def check(self) -> None:
+        """Raise with everything that does not go together."""
+        named = {"--by": self.by, "--next": self.next_by, "--first": self.first}
+        ways = [name for name, given in named.items() if given]
+        problems = []
+        if len(ways) > 1:
+            problems.append(f"annotate sample: found {' and '.join(ways)}; expected one of them")
+        if "probability" in self.by and not self.predictions:
+            problems.append(
+                "annotate sample: --by probability needs --predictions TABLE, the output of "
+                "predict for the collection"
+            )
+        if self.predictions and (self.next_by or self.first):
+            problems.append(
+                "annotate sample: --predictions goes with --by; give the table to --next"
+            )
+        if not 0 < self.random <= 1:
+            problems.append(
+                f"annotate sample: --random {self.random}; expected more than 0 and at most 1, so "
+                "that every unit can be drawn"
+            )
+        if self.suggest is True and not self.next_by:
+            problems.append("annotate sample: --suggest needs a MODEL where there is no --next")
+        if problems:
+            raise RequestError(problems)
+
+    def draw(self, frame: "Frame", corpus: Path) -> "tuple[Chosen, dict[str, Any]]":
+        """The drawn units, and the strategy as `batch.json` names it."""
+        from sahelclf.workflows.frame import draw_next, draw_strata, with_suggestions
+
+        strategy: dict[str, Any] = {"n": frame.n}
+        if self.next_by or self.first:
+            chosen = draw_next(frame, corpus, self.next_by, self.random)
+            strategy |= {"name": "next" if self.next_by else "first", "random": self.random}
+            strategy |= {"labelled_before": chosen.labelled_before}
+        else:
+            chosen = draw_strata(frame, self.by, self.predictions)
+            strategy |= {"name": "strata", "by": [*self.by]}
+        if self.suggest:
+            model = str(self.next_by if self.suggest is True else self.suggest)
+            chosen = with_suggestions(frame, chosen, model)
+            strategy |= {"suggest": model}
+        return chosen, strategy
+
+
+def sample_corpus(
+    folder: str | None, out: Path, for_whom: For, *, n: int = 100, seed: int = 0
+) -> "Batch":
+    """Draw passages of a corpus, equally many of each topic and stance, for a check by hand.
+
+    The batch does not show the strata, as these are the labels.
+    """
+    from sahelclf.annotation.batch import BatchUnit
+    from sahelclf.annotation.sampling import draw_evenly, passage_strata
+    from sahelclf.annotation.units import unit_check
+    from sahelclf.corpus.read import corpus_root, read_corpus
+
+    corpus = read_corpus(corpus_root(folder))
     passages = corpus.passages
     rows, chances = draw_evenly(passage_strata(corpus), n, seed, f"the passages of {corpus.root}")
     units = [
-        Unit(p.id, corpus.document[p.document_id].title, p.text, "", float(chance))
+        BatchUnit(
+            unit=p.id,
+            text=p.text,
+            title=corpus.document[p.document_id].title,
+            check=unit_check(p.id, float(chance), "", p.text),
+            sampling_probability=float(chance),
+            document=p.document_id,
+        )
         for p, chance in zip((passages[r] for r in rows), chances, strict=True)
     ]
-    _say_cut(write_units(out, units, corpus.codebook, _how(len(passages), "passages", seed)))
-    return len(units)
+    about: dict[str, Any] = {"collection": str(corpus.root), "collection_sha256": corpus.sha256}
+    about |= {"collection_units": len(passages), "strategy": {"name": "labels", "n": n}}
+    return _write(out, units, corpus.root / "codebook.yaml", for_whom, seed, about)
 
 
 def sample_collection(
     source: str,
     out: Path,
-    codebook: "Codebook",
+    for_whom: For,
+    how: How,
     *,
-    n: int = 150,
+    n: int = 100,
     seed: int = 0,
-    by: Sequence[str] = (),
-    predictions: str | Path | None = None,
     unit: str | None = None,
     columns: Columns | None = None,
-) -> int:
-    """Draw units of a collection for hand coding; returns how many.
+    corpus: str | None = None,
+    codebook: str | None = None,
+) -> "Batch":
+    """Draw units of a collection for annotation, with known probabilities.
 
     Parameters
     ----------
     source, unit, columns
         The collection, as `predict` takes it.
     out
-        File to write; its suffix selects the annotation tool.
-    by
-        Strata: columns of the collection, `year`, `quarter` or `month` of the date, or
-        `probability` of the predictions. Without any, all units have the same sampling probability.
-    predictions
-        What `predict` wrote for the collection.
+        Folder of the batch; a new one.
+    corpus, codebook
+        The codebook is the corpus's, unless it is named; without a corpus, the codebook's folder
+        is one. The labels of the corpus say which topics are rare so far; `--next` and `--first` do
+        not draw its texts again.
     """
-    from sahelclf.annotation.sampling import draw
-    from sahelclf.annotation.tools import write_units
-    from sahelclf.annotation.units import Unit, fingerprint
-    from sahelclf.evaluation.decide import labeller_names
-    from sahelclf.files import refuse_taken
-    from sahelclf.measurement.collection import read_collection
+    from sahelclf.annotation.tools import tool
+    from sahelclf.codebook import read_codebook
+    from sahelclf.corpus.read import corpus_root
+    from sahelclf.workflows.frame import Frame, batch_units, read_items
 
-    refuse_taken(out)
-    if PROBABILITY in by and not predictions:
-        raise RequestError(
-            "corpus sample: --by probability needs --predictions TABLE, the output of predict for "
-            "the collection"
+    how.check()
+    for name in for_whom.tools:
+        tool(name)
+    if corpus is None and codebook is not None:
+        folder = Path(codebook).parent
+    else:
+        folder = Path(corpus) if corpus else corpus_root(None)
+    path = Path(codebook) if codebook else folder / "codebook.yaml"
+    book = read_codebook(path)
+    items = read_items(source, unit, columns or Columns())
+    frame = Frame(source, items, book, n, seed)
+    chosen, strategy = how.draw(frame, folder)
+    about = {
+        "collection": source,
+        "collection_sha256": _hash(items),
+        "collection_units": len(items),
+        "bundle": how.next_by or how.predictions,
+        "strategy": strategy,
+    }
+    return _write(out, batch_units(frame, chosen), path, for_whom, seed, about)
+
+
+def _write(
+    out: Path,
+    units: "Sequence[BatchUnit]",
+    codebook: Path,
+    for_whom: For,
+    seed: int,
+    about: dict[str, Any],
+) -> "Batch":
+    """Assign the units, write the batch and each tool's files."""
+    from pydantic import ValidationError
+
+    from sahelclf.annotation.batch import BatchInfo, file_sha256, write_batch
+    from sahelclf.annotation.sampling import assign
+    from sahelclf.annotation.tools import tool
+    from sahelclf.codebook import validation_problems
+
+    tools = [tool(name) for name in for_whom.tools]
+    try:
+        info = BatchInfo(
+            **about,
+            seed=seed,
+            codebook_sha256=file_sha256(codebook),
+            annotators=[*for_whom.annotators],
+            overlap=for_whom.overlap,
+            tools=[*for_whom.tools],
         )
-    items = _items(source, unit, columns or Columns())
-    names = labeller_names(codebook)
-    predicted = read_collection(predictions, names) if predictions else None
-    place = _match(items, predicted, source, str(predictions)) if predicted is not None else []
-    strata = _strata(items, by, predicted, place)
-    rows, chances = draw(strata, n, seed)
-    prints = [
-        fingerprint(predicted.probability[place[r]]) if predicted is not None else "" for r in rows
+    except ValidationError as error:
+        raise RequestError(validation_problems(error, "annotate sample")) from None
+    assigned = assign(len(units), info.annotators, info.overlap)
+    given = [
+        u.model_copy(update={"annotators": names}) for u, names in zip(units, assigned, strict=True)
     ]
-    units = [
-        Unit(items[r].id, items[r].title or "", items[r].text, strata[r], float(chance), print_)
-        for r, chance, print_ in zip(rows, chances, prints, strict=True)
-    ]
-    cut = write_units(out, units, codebook, _how(len(items), "units", seed))
-    n_strata = len(set(strata))
-    LOG.info(
-        f"{len(units)} of {len(items):,} units in {n_strata} "
-        f"{'stratum' if n_strata == 1 else 'strata'}, {min(chances):.2%} to {max(chances):.2%} of "
-        "each"
-    )
-    _say_cut(cut)
-    return len(units)
+    batch = write_batch(out, info, codebook, given)
+    for module in tools:
+        module.write(batch)
+    return batch
 
 
-def _how(n: int, units: str, seed: int) -> str:
-    return f"Drawn from {n:,} {units} with seed {seed}."
-
-
-def _say_cut(cut: int) -> None:
-    if cut:
-        LOG.info(f"{cut} texts are longer than a spreadsheet's cell and end with […]")
-
-
-def _items(source: str, unit: str | None, columns: Columns) -> "list[Item]":
-    """Every unit as `predict` reads it, with the same ids; what it rejects cannot be drawn."""
-    from sahelclf.predict.inputs import open_source
-    from sahelclf.predict.rows import Item
-
-    items, rejects = [], []
-    for read in open_source(source, unit, columns).items():
-        if isinstance(read, Item):
-            items.append(read)
-        else:
-            rejects.append(f"{read.where}: {read.reason}")
-    if rejects:
-        LOG.info(
-            f"{len(rejects):,} rows cannot be read and are not drawn from, as predict rejects "
-            f"them: {' | '.join(rejects[:3])}"
-        )
-    seen: dict[str, str] = {}
-    doubled = []
+def _hash(items: "Iterable[Item]") -> str:
+    """Hash of the ids and texts of a collection, in order."""
+    digest = hashlib.sha256()
     for item in items:
-        first = seen.setdefault(item.id, item.where)
-        if first != item.where:
-            doubled.append(f"{item.where}: the id {item.id!r} is at {first} too; ids are unique")
-    if doubled:
-        raise RequestError(doubled[:20])
-    if not items:
-        raise RequestError(f"{source}: no unit that can be read")
-    return items
-
-
-def _match(
-    items: "Sequence[Item]", predicted: "Collection", source: str, predictions: str
-) -> list[int]:
-    """Row of each item in the predictions, which must be those of the same units."""
-    place = {unit: k for k, unit in enumerate(predicted.ids)}
-    missing = [i for i in items if i.id not in place]
-    if missing:
-        raise RequestError(
-            [
-                *(f"{i.where}: id {i.id!r} has no row in {predictions}" for i in missing[:5]),
-                f"{len(missing):,} of {len(items):,} units have no prediction; expected the "
-                "predictions of this collection",
-            ]
-        )
-    if len(place) > len(items):
-        LOG.warning(
-            f"{predictions} has {len(place) - len(items):,} units that {source} lacks; they are "
-            "not drawn from"
-        )
-    return [place[i.id] for i in items]
-
-
-def _strata(
-    items: "Sequence[Item]", by: Sequence[str], predicted: "Collection | None", place: Sequence[int]
-) -> list[str]:
-    """Name of each unit's stratum: 'month 2023-07; country Niger'. No value is a stratum too."""
-    from sahelclf.annotation.sampling import probability_strata
-    from sahelclf.measurement.collection import PERIODS
-
-    parts: list[list[str]] = []
-    known = {name for i in items for name in i.extra}
-    for name in by:
-        if name == PROBABILITY and predicted is not None:
-            parts.append(probability_strata(predicted.probability[list(place)]))
-        elif name in known:
-            parts.append([f"{name} {_value(i.extra.get(name))}" for i in items])
-        elif name in PERIODS:
-            parts.append([f"{name} {v or NONE}" for v in _period_of(items, name)])
-        else:
-            raise RequestError(
-                f"--by {name}: no such column; found {sorted(known)[:15]}, expected one of these, "
-                f"{PROBABILITY}, or {', '.join(PERIODS)}"
-            )
-    names = zip(*parts, strict=True)
-    return ["; ".join(n) for n in names] if parts else ["all"] * len(items)
-
-
-def _period_of(items: "Sequence[Item]", name: str) -> list[str]:
-    """The period of each date, empty without one; a warning says how many have none."""
-    from sahelclf.measurement.collection import DATE, period
-
-    values = period([i.date or "" for i in items], name)
-    unread = [i for i, v in zip(items, values, strict=True) if not v]
-    if len(unread) == len(items):
-        raise RequestError(
-            f"{items[0].where}: --by {name}: no unit has {DATE}; found {items[0].date!r}; name its "
-            "column with --date COLUMN"
-        )
-    if unread:
-        LOG.warning(
-            f"{len(unread):,} units have no {name} and are their own stratum: {unread[0].where}: "
-            f"found {unread[0].date!r}; expected {DATE}"
-        )
-    return values
-
-
-def _value(value: Any) -> str:
-    """A cell as the name of a stratum; lists are sorted: two countries are one stratum."""
-    if isinstance(value, list):
-        return " and ".join(sorted(str(v) for v in value)) or NONE
-    return " ".join(str("" if value is None else value).split()) or NONE
+        digest.update(f"{item.id}\x1f{item.text}\x1e".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()

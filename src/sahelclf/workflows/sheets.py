@@ -1,5 +1,6 @@
 """Predictions for the units of a coded sheet: what `evaluate --gold` scores."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ def on_sheet(
 
     A bundle labels the sheet's texts as passages.
     """
-    from sahelclf.annotation.tools import read_codes
+    from sahelclf.annotation.coded import read_codes
     from sahelclf.codebook import Codebook, read_codebook
     from sahelclf.corpus.read import corpus_root
     from sahelclf.evaluation.decide import labeller_names
@@ -42,9 +43,6 @@ def on_sheet(
 
 
 def _label(labeller: "Labeller", sheet: "Sheet", gold: str, names: "Names") -> "Predictions":
-    from sahelclf.bundle.rows import flat_rows
-    from sahelclf.evaluation.prediction_tables import from_flat_rows
-
     bare = [r for r, t in zip(sheet.rows, sheet.texts, strict=True) if not t]
     if bare:
         raise RequestError(
@@ -52,9 +50,19 @@ def _label(labeller: "Labeller", sheet: "Sheet", gold: str, names: "Names") -> "
             "texts, or give the predictions table in its place"
         )
     refuse_trained_on(labeller, dict(zip(map(str, sheet.rows), sheet.texts, strict=True)), gold)
+    return predict_texts(labeller, sheet.texts, sheet.ids, names, gold)
+
+
+def predict_texts(
+    labeller: "Labeller", texts: Sequence[str], ids: Sequence[str], names: "Names", where: str
+) -> "Predictions":
+    """Predictions of passages, in order."""
+    from sahelclf.bundle.rows import flat_rows
+    from sahelclf.evaluation.prediction_tables import from_flat_rows
+
     rows = [
         flat
-        for row in labeller.predict(list(sheet.texts), list(sheet.ids))
+        for row in labeller.predict(list(texts), list(ids))
         for flat in flat_rows(row, names.topics, names.stances)
     ]
-    return from_flat_rows(rows, names, {i: i for i in sheet.ids}, gold)
+    return from_flat_rows(rows, names, {i: i for i in ids}, where)

@@ -1,0 +1,87 @@
+"""Rows of coding sheets: CSV as any spreadsheet writes it, workbooks, DataFrames."""
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sahelclf.corpus.jsonl import MAX_LINE_BYTES
+from sahelclf.delimited import find_delimiter
+from sahelclf.errors import RequestError
+from sahelclf.predict.rows import cell_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNITS = "units"  # the sheet of a workbook that has the units
+SPREADSHEET = b"PK\x03\x04"  # the first bytes of .xlsx and .ods
+SAVE = "save the sheet as .xlsx, or as 'CSV UTF-8 (comma delimited)'"
+Row = tuple[int, list[str]]
+csv.field_size_limit(MAX_LINE_BYTES)
+
+
+def file_rows(path: Path) -> tuple[list[str], list[Row]]:
+    """Header and numbered rows that are not blank, with any delimiter that spreadsheets write.
+
+    A workbook (.xlsx) is read too.
+    """
+    if path.suffix.lower() == ".xlsx":
+        return workbook_rows(path)
+    try:
+        data = path.read_bytes()
+        if data[:4] == SPREADSHEET:
+            raise RequestError(f"{path}: a spreadsheet's own form; open it and {SAVE}")
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise RequestError(f"{path}: not readable: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RequestError(f"{path}: not in UTF-8; {SAVE}") from None
+    delimiter = find_delimiter(text.split("\n", 1)[0])
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise RequestError(
+            f"{path}: not readable as CSV: {error}; is a quote missing or duplicated?"
+        ) from None
+    if not rows:
+        raise RequestError(f"{path}: empty; expected a sheet as `annotate sample` wrote it, filled")
+    return [c.strip() for c in rows[0]], numbered(rows[1:])
+
+
+def workbook_rows(path: Path) -> tuple[list[str], list[Row]]:
+    """Header and numbered rows of the sheet `units`, or of the first one."""
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        sheet = book[UNITS] if UNITS in book.sheetnames else book.worksheets[0]
+        sheet.reset_dimensions()
+        rows = [
+            ["" if v is None else cell_text(v) for v in row]
+            for row in sheet.iter_rows(values_only=True)
+        ]
+    except OSError as error:
+        raise RequestError(f"{path}: not readable: {error.strerror or error}") from None
+    except Exception as error:  # zip, XML and what a damaged file makes of them
+        reason = " ".join(str(error).split())[:200] or repr(error)
+        raise RequestError(f"{path}: not readable as a workbook: {reason}") from None
+    if not rows:
+        raise RequestError(f"{path}: empty; expected a sheet as `annotate sample` wrote it, filled")
+    header = [c.strip() for c in rows[0]]
+    while header and not header[-1]:
+        header.pop()
+    size = len(header)
+    wide = [row[:size] + [""] * (size - len(row)) for row in rows[1:]]
+    return header, numbered(wide)
+
+
+def frame_rows(frame: "pd.DataFrame") -> tuple[list[str], list[Row]]:
+    """Header and numbered rows of a DataFrame; missing cells are empty."""
+    cells = frame.astype(object).where(frame.notna(), "")
+    rows = [[str(c) for c in row] for row in cells.itertuples(index=False, name=None)]
+    return [str(c) for c in frame.columns], numbered(rows)
+
+
+def numbered(rows: list[list[str]]) -> list[Row]:
+    """Rows that are not blank, with their numbers in the sheet."""
+    return [(k, row) for k, row in enumerate(rows, 2) if any(c.strip() for c in row)]
