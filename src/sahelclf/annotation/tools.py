@@ -43,7 +43,11 @@ TOOLS = {
     "page": Export("page", JSON, _keys("batch annotator unit check")),
     "sheet": Export("sheet", (".csv", ".tsv")),
     "xlsx": Export("xlsx", (".xlsx",)),
-    "label-studio": Export("label_studio", JSON, _keys("data annotations", "data completions")),
+    "label-studio": Export(
+        "label_studio",
+        JSON,
+        _keys("data annotations", "data completions", "annotation_id annotator"),
+    ),
     "prodigy": Export("prodigy", JSON, _keys("_task_hash", "answer options")),
     "potato": Export(
         "potato", JSON, _keys("instance_id label_annotations", "instance_id_to_label_to_value")

@@ -1,0 +1,207 @@
+"""What readers and writers of annotation tools share: records with places, names, answers."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sahelclf.annotation.answers import Answer, ReadAnswers, answer_problem, choices
+from sahelclf.annotation.batch import Batch, BatchUnit
+from sahelclf.errors import RequestError
+
+EQUALS = "="  # between topic and answer, in tools that have one flat list of labels
+Json = dict[str, Any]
+
+
+def parts(batch: Batch) -> dict[str, list[BatchUnit]]:
+    """Units by the ending of their file's name.
+
+    One part without an ending where everybody annotates every unit, since a tool keeps its users
+    apart; else one part an annotator.
+    """
+    if all(len(batch.assigned(name)) == len(batch.units) for name in batch.info.annotators):
+        return {"": list(batch.units)}
+    return {f"-{name}": batch.assigned(name) for name in batch.info.annotators}
+
+
+def question(batch: Batch, topic: str) -> str:
+    """A topic's name and definition on one line."""
+    t = batch.codebook.topics[topic]
+    target = f" (stance towards: {t.target})" if batch.codebook.stances and t.target else ""
+    return " ".join(f"{topic}: {t.holds}{target}".split())
+
+
+def meanings(batch: Batch, topic: str) -> dict[str, str]:
+    """Each possible answer of a topic, and what it means; empty where the codebook says nothing."""
+    special = batch.codebook.topics[topic].model_extra or {}
+    stances = batch.codebook.stances
+    return {
+        a: " ".join(str(special.get(a) or stances.get(a, "")).split())
+        for a in choices(batch.codebook)
+    }
+
+
+def flat_labels(batch: Batch) -> list[str]:
+    """Labels of tools with one flat list: each topic with each answer."""
+    topics = batch.codebook.topic_names
+    return [f"{t}{EQUALS}{a}" for t in topics for a in choices(batch.codebook)]
+
+
+def by_topic(labels: Iterable[object]) -> dict[str, list[str]]:
+    """Flat labels by topic; a label without `=` is a topic without an answer."""
+    answers: dict[str, list[str]] = {}
+    for label in labels:
+        topic, _, answer = str(label).partition(EQUALS)
+        answers.setdefault(topic, []).append(answer)
+    return answers
+
+
+def write_json(path: Path, value: object) -> Path:
+    """Write one JSON value, in ASCII: no tool mistakes its encoding."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def write_lines(path: Path, records: Iterable[Json]) -> Path:
+    """Write JSON lines, in ASCII."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps(r) + "\n" for r in records]
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def read_text(path: Path) -> str:
+    """The text of a file."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise RequestError(f"{path}: not readable: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RequestError(f"{path}: not in UTF-8; export it again") from None
+
+
+def parse_records(where: str, text: str, expected: str) -> list[tuple[str, Json]]:
+    """Places and objects of a JSON list, or of JSON lines; `expected` says of what form."""
+    problem = RequestError(f"{where}: not {expected}")
+    if text.lstrip()[:1] == "[":
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise RequestError(f"{where}:{error.lineno}: no JSON: {error.msg}") from None
+        numbered = [(f"{where}: record {k}", v) for k, v in enumerate(values, 1)]
+    else:
+        numbered = []
+        for k, line in enumerate(text.split("\n"), 1):  # str.splitlines splits at U+2028 too
+            if line.strip():
+                try:
+                    numbered.append((f"{where}:{k}", json.loads(line)))
+                except json.JSONDecodeError as error:
+                    raise RequestError(f"{where}:{k}: no JSON: {error.msg}") from None
+    if not numbered or not all(isinstance(v, dict) for _, v in numbered):
+        raise problem
+    return numbered
+
+
+@dataclass
+class Collector:
+    """Checks what one file says and keeps it as answers and problems.
+
+    Attributes
+    ----------
+    given
+        The name given with `--annotator`; or, where a file has several annotators, the names of
+        the tool's users: `1=anna,2=ben`.
+    """
+
+    batch: Batch
+    given: str | None
+    read: ReadAnswers = field(default_factory=ReadAnswers)
+    users: dict[str, str] = field(default_factory=dict)
+
+    def problem(self, where: str, message: str) -> None:
+        """Keep a problem with its place."""
+        self.read.problems.append(f"{where}: {message}")
+
+    def skip(self, reason: str, count: int = 1) -> None:
+        """Count what is left out."""
+        if count:
+            self.read.left_out[reason] += count
+
+    def annotator(self, where: str, user: str, *aliases: str) -> str | None:
+        """Name of a tool's user: the given one, one of the batch's annotators, or `user` itself.
+
+        `aliases` are other names of that user, such as the part of an address before the at sign.
+        """
+        if self.given and EQUALS in self.given:
+            names = dict(pair.split(EQUALS, 1) for pair in self.given.split(",") if EQUALS in pair)
+            name = names.get(user) or next((names[a] for a in aliases if a in names), None)
+            if name is None and user not in self.users:
+                known = ", ".join(names)
+                self.problem(where, f"annotator {user!r} is not in --annotator, which has {known}")
+        elif self.given:
+            name = self.given
+        else:
+            name = next((a for a in (*aliases, user) if a in self.batch.info.annotators), user)
+        first = next((u for u, n in self.users.items() if n == name and u != user), None)
+        if first is not None and name is not None and user not in self.users:
+            self.problem(
+                where,
+                f"annotators {first!r} and {user!r} both get the name {name!r}; give names with "
+                f"--annotator {first}=NAME,{user}=NAME",
+            )
+        self.users[user] = name or user
+        return name
+
+    def unit(self, where: str, values: Mapping[str, Any]) -> str | None:
+        """Id of the unit that a record is about; None, and a problem, where it cannot be told."""
+        name = values.get("unit")
+        if not isinstance(name, str) or not name:
+            self.problem(where, "no field 'unit', by which the batch's units are known; export all")
+            return None
+        unit, text = self.batch.unit.get(name), values.get("text")
+        if unit and isinstance(text, str) and text.split() != unit.text.split():
+            self.problem(
+                where,
+                f"unit {name!r}: the text was changed: found {_start(text)!r}, expected "
+                f"{_start(unit.text)!r}",
+            )
+            return None
+        return name
+
+    def take(
+        self,
+        where: str,
+        annotator: str | None,
+        unit: str,
+        answers: Mapping[str, Sequence[str]],
+        check: object = None,
+        note: str = "",
+    ) -> None:
+        """Keep what one annotator said of one unit, in lists by topic, or say what is wrong."""
+        codebook = self.batch.codebook
+        if not any(answers.values()):
+            self.skip("without an answer")
+            return
+        problems = [
+            f"found {topic!r}; expected a topic of the codebook: {', '.join(codebook.topics)}"
+            for topic in answers
+            if topic not in codebook.topics
+        ]
+        for topic in codebook.topic_names:
+            values = [*dict.fromkeys(answers.get(topic, ()))]
+            problem = answer_problem(codebook, topic, values[0] if values else None)
+            if len(values) > 1:
+                problem = f"{topic}: contradictory: found {' and '.join(values)}; expected one"
+            problems += [problem] if problem else []
+        for problem in problems:
+            self.problem(where, f"unit {unit!r}, annotator {annotator}: {problem}")
+        if annotator is not None and not problems:
+            whole = {t: answers[t][0] for t in codebook.topic_names}
+            text = check if isinstance(check, str) else None
+            self.read.answers.append(Answer(annotator, unit, whole, where, text, note.strip()))
+
+
+def _start(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "…"
