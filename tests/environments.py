@@ -17,6 +17,12 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "Numpy alone": ("numpy",),
     "Ray": (f"{REPOSITORY}[ray]",),
 }
+PINNED = REPOSITORY / "tests/annotation/requirements"
+# Annotation tools, each with the releases that it was run with: theirs are not those of our lock.
+PACKAGES |= {
+    name: ("--no-deps", "-r", str(PINNED / f"{name.lower().replace(' ', '-')}.txt"))
+    for name in ("Label Studio", "doccano", "Potato")
+}
 
 # Variables of a shell that knows nothing of this repository; the home is the caller's.
 CLEAN = {
@@ -51,7 +57,7 @@ def build(folder: Path, packages: tuple[str, ...]) -> Path:
     """Install packages into a new environment; returns its Python."""
     venv.create(folder, symlinks=True)
     python = _python(folder)
-    lock = REPOSITORY / "requirements.lock"
+    lock = () if "-r" in packages else ("-c", str(REPOSITORY / "requirements.lock"))
     pip = [
         sys.executable,
         "-m",
@@ -61,7 +67,7 @@ def build(folder: Path, packages: tuple[str, ...]) -> Path:
         "--quiet",
         "--disable-pip-version-check",
     ]
-    command = [*pip, "install", "--no-compile", "-c", str(lock), *packages]
+    command = [*pip, "install", "--no-compile", *lock, *packages]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     if done.returncode:
         raise RuntimeError(f"{packages}: {done.stderr[-2000:]}")

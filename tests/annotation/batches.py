@@ -64,7 +64,8 @@ class FakeTool:
 
 
 def lines(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    text = path.read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.split("\n") if line]  # splitlines: at U+2028 too
 
 
 def contents(root: Path) -> dict[str, bytes]:
