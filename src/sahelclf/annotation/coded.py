@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sahelclf.annotation.answers import NO, choices
+from sahelclf.annotation.batch import read_batch
 from sahelclf.annotation.sheet import (
     FIXED,
     GUIDE,
@@ -20,8 +21,10 @@ from sahelclf.annotation.sheet import (
 from sahelclf.annotation.sheet_files import Row, file_rows, frame_rows
 from sahelclf.annotation.units import Sheet, unit_check
 from sahelclf.codebook import Codebook
+from sahelclf.corpus.read import Corpus
 from sahelclf.errors import RequestError
-from sahelclf.evaluation.predictions import Gold
+from sahelclf.evaluation.predictions import Gold, Names
+from sahelclf.tasks.labeller import encode_topics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +44,43 @@ def read_codes(source: "str | Path | pd.DataFrame", codebook: Codebook) -> Sheet
     if isinstance(source, str | Path):
         return parse_sheet(str(source), *file_rows(Path(source)), codebook)
     return parse_sheet("the sheet", *frame_rows(source), codebook)
+
+
+def batch_codes(root: Path, corpus: Corpus) -> Sheet:
+    """The units of a batch with their labels in the corpus that it was imported into.
+
+    Units that had labels before the batch was drawn, and so could not be drawn, stand for
+    themselves: their probability is 1. Units with a suggestion are left out.
+    """
+    batch = read_batch(root)
+    labels = {p.id: p for p in corpus.passages}
+    before = batch.info.strategy.get("labelled_before", [])
+    earlier = list(before) if isinstance(before, list) else []
+    blind = [u for u in batch.units if u.suggestion is None]
+    unknown = [i for i in (*(u.unit for u in blind), *earlier) if i not in labels]
+    if unknown:
+        raise RequestError(
+            f"{root}: {len(unknown)} of {len(blind) + len(earlier)} units have no label in "
+            f"{corpus.root} ({', '.join(unknown[:3])}, …); import the answers, and decide the "
+            "units that differ: annotate import, annotate adjudicate"
+        )
+    if not blind:
+        raise RequestError(f"{root}: a model's answers were shown with every unit: no measure")
+    ids = (*(u.unit for u in blind), *earlier)
+    y, _ = encode_topics([labels[i].topics for i in ids], corpus.codebook)
+    names = Names(corpus.codebook.topic_names, corpus.codebook.stance_names)
+    ones = [1.0] * len(earlier)
+    shown = len(batch.units) - len(blind)
+    return Sheet(
+        ids,
+        tuple(range(1, len(ids) + 1)),
+        np.array([*(u.sampling_probability for u in blind), *ones]),
+        (*(u.stratum for u in blind), *("labelled before" for _ in earlier)),
+        tuple(labels[i].text for i in ids),
+        (*(u.check.partition(".")[2] for u in blind), *("" for _ in earlier)),
+        Gold.from_heads(y, names),
+        (f"{root}: {shown} units are left out: a model's answers were shown",) if shown else (),
+    )
 
 
 def parse_sheet(where: str, header: list[str], rows: list[Row], codebook: Codebook) -> Sheet:

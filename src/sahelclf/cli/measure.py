@@ -36,7 +36,7 @@ def run(args: list[str]) -> int:
     if target is not None and target.exists():
         raise RequestError(f"{target}: exists already; choose another folder, or move it away")
     for name in (options.predictions, options.gold):
-        if not Path(name).is_file():
+        if not Path(name).is_file() and not (name == options.gold and Path(name).is_dir()):
             kind = "a folder; expected a file" if Path(name).is_dir() else "no such file"
             raise RequestError(f"{name}: {kind}")
 
@@ -68,7 +68,7 @@ def _parser() -> "argparse.ArgumentParser":
         EPILOG,
     )
     p.add_argument("predictions", metavar="PREDICTIONS")
-    gold = "the filled sheet that `annotate sample` drew from the collection"
+    gold = "the filled sheet that annotate sample drew, or the batch after annotate import"
     p.add_argument("--gold", required=True, metavar="SHEET", help=gold)
     p.add_argument("--by", metavar="COLUMN,…", default="", help="for instance month,country")
     date = "the column that holds the date (default: date)"

@@ -54,7 +54,7 @@ class Chosen:
     by_chance: np.ndarray
     predicted: Predictions | None = None  # of all units
     suggested: Predictions | None = None  # of the drawn ones
-    labelled_before: int = 0
+    labelled_before: Sequence[str] = ()
 
 
 def draw_strata(frame: Frame, by: Sequence[str], predictions: str | None) -> Chosen:
@@ -78,19 +78,17 @@ def draw_next(frame: Frame, corpus: Path, model: str | None, random: float) -> C
     near-duplicates is drawn.
     """
     from sahelclf.annotation import next as following
-
-    labelled, positives = _labelled(corpus, frame.codebook)
     from sahelclf.corpus.duplicates import text_sha256
 
-    left = np.array(
-        [k for k, i in enumerate(frame.items) if text_sha256(i.text) not in labelled], dtype=int
-    )
-    before = len(frame.items) - len(left)
+    labelled, positives = _labelled(corpus, frame.codebook)
+    known = [text_sha256(i.text) in labelled for i in frame.items]
+    left = np.flatnonzero(~np.array(known))
+    before = [unit_id(i.id) for i, k in zip(frame.items, known, strict=True) if k]
     if not len(left):
         raise RequestError(
             f"{frame.source}: {corpus} has labels of all units; none is left to draw"
         )
-    texts = [frame.items[k].text for k in left]
+    texts = [frame.items[k].text for k in left.tolist()]
     predicted = None
     if model is not None:
         predicted = predict_units(frame, model)
@@ -99,22 +97,26 @@ def draw_next(frame: Frame, corpus: Path, model: str | None, random: float) -> C
         score = following.uncertainty(*parts, weight)
     else:
         score = following.equal_scores(_first_strata(frame, corpus, texts))
-    groups = following.unit_groups(texts, [_document(frame.items[k]) for k in left])
+    groups = following.unit_groups(texts, [_document(frame.items[k]) for k in left.tolist()])
     drawn = following.draw_by_size(
         following.mixed_sizes(score, random),
         groups,
         frame.n,
         np.random.default_rng(frame.seed),
-        random if model else 1.0,
+        random,
     )
     LOG.info(
         f"{frame.n} of {len(left):,} units in {len(set(groups.tolist())):,} documents or groups of "
         f"near-duplicates, with probabilities from {min(drawn.probability):.2%} to "
         f"{max(drawn.probability):.2%}"
-        + (f"; {before:,} other units have labels already" if before else "")
+        + (f"; {len(before):,} other units have labels already" if before else "")
     )
     nothing = [""] * frame.n  # a stratum would tell annotators what a model expects
-    rows, probability, by_chance = left[drawn.rows], drawn.probability, drawn.by_chance
+    rows, probability, by_chance = (
+        left[drawn.rows],
+        drawn.probability,
+        drawn.by_chance | (model is None),
+    )
     return Chosen(rows, probability, nothing, by_chance, predicted, labelled_before=before)
 
 
@@ -125,9 +127,9 @@ def _labelled(corpus: Path, codebook: Codebook) -> tuple[set[str], list[int]]:
 
     if not (corpus / "passages.jsonl").is_file():
         return set(), [0] * len(codebook.topics)
-    passages = read_corpus(corpus).passages
-    positives = [sum(t in p.topics for p in passages) for t in codebook.topic_names]
-    return {text_sha256(p.text) for p in passages}, positives
+    read = read_corpus(corpus)
+    positives = [sum(t in p.topics for p in read.passages) for t in codebook.topic_names]
+    return {text_sha256(p.text) for p in (*read.passages, *read.undecided)}, positives
 
 
 def _first_strata(frame: Frame, corpus: Path, texts: Sequence[str]) -> list[str]:

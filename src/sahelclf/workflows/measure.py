@@ -47,7 +47,8 @@ def measure(
         DataFrame. Predictions of any other system have the columns `id`, `<topic>_holds` and
         `<topic>_stance`, and probabilities where there are any.
     gold
-        The coded sheet that `annotate sample` drew from the collection: a file or a DataFrame.
+        The coded sheet that `annotate sample` drew from the collection: a file or a DataFrame; or
+        the folder of a batch whose answers were imported into `corpus`.
     by
         Columns of `labels` that divide the collection; `year`, `quarter` and `month` are taken from
         the date.
@@ -70,7 +71,7 @@ def measure(
     RequestError
         With every mistake in the inputs.
     """
-    from sahelclf.annotation.coded import read_codes
+    from sahelclf.annotation.coded import batch_codes, read_codes
     from sahelclf.corpus.read import corpus_root, read_corpus
     from sahelclf.evaluation.decide import labeller_names
     from sahelclf.measurement.collection import read_collection
@@ -79,7 +80,10 @@ def measure(
 
     columns = [by] if isinstance(by, str) else [*by]
     annotated = read_corpus(corpus_root(None if corpus is None else str(corpus)))
-    sheet = read_codes(gold, annotated.codebook)
+    if isinstance(gold, str | Path) and Path(gold).is_dir():
+        sheet = batch_codes(Path(gold), annotated)
+    else:
+        sheet = read_codes(gold, annotated.codebook)
     where, sheet_name = _name(labels, "labels"), _name(gold, "gold")
     collection = read_collection(labels, labeller_names(annotated.codebook), where)
     study = build_study(collection, sheet, where, sheet_name, once=once)

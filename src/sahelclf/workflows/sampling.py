@@ -88,7 +88,7 @@ class How:
         if self.next_by or self.first:
             chosen = draw_next(frame, corpus, self.next_by, self.random)
             strategy |= {"name": "next" if self.next_by else "first", "random": self.random}
-            strategy |= {"labelled_before": chosen.labelled_before}
+            strategy |= {"labelled_before": [*chosen.labelled_before]}
         else:
             chosen = draw_strata(frame, self.by, self.predictions)
             strategy |= {"name": "strata", "by": [*self.by]}
