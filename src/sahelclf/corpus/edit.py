@@ -107,6 +107,14 @@ class CorpusEdit:
         """The record of a passage, undecided or not."""
         return self._files[PASSAGES].records[self.passages[name]]
 
+    def text(self, unit: str) -> tuple[str, str]:
+        """Title and text of a passage or document."""
+        if unit in self.passages:
+            passage = self.passage(unit)
+            return self.document(passage["document_id"]).get("title", ""), passage["text"]
+        passages = sorted(self._by_document()[unit], key=lambda p: p["index"])
+        return self.document(unit).get("title", ""), "\n\n".join(p["text"] for p in passages)
+
     def add_document(self, record: dict[str, Any]) -> None:
         """A new document."""
         self.documents[record["id"]] = len(self.documents)
@@ -149,16 +157,20 @@ class CorpusEdit:
             self._files[BATCHES].add(record)
 
     def label(self, units: Iterable[str]) -> None:
-        """Set the labels of these passages as they follow, and of documents that have no others.
+        """Set the labels of these units as they follow from annotations and adjudications.
 
-        A document whose passages all come from batches has the labels of its passage, where it has
-        one alone, and no labels of its own otherwise.
+        A document that nobody labelled and whose passages all come from batches has the labels of
+        its passage, where it has one alone, and no labels of its own otherwise.
         """
         labels = current_labels(self.annotations, self.adjudications)
         documents: dict[str, None] = {}
         for unit in units:
-            record, topics = self.passage(unit), labels.get(unit)
+            topics = labels.get(unit)
             topics_now = None if topics is None else plain_topics(topics)
+            if unit in self.documents:
+                self._set_document(unit, topics_now)
+                continue
+            record = self.passage(unit)
             self._files[PASSAGES].replace(self.passages[unit], record | {"topics": topics_now})
             documents[record["document_id"]] = None
         from_batches = {u.unit for b in self.batches for u in b.units}
@@ -167,12 +179,11 @@ class CorpusEdit:
         for name in documents:
             passages = of_document[name]
             if name not in annotated and all(p["id"] in from_batches for p in passages):
-                self._label_document(name, passages)
+                self._set_document(name, passages[0]["topics"] if len(passages) == 1 else None)
 
-    def _label_document(self, name: str, passages: list[dict[str, Any]]) -> None:
+    def _set_document(self, name: str, topics: dict[str, Any] | None) -> None:
         record = {k: v for k, v in self.document(name).items() if k != "topics"}
-        if len(passages) == 1 and passages[0]["topics"] is not None:
-            record["topics"] = passages[0]["topics"]
+        record |= {} if topics is None else {"topics": topics}
         self._files[DOCUMENTS].replace(self.documents[name], record)
 
     def _by_document(self) -> dict[str, list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""From answers to a corpus: what `annotate import` does."""
+"""From answers to a corpus: what `annotate import` and `annotate adjudicate` do."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
+    from sahelclf.annotation.adjudication import Decided
     from sahelclf.annotation.answers import ReadAnswers
     from sahelclf.annotation.batch import Batch
     from sahelclf.annotation.importing import Imported
@@ -89,3 +90,67 @@ def _corpus(root: Path, batch: "Batch", codebook: Path | None) -> "CorpusEdit":
         return edit
     source = codebook or batch.root / CODEBOOK
     return CorpusEdit(root, given or batch.codebook, source.read_bytes())
+
+
+def write_cases(corpus: str | Path, out: str | Path) -> int:
+    """Write the units to decide as a page (`.html`) or a sheet (`.csv`); returns how many."""
+    from sahelclf.annotation.adjudication import cases
+    from sahelclf.annotation.decision_sheet import write_decision_sheet
+    from sahelclf.annotation.page import write_decisions_page
+    from sahelclf.corpus.edit import CorpusEdit
+    from sahelclf.files import refuse_taken
+
+    path = Path(out)
+    writers = {".html": write_decisions_page, ".csv": write_decision_sheet}
+    if path.suffix.lower() not in writers:
+        raise RequestError(f"{path}: unknown form {path.suffix!r}; expected .html or .csv")
+    refuse_taken(path)
+    edit = CorpusEdit.open(Path(corpus))
+    to_decide = cases(edit)
+    if not to_decide:
+        raise RequestError(f"{corpus}: no unit to decide: annotators agree, or all are decided")
+    writers[path.suffix.lower()](path, edit.codebook, to_decide)
+    return len(to_decide)
+
+
+def adjudicate(
+    corpus: str | Path,
+    file: str | Path | None = None,
+    *,
+    decided_by: str = "",
+    rule: str | None = None,
+) -> "Decided":
+    """Add decisions to `adjudication.jsonl`, and the labels that follow.
+
+    Parameters
+    ----------
+    file
+        The filled sheet, or what the page saved.
+    decided_by
+        Who decided.
+    rule
+        `majority` decides, in place of a file, where more than half of the annotators gave one
+        answer to every topic; `decided_by` and `why` then name the rule.
+    """
+    from sahelclf.annotation.adjudication import RULE, cases, decide, majority
+    from sahelclf.annotation.decision_sheet import read_decision_sheet
+    from sahelclf.annotation.page import read_decisions
+    from sahelclf.corpus.edit import CorpusEdit
+
+    if (file is None) == (rule is None) or rule not in (None, "majority"):
+        raise RequestError("adjudicate: expected a file of decisions, or the rule majority")
+    edit = CorpusEdit.open(Path(corpus))
+    if file is None:
+        return decide(edit, majority(edit), RULE)
+    path = Path(file)
+    if not path.exists():
+        raise RequestError(f"{path}: no such file; expected the filled sheet, or a page's file")
+    if not decided_by.strip():
+        raise RequestError(f"{path}: who decided? expected a name (--annotator NAME)")
+    sheet = path.suffix.lower() in (".csv", ".tsv", ".xlsx")
+    read = (read_decision_sheet if sheet else read_decisions)(
+        path, edit.codebook, cases(edit, decided=True)
+    )
+    decided = decide(edit, read.decisions, decided_by.strip(), read.problems)
+    decided.left_out = read.left_out
+    return decided
