@@ -12,6 +12,7 @@ from sahelclf.annotation.audit import (
     self_confidence,
 )
 from sahelclf.annotation.batch import read_batch
+from sahelclf.annotation.page import batch_id
 from sahelclf.codebook import Codebook
 from sahelclf.corpus.edit import plain_topics
 from sahelclf.corpus.read import read_annotations, read_corpus
@@ -100,10 +101,9 @@ def test_wrong_labels_come_back_as_a_batch_of_the_next_round(tmp_path):
     assert (tmp_path / "again" / "page-a.html").exists()
     # both say dredging again: round 2 decides, agreement stays that of round 1
     before = annotated_units(corpus, read_annotations(corpus))
-    page = __import__("sahelclf.annotation.page", fromlist=["batch_id"])
     for name in "ab":
         saved = [
-            {"batch": page.batch_id(batch), "annotator": name, "unit": u.unit, "check": u.check,
+            {"batch": batch_id(batch), "annotator": name, "unit": u.unit, "check": u.check,
              "answers": {"fishing": "no", "dredging": "con"}}
             for u in batch.units
         ]  # fmt: skip

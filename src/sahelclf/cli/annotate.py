@@ -1,4 +1,4 @@
-"""`annotate sample|import|adjudicate|status`: from a collection to labels of your own."""
+"""`annotate sample|import|adjudicate|audit`: from a collection to labels of your own."""
 
 from importlib import import_module
 
@@ -8,6 +8,9 @@ from sahelclf.errors import RequestError
 # each is `cli/annotate_<name>.py` with a function `run`
 COMMANDS = {
     "sample": "draw units of a collection or a corpus, and write them for the annotators' tools",
+    "import": "answers of annotators become a corpus, or join it; problems are named with place",
+    "adjudicate": "decide on units that annotators answered differently, with the reason",
+    "audit": "labels that a cross-fitted model contradicts, as a batch to look at again",
 }
 HELP = "\n".join((
     "usage: python -m sahelclf annotate COMMAND [options]",
