@@ -180,7 +180,7 @@ def main():
                     print(model, seed, row["trained_on"], row["scores"]["pages"], flush=True)
     seeds = len({r["seed"] for r in rows})
     head = [
-        f"Corpus {two.sha256[:16]}; labels of 2.0 for all. Means over {seeds} seeds, in brackets "
+        f"Corpus {two.sha256[:16]}; labels of 2.0 for all. Means over the seeds ({seeds}), in brackets "
         "the 95% interval of seed 0, resampled by document.",
         "",
     ]
