@@ -7,6 +7,7 @@ const $ = (id) => document.getElementById(id);
 const plain = (name) => name.replaceAll("_", " ");
 const number = (n) => n.toLocaleString("en");
 const count = (n, word) => `${number(n)} ${word}${n === 1 ? "" : "s"}`;
+const READY = "all answered: Enter goes to the next open unit";
 const WORDS = { open: "open", draft: "begun", done: "done", skipped: "skipped" };
 
 /* every text goes into the page as a text node */
@@ -189,6 +190,7 @@ function show(i, focus = true) {
   if (!focus) return;
   window.scrollTo(0, 0);
   $("answers").scrollTop = $("reading").scrollTop = 0;
+  if ($("answers").scrollHeight > $("answers").clientHeight + 1) boxes[current].node.scrollIntoView({ block: "nearest" });
   $("heading").focus({ preventScroll: true });
 }
 function leave() {
@@ -241,7 +243,7 @@ function choose(k, choice, byKey = false) {
     if (inTopics) boxes[next].labels[0].input.focus();
   }
   const left = D.topics.filter((_, j) => !answer(at, j)).length;
-  const then = left ? `${count(left, "topic")} left` : missing() || "all answered: Enter goes to the next open unit";
+  const then = left ? `${count(left, "topic")} left` : missing() || READY;
   say(`${plain(D.topics[k].name)}: ${plain(choice)}; ${then}.`);
 }
 function noToTheRest() {
@@ -252,7 +254,7 @@ function noToTheRest() {
     for (const k of rest) r.answers[k] = D.choices[0];
   });
   update();
-  say(`${count(rest.length, "topic")}: ${D.choices[0]}; ${missing() || "all answered: Enter goes to the next open unit"}.`);
+  say(`${count(rest.length, "topic")}: ${D.choices[0]}; ${missing() || READY}.`);
 }
 function missing() {
   if (state(at) === "skipped") return "";
@@ -316,7 +318,10 @@ $("note").addEventListener("input", () => {
   noteOpen = true;
   update();
 });
-$("note").addEventListener("blur", () => { noteOpen = false; });
+$("note").addEventListener("blur", () => {
+  if (noteOpen && D.decide) say(`Reason kept; ${missing() || READY}.`);
+  noteOpen = false;
+});
 
 /* files */
 function fileName() {
