@@ -133,7 +133,9 @@ def test_a_unit_is_skipped_with_a_reason_and_taken_back(browser, batch, path):
     assert [row["answers"] for row in rows] == [{}, {}]
     browser.press("k", "k")
     assert "Skipped: twice in the batch" in browser.text("#skipped")
-    browser.press("1", "1")
+    browser.press("1")
+    assert chosen(browser) == ["no", None]  # the answer from before is gone
+    browser.press("1")
     assert browser.text("#count") == "1 of 3 done, 1 skipped"
 
 
