@@ -126,7 +126,7 @@ def test_texts_end_no_script_and_bring_no_markup(tmp_path):
     assert data_of(path)["units"][0]["text"] == HOSTILE
 
 
-def test_answers_are_read_in_the_order_of_the_codebook(batch):
+def test_answers_are_read(batch):
     rows = [
         line(batch, "a", note=" unsure "),
         line(batch, "b", answers={"dredging": "con", "fishing": "no"}),
@@ -136,7 +136,7 @@ def test_answers_are_read_in_the_order_of_the_codebook(batch):
     first, second = read.answers
     assert (first.annotator, first.unit, first.check, first.note) == ("anna", "a", "ka", "unsure")
     assert first.where == f"{batch.root}/answers-anna.jsonl:1"
-    assert [*second.answers.items()] == [("fishing", "no"), ("dredging", "con")]
+    assert second.answers == {"fishing": "no", "dredging": "con"}
 
 
 def test_skipped_and_unfinished_units_are_counted(batch):
@@ -151,41 +151,40 @@ def test_skipped_and_unfinished_units_are_counted(batch):
 
 
 def test_every_problem_is_named_with_its_line(batch):
-    found = problems(
-        batch,
+    rows = [
         line(batch, "z"),
         line(batch, "a", check="kold"),
-        line(batch, "b", answers={"fishing": "maybe", "dredging": "no"}),
-        line(batch, "b", answers={"fishing": "pro"}),
+        line(batch, "b", answers={"fishing": "maybe"}),
         line(batch, "c", answers={"fishing": "pro", "dredging": "no", "weather": "no"}),
         line(batch, "c", skipped="other language"),
         line(batch, "c", seconds=-1),
         line(batch, "c", annotator="../anna"),
-    )
-    where = "answers-anna.jsonl"
-    assert found[:6] == [
-        f"{where}:1: unit 'z': not in the batch; expected one of {batch.root}'s 3 units",
-        f"{where}:2: unit 'a': check: found 'kold', expected 'ka': its text changed after the page "
-        "was written",
-        f"{where}:3: unit 'b': fishing: found 'maybe', expected one of no, pro, con",
-        f"{where}:4: unit 'b': dredging: no answer; expected one of no, pro, con",
-        f"{where}:5: unit 'c': answers: found ['weather'], expected the topics fishing, dredging",
-        f"{where}:6: unit 'c': has answers and is skipped; expected one of both",
     ]
-    assert found[6].startswith(f"{where}:7: seconds: ")
-    assert found[7].startswith(f"{where}:8: annotator: ")
-    assert len(found) == 8
+    path = saved(batch, *rows)
+    read = page.read(path, batch, None)
+    assert read.answers == []
+    at = {number: [] for number in range(1, 8)}
+    for problem in read.problems:
+        number, what = problem.removeprefix(f"{path}:").split(": ", 1)
+        at[int(number)].append(what)
+    assert at[1] == [f"unit: 'z' is not in {batch.root / 'units.jsonl'}"]
+    assert at[2][0].startswith("check: found 'kold', expected 'ka' of 'a'")
+    assert at[3] == [
+        "fishing: found 'maybe', expected one of no, pro, con",
+        "dredging: no answer; expected one of no, pro, con",
+    ]
+    assert at[4] == ["topics ['weather'] are not in the codebook; expected ['fishing', 'dredging']"]
+    assert at[5] == ["unit 'c': has answers and is skipped; expected one of both"]
+    assert [what.split(":")[0] for what in at[6] + at[7]] == ["seconds", "annotator"]
 
 
-def test_a_unit_twice_must_have_the_same_answers(batch):
+def test_a_unit_has_one_line(batch):
     other = {"fishing": "con", "dredging": "no"}
-    rows = [line(batch, "a"), line(batch, "a", note="again"), line(batch, "a", answers=other)]
-    read = page.read(saved(batch, *rows), batch, None)
-    assert len(read.answers) == 1
-    assert read.left_out == {"repeated": 1}
-    path = batch.root / "answers-anna.jsonl"
+    path = saved(batch, line(batch, "a"), line(batch, "b"), line(batch, "a", answers=other))
+    read = page.read(path, batch, None)
+    assert [a.unit for a in read.answers] == ["a", "b"]
     assert read.problems == [
-        f"{path}:3: unit 'a': other answers than at {path}:1; expected one line a unit"
+        f"{path}:3: anna answered 'a' at {path}:1 too; expected one answer an annotator and unit"
     ]
 
 
@@ -256,10 +255,13 @@ def test_decisions_are_read_with_every_problem(batch):
         row | {"answers": {"fishing": "no"}, "why": "", "draft": True},
     ]
     read = page.read_decisions(saved(batch, *wrong, name="decisions.jsonl"), codebook, [CASE])
-    assert [p.split("decisions.jsonl:")[1] for p in read.problems] == [
-        "1: unit 'a', round 1: not among the 1 units to decide",
+    path = batch.root / "decisions.jsonl"
+    found = [p.removeprefix(f"{path}:").replace(str(path), "PLACE") for p in read.problems]
+    assert found == [
+        "1: unit 'a': round 1: not among the 1 units to decide",
         "2: unit 'a': why: no reason; expected one for every decision",
         "3: unit 'a': dredging: no answer; expected one of no, pro, con",
+        "3: unit 'a': decided at PLACE:2 too; expected one line a unit",
     ]
     assert read.left_out == {"draft": 1}
 

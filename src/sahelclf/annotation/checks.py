@@ -1,6 +1,6 @@
 """What is wrong with answers, whatever file they come from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -47,7 +47,7 @@ def answer_problems(batch: Batch, answers: Sequence[Answer]) -> list[str]:
                 f"{a.where}: check: found {a.check!r}, expected {unit.check!r} of {a.unit!r}: its "
                 "text or its row was changed after the batch was drawn"
             )
-        problems += [f"{a.where}: {p}" for p in _value_problems(batch.codebook, a)]
+        problems += [f"{a.where}: {p}" for p in value_problems(batch.codebook, a.answers)]
         if (a.annotator, a.unit) in first:
             place = first[a.annotator, a.unit]
             problems.append(
@@ -58,12 +58,13 @@ def answer_problems(batch: Batch, answers: Sequence[Answer]) -> list[str]:
     return problems + _name_problems({a.annotator: a.where for a in reversed(answers)})
 
 
-def _value_problems(codebook: Codebook, answer: Answer) -> Iterator[str]:
+def value_problems(codebook: Codebook, answers: Mapping[str, object]) -> Iterator[str]:
+    """What is wrong with the answers of a unit: missing, or no value or topic of the codebook."""
     for topic in codebook.topic_names:
-        problem = answer_problem(codebook, topic, answer.answers.get(topic))
+        problem = answer_problem(codebook, topic, answers.get(topic))
         if problem:
             yield problem
-    unknown = [t for t in answer.answers if t not in codebook.topics]
+    unknown = [t for t in answers if t not in codebook.topics]
     if unknown:
         yield f"topics {unknown} are not in the codebook; expected {list(codebook.topic_names)}"
 

@@ -18,8 +18,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError
 
-from sahelclf.annotation.answers import Answer, ReadAnswers, answer_problem, choices
+from sahelclf.annotation.answers import Answer, ReadAnswers, choices
 from sahelclf.annotation.batch import AnnotatorName, Batch
+from sahelclf.annotation.checks import answer_problems, value_problems
 from sahelclf.codebook import Codebook, validation_problems
 from sahelclf.corpus.jsonl import read_lines
 from sahelclf.errors import RequestError
@@ -28,7 +29,6 @@ from sahelclf.records import Frozen, Id
 from sahelclf.templates import render_page
 
 SKIPPED, DRAFT = "skipped", "draft"
-K = TypeVar("K")
 S = TypeVar("S", bound="_Saved")
 
 
@@ -155,44 +155,26 @@ def _write_page(
 def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
     """Read `answers-<name>.jsonl`; every problem is named by line."""
     result = ReadAnswers()
-    wanted = batch_id(batch)
+    expected = {"batch": batch_id(batch), "annotator": annotator}
     foreign: dict[tuple[str, str], list[str]] = {}
-    first: dict[tuple[str, str], tuple[str, _SavedAnswer]] = {}
+    answers = []
     for where, line in _lines(path, _SavedAnswer, result.problems):
-        if line.batch != wanted:
+        if line.batch != expected["batch"]:
             foreign.setdefault(("batch", line.batch), []).append(where)
-            continue
-        if annotator and line.annotator != annotator:
+        elif annotator and line.annotator != annotator:
             foreign.setdefault(("annotator", line.annotator), []).append(where)
-            continue
-        unit = batch.unit.get(line.unit)
-        if unit is None:
-            result.problems.append(
-                f"{where}: unit {line.unit!r}: not in the batch; expected one of {batch.root}'s "
-                f"{len(batch.units):,} units"
-            )
-            continue
-        if line.check != unit.check:
-            result.problems.append(
-                f"{where}: unit {line.unit!r}: check: found {line.check!r}, expected "
-                f"{unit.check!r}: its text changed after the page was written"
-            )
-            continue
-        if not _whole(where, line, batch.codebook, result) or _seen(
-            where, line, (line.annotator, line.unit), first, result
-        ):
-            continue
-        answers = {t: line.answers[t] for t in batch.codebook.topic_names}
-        result.answers.append(
-            Answer(line.annotator, line.unit, answers, where, line.check, line.note.strip())
-        )
-    expected = {"batch": wanted, "annotator": annotator}
+        elif _finished(where, line, result):
+            note = line.note.strip()
+            answers.append(Answer(line.annotator, line.unit, line.answers, where, line.check, note))
     for (name, value), places in foreign.items():
         more = f", and {len(places) - 1:,} more lines" if len(places) > 1 else ""
         of = f" ({batch.root})" if name == "batch" else " (--annotator)"
         result.problems.append(
             f"{places[0]}: {name}: found {value!r}, expected {expected[name]!r}{of}{more}"
         )
+    wrong = answer_problems(batch, answers)
+    result.problems += wrong
+    result.answers += [a for a in answers if not any(p.startswith(f"{a.where}: ") for p in wrong)]
     return result
 
 
@@ -200,33 +182,30 @@ def read_decisions(path: Path, codebook: Codebook, cases: Iterable[Case]) -> Rea
     """Read `decisions.jsonl` of the page for adjudication; every problem is named by line."""
     result = ReadDecisions()
     known = {(c.unit, c.round) for c in cases}
-    first: dict[tuple[str, int], tuple[str, _SavedDecision]] = {}
+    first: dict[tuple[str, int], str] = {}
     for where, line in _lines(path, _SavedDecision, result.problems):
+        if not _finished(where, line, result):
+            continue
+        wrong = [*value_problems(codebook, line.answers)]
         if (line.unit, line.round) not in known:
-            result.problems.append(
-                f"{where}: unit {line.unit!r}, round {line.round}: not among the {len(known):,} "
-                "units to decide"
-            )
-            continue
-        if not _whole(where, line, codebook, result) or _seen(
-            where, line, (line.unit, line.round), first, result
-        ):
-            continue
+            wrong.append(f"round {line.round}: not among the {len(known):,} units to decide")
         if not line.why.strip():
-            result.problems.append(
-                f"{where}: unit {line.unit!r}: why: no reason; expected one for every decision"
+            wrong.append("why: no reason; expected one for every decision")
+        place = first.setdefault((line.unit, line.round), where)
+        if place != where:
+            wrong.append(f"decided at {place} too; expected one line a unit")
+        result.problems += [f"{where}: unit {line.unit!r}: {problem}" for problem in wrong]
+        if not wrong:
+            result.decisions.append(
+                Decision(line.unit, line.round, line.answers, line.why.strip(), where)
             )
-            continue
-        answers = {t: line.answers[t] for t in codebook.topic_names}
-        result.decisions.append(Decision(line.unit, line.round, answers, line.why.strip(), where))
     return result
 
 
 def _lines(path: Path, form: type[S], problems: list[str]) -> Iterator[tuple[str, S]]:
     """Place and content of each line of the form; raise where no line has it."""
     keys = [name for name, info in form.model_fields.items() if info.is_required()]
-    other: list[str] = []
-    right = 0
+    right = False
     try:
         stream = path.open("rb")
     except OSError as error:
@@ -235,64 +214,27 @@ def _lines(path: Path, form: type[S], problems: list[str]) -> Iterator[tuple[str
         for line in read_lines(stream):
             where = f"{path}:{line.number}"
             if line.record is None:
-                other.append(f"{where}: {line.problem}")
+                problems.append(f"{where}: {line.problem}")
                 continue
-            right += {*keys} <= {*line.record}
+            right = right or {*keys} <= {*line.record}
             try:
                 yield where, form.model_validate(line.record)
             except ValidationError as error:
-                other += validation_problems(error, where)
+                problems += validation_problems(error, where)
     if not right:
         raise RequestError(
             f"{path}: no line with {', '.join(keys)}; expected the file that the page saved"
         )
-    problems += other
 
 
-def _whole(
-    where: str, line: _Saved, codebook: Codebook, result: ReadAnswers | ReadDecisions
-) -> bool:
-    """Whether a line has an answer to every topic; if not, it is counted or has a problem."""
-    found = len(result.problems)
-    unknown = [t for t in line.answers if t not in codebook.topics]
-    if unknown:
-        result.problems.append(
-            f"{where}: unit {line.unit!r}: answers: found {unknown}, expected the topics "
-            f"{', '.join(codebook.topics)}"
-        )
-    finished = not line.draft and line.skipped is None
-    for topic in (
-        codebook.topic_names if finished else [t for t in line.answers if t not in unknown]
-    ):
-        problem = answer_problem(codebook, topic, line.answers.get(topic))
-        if problem:
-            result.problems.append(f"{where}: unit {line.unit!r}: {problem}")
+def _finished(where: str, line: _Saved, result: ReadAnswers | ReadDecisions) -> bool:
+    """Whether a line is neither skipped nor a draft; those are counted."""
     if line.skipped is not None and line.answers:
         result.problems.append(
             f"{where}: unit {line.unit!r}: has answers and is skipped; expected one of both"
         )
-    if len(result.problems) > found:
-        return False
-    if not finished:
+    elif line.skipped is not None or line.draft:
         result.left_out[DRAFT if line.skipped is None else SKIPPED] += 1
-    return finished
-
-
-def _seen(
-    where: str,
-    line: S,
-    key: K,
-    first: dict[K, tuple[str, S]],
-    result: ReadAnswers | ReadDecisions,
-) -> bool:
-    """Whether the unit was in an earlier line; other answers there are a problem."""
-    place, earlier = first.setdefault(key, (where, line))
-    if place == where:
-        return False
-    if line.answers != earlier.answers:
-        result.problems.append(
-            f"{where}: unit {line.unit!r}: other answers than at {place}; expected one line a unit"
-        )
     else:
-        result.left_out["repeated"] += 1
-    return True
+        return True
+    return False
