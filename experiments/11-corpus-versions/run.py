@@ -180,8 +180,8 @@ def main():
                     print(model, seed, row["trained_on"], row["scores"]["pages"], flush=True)
     seeds = len({r["seed"] for r in rows})
     head = [
-        f"Corpus {two.sha256[:16]}; labels of 2.0 for all. Means over the seeds ({seeds}), in brackets "
-        "the 95% interval of seed 0, resampled by document.",
+        f"Corpus {two.sha256[:16]}; labels of 2.0 for all. Means over the seeds ({seeds}), in "
+        "brackets the 95% interval of seed 0, resampled by document.",
         "",
     ]
     (HERE / "results.md").write_text("\n".join([*head, *table(rows)]))
