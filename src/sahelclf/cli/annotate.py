@@ -1,4 +1,4 @@
-"""`annotate sample|import|adjudicate|audit`: from a collection to labels of your own."""
+"""`annotate sample|import|adjudicate|audit|status`: from a collection to labels of your own."""
 
 from importlib import import_module
 
@@ -11,6 +11,7 @@ COMMANDS = {
     "import": "answers of annotators become a corpus, or join it; problems are named with place",
     "adjudicate": "decide on units that annotators answered differently, with the reason",
     "audit": "labels that a cross-fitted model contradicts, as a batch to look at again",
+    "status": "learning curve, widths of intervals, agreement of models: what more would buy",
 }
 HELP = "\n".join((
     "usage: python -m sahelclf annotate COMMAND [options]",

@@ -202,10 +202,10 @@ def cross_fitted(
             levels, apply_decision(decision, shown[fold == k], inside, names), strict=True
         ):
             parts.append(part)
-    return _merged(levels[0], data.ids), _merged(levels[1], documents)
+    return merged(levels[0], data.ids), merged(levels[1], documents)
 
 
-def _merged(parts: Sequence[Predictions], ids: Sequence[str]) -> Predictions:
+def merged(parts: Sequence[Predictions], ids: Sequence[str]) -> Predictions:
     """The rows of all parts, in the order of these ids."""
     row = {name: i for i, name in enumerate(name for part in parts for name in part.ids)}
     order = [row[name] for name in ids]

@@ -1,0 +1,152 @@
+"""What more labels would buy: a fitted learning curve, shares with intervals, successive models.
+
+The curve is `score = a - b / sqrt(n)`, the error of an average. It says what 100 more units would
+add where it goes on as it does, and no more than that.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+import numpy as np
+
+from sahelclf.corpus.pairs import cohen_kappa
+from sahelclf.records import BatchRecord, Topics
+
+Z = 1.959963984540054
+BAND = (2.5, 97.5)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95% interval; infinite where the curve never gets there."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Scores by the number of labelled units.
+
+    Attributes
+    ----------
+    sizes
+        (k,) labelled units.
+    scores
+        (k,) scores of all units, by models trained on that many others.
+    draws
+        (B, k) the same over documents drawn with replacement.
+    """
+
+    sizes: np.ndarray
+    scores: np.ndarray
+    draws: np.ndarray
+
+    def band(self) -> np.ndarray:
+        """(2, k) lower and upper bounds."""
+        return np.asarray(np.nanpercentile(self.draws, BAND, axis=0))
+
+    def gain(self, more: int) -> Estimate:
+        """What `more` units would add to the last score."""
+        _, slope = fit(self.sizes, np.vstack([self.scores, self.draws]))
+        last = self.sizes[-1]
+        return _estimate(slope * (1 / sqrt(last) - 1 / sqrt(last + more)))
+
+    def units_for(self, points: float) -> Estimate:
+        """How many more units would add `points` to the fitted score."""
+        _, slope = fit(self.sizes, np.vstack([self.scores, self.draws]))
+        last = self.sizes[-1]
+        left = slope / sqrt(last) - points  # what is still missing to the limit, then
+        with np.errstate(divide="ignore", invalid="ignore"):
+            wanted = np.where(left > 0, (slope / left) ** 2 - last, np.inf)
+        return _estimate(wanted)
+
+
+def fit(sizes: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(B,) limits a and slopes b of `a - b / sqrt(n)`, by least squares, of (B, k) scores."""
+    x = -1 / np.sqrt(sizes)
+    centred = x - x.mean()
+    slope = (scores * centred).sum(axis=1) / (centred**2).sum()
+    return scores.mean(axis=1) - slope * x.mean(), slope
+
+
+def _estimate(values: np.ndarray) -> Estimate:
+    """The first is the estimate, the others are draws; nan draws do not count."""
+    draws = np.sort(values[1:][~np.isnan(values[1:])])
+    if not len(draws):
+        return Estimate(float(values[0]), np.nan, np.nan)
+    low, high = (draws[round(q / 100 * (len(draws) - 1))] for q in BAND)  # no infinite averages
+    return Estimate(float(values[0]), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Share:
+    """Share of the collection that a topic holds in, estimated from n coded units."""
+
+    topic: str
+    n: int
+    share: Estimate
+
+    @property
+    def width(self) -> float:
+        """Of the interval, in the unit of the share."""
+        return self.share.high - self.share.low
+
+    def width_after(self, more: int) -> float:
+        """Width with `more` units drawn in the same way."""
+        return self.width * sqrt(self.n / (self.n + more))
+
+
+def shares(
+    batches: Sequence[BatchRecord], labels: Mapping[str, Topics], topics: Sequence[str]
+) -> list[Share]:
+    """Shares of topics in the collection, from the units that were drawn with known probabilities.
+
+    A unit counts 1 / sampling probability times (Hájek). Batches count by their number of units.
+    Units that were drawn again, and those without a decision, are left out. The interval is
+    Wilson's, of as many units as have the same variance.
+    """
+    weights, holding = [], []
+    for batch in batches:
+        units = [u for u in batch.units if u.drawn != "again" and u.unit in labels]
+        inverse = np.array([1 / u.sampling_probability for u in units])
+        weights.append(inverse / inverse.sum() * len(units) if units else inverse)
+        holding += [[topic in labels[u.unit] for topic in topics] for u in units]
+    weight = np.concatenate(weights) if weights else np.zeros(0)
+    y = np.array(holding, dtype=float).reshape(len(weight), len(topics))
+    return [
+        Share(t, len(weight), weighted_share(y[:, k], weight))
+        for k, t in enumerate(topics)
+        if len(weight) > 1
+    ]
+
+
+def weighted_share(y: np.ndarray, weight: np.ndarray) -> Estimate:
+    """Weighted mean of (n,) zeros and ones, with Wilson's interval."""
+    n, total = len(y), weight.sum()
+    share = float((weight * y).sum() / total)
+    variance = n / (n - 1) * float(((weight * (y - share)) ** 2).sum()) / total**2
+    even = total**2 / (weight**2).sum()  # Kish
+    units = float(share * (1 - share) / variance if variance > 0 else even)
+    middle = (share + Z**2 / (2 * units)) / (1 + Z**2 / units)
+    half = Z / (1 + Z**2 / units) * sqrt(share * (1 - share) / units + Z**2 / (4 * units**2))
+    return Estimate(share, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def model_kappas(answers: Sequence[Sequence[Mapping[str, str]]]) -> list[float]:
+    """Kappa of each model with the next, on the same texts: the mean over the topics.
+
+    Parameters
+    ----------
+    answers
+        By model and text, the answer to each topic.
+    """
+    kappas = []
+    for one, other in pairwise(answers):
+        by_topic = [cohen_kappa([a[t] for a in one], [b[t] for b in other]) for t in one[0]]
+        finite = [k for k in by_topic if np.isfinite(k)]
+        kappas.append(float(np.mean(finite)) if finite else float("nan"))
+    return kappas

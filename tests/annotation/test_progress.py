@@ -1,0 +1,111 @@
+"""What more labels would buy, by hand-worked numbers."""
+
+import math
+
+import numpy as np
+import pytest
+
+from sahelclf.annotation.progress import Curve, fit, model_kappas, shares, weighted_share
+from sahelclf.corpus.read import read_corpus
+from sahelclf.errors import RequestError
+from sahelclf.records import BatchRecord, Label, SampledUnit
+from sahelclf.workflows.status import curve_sizes, learning_curves, status
+
+SIZES = np.array([25, 100, 400])
+
+
+def curve(a, b, noise=0.0):
+    """0.8 - b / sqrt(n), and two draws beside it."""
+    exact = a - b / np.sqrt(SIZES)
+    return Curve(SIZES, exact, np.vstack([exact - noise, exact + noise]))
+
+
+def test_the_curve_is_found_again():
+    limit, slope = fit(SIZES, np.vstack([0.8 - 2 / np.sqrt(SIZES), 0.5 - 0 / np.sqrt(SIZES)]))
+    np.testing.assert_allclose(limit, [0.8, 0.5])
+    np.testing.assert_allclose(slope, [2, 0], atol=1e-12)
+
+
+def test_what_more_units_add_by_hand():
+    # at 400: 0.8 - 2 / 20 = 0.7; at 500: 0.8 - 2 / sqrt(500) = 0.710557
+    assert curve(0.8, 2).gain(100).value == pytest.approx(2 / 20 - 2 / math.sqrt(500))
+    # 0.72 = 0.8 - 2 / sqrt(n): n = 25^2 = 625, 225 more
+    assert curve(0.8, 2).units_for(0.02).value == pytest.approx(225)
+    # the limit is 0.01 above: two points are never reached
+    assert curve(0.8, 0.2).units_for(0.02).value == math.inf
+    assert curve(0.8, 0).units_for(0.02).value == math.inf
+
+
+def test_intervals_come_from_the_draws():
+    steep, flat = 0.8 - 2 / np.sqrt(SIZES), 0.8 - 0.2 / np.sqrt(SIZES)
+    wanted = Curve(SIZES, steep, np.vstack([steep, flat])).units_for(0.02)
+    assert (wanted.low, wanted.high) == (pytest.approx(225), math.inf)
+
+
+def test_a_weighted_share_by_hand():
+    # y = 1, 0, 0, 0 with weight 2: share 1/4; variance = 4/3 * 4 * (9/16 + 3/16) / 64 = 1/16;
+    # as many even units have that variance: (3/16) / (1/16) = 3
+    share = weighted_share(np.array([1.0, 0, 0, 0]), np.full(4, 2.0))
+    z2, n, p = 1.959963984540054**2, 3, 0.25
+    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = math.sqrt(z2) / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    assert share.value == pytest.approx(0.25)
+    assert (share.low, share.high) == pytest.approx((middle - half, middle + half))
+    # nobody has it: the interval is still open upwards, to z2 / (n + z2)
+    none = weighted_share(np.zeros(4), np.ones(4))
+    assert (none.value, none.low, none.high) == pytest.approx((0, 0, z2 / (4 + z2)))
+
+
+def record(name, *units):
+    rows = [SampledUnit(unit=u, sampling_probability=p, drawn=d) for u, p, d in units]
+    return BatchRecord(name=name, sha256=name, collection="c", seed=0, strategy={}, units=rows)
+
+
+def test_shares_weigh_units_and_batches_and_leave_out_what_is_looked_at_again():
+    holds, none = {"t": Label()}, {}
+    batches = [
+        # inverse probabilities 2 and 4 of two units: shares of the batch 1/3 and 2/3
+        record("one", ("u1", 0.5, "random"), ("u2", 0.25, "model"), ("u9", 0.5, "random")),
+        record("two", ("u3", 1.0, "random"), ("u4", 1.0, "again")),
+    ]
+    labels = {"u1": holds, "u2": none, "u3": holds, "u4": holds}
+    (share,) = shares(batches, labels, ["t"])
+    # batch one counts twice, with 1/3; batch two once, with 1: (2 * 1/3 + 1) / 3 = 5/9
+    assert (share.n, share.share.value) == (3, pytest.approx(5 / 9))
+    assert share.width_after(9) == pytest.approx(share.width / 2)
+
+
+def test_kappa_of_successive_models_by_hand():
+    # yes/yes, no/no, yes/no, no/no: 3/4 equal, chance (2*1 + 2*3) / 16 = 1/2: kappa 1/2
+    one = [{"t": a} for a in ("yes", "no", "yes", "no")]
+    two = [{"t": a} for a in ("yes", "no", "no", "no")]
+    assert model_kappas([one, two, two]) == pytest.approx([0.5, 1.0])
+
+
+def test_sizes_of_the_curve():
+    assert curve_sizes(200, [60, 140]) == [50, 60, 100, 150, 200]
+    assert curve_sizes(50, []) == [25, 37, 50]
+
+
+def test_the_curve_of_a_corpus_rises_and_ends_with_all_units(harbour):
+    curves = learning_curves(read_corpus(harbour), [], "tfidf", 0)
+    topics = curves["topic/macro_f1"]
+    assert topics.sizes.tolist() == [30, 60, 90, 120]
+    assert topics.scores[-1] > 0.9
+    assert topics.scores[-1] >= topics.scores[0]
+    low, high = topics.band()
+    assert (low <= topics.scores + 1e-12).all()
+    assert (topics.scores <= high + 1e-12).all()
+    assert curves["stance/macro_f1"].scores[-1] > 0.8
+
+
+def test_status_of_bundles_needs_two_and_texts(harbour, tmp_path):
+    with pytest.raises(RequestError, match="expected two or more"):
+        status(harbour, ["one"])
+    with pytest.raises(RequestError, match="--texts FILE"):
+        status(harbour, ["one", "two"])
+    texts = tmp_path / "texts.csv"
+    passage = read_corpus(harbour).passages[0]
+    texts.write_text(f'id,text\n1,"{passage.text}"\n', encoding="utf-8")
+    with pytest.raises(RequestError, match="every text is labelled"):
+        status(harbour, ["one", "two"], texts=texts)
