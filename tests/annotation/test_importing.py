@@ -312,3 +312,31 @@ def test_reasons_of_left_out_answers_are_summed(tmp_path):
     one.left_out["draft"] += 2
     other.left_out.update(draft=1, skipped=1)
     assert put(batch, tmp_path / "c", one, other).left_out == {"draft": 3, "skipped": 1}
+
+
+def test_answers_of_a_filled_sheet(tmp_path):
+    import csv
+
+    from sahelclf.annotation import sheet
+    from sahelclf.annotation.units import unit_check
+
+    text = '=Costs,\n"quoted" text'
+    units = [
+        {"unit": u, "text": text, "check": unit_check(u, 0.5, "", text)} for u in ("0012", "u2")
+    ]
+    batch = make_batch(tmp_path / "b", units, annotators=["anna"])
+    (path,) = sheet.write(batch)
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows[1] |= {"water": "favor", "roads": "no"}
+    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+        writer = csv.DictWriter(stream, [*rows[0]])
+        writer.writeheader()
+        writer.writerows(rows)
+    done = import_batch(batch.root, [path], tmp_path / "c")
+    assert (done.new, done.missing, done.left_out) == (
+        {"anna": 1}, {"anna": 1}, {"not answered": 1},
+    )  # fmt: skip
+    (passage,) = read_corpus(tmp_path / "c").passages
+    assert (passage.id, passage.text) == ("0012", text)
+    assert passage.topics == {"water": Label(stance="favor")}

@@ -44,7 +44,7 @@ def run(args: list[str]) -> int:
     for name, curve in done.curves.items():
         _show_curve(name, curve)
     if not done.curves:
-        say(f"no learning curve: it needs {FEWEST} units with labels")
+        say(f"no learning curve: it needs {FEWEST} units with labels, in a document for each fold")
     _show_shares(done.shares)
     _show_kappas(done, options.bundles)
     return 0

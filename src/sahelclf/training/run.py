@@ -129,7 +129,7 @@ def run(
         seconds=time.perf_counter() - started,
         passages_per_second=_speed(fitted.model, data.texts),
         peak_gib=_peak_gib(),
-        notes=_notes(data, fitted, len(development)),
+        notes=[*_notes(data, fitted, len(development)), *_undecided(corpus)],
     )
 
 
@@ -193,6 +193,11 @@ def _peak_gib() -> float | None:
         return None
     unit = 2**30 if sys.platform == "darwin" else 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def _undecided(corpus: Corpus) -> list[str]:
+    n = len(corpus.undecided)
+    return [f"{n} passages are undecided and were left out: annotate adjudicate"] if n else []
 
 
 def _notes(data: TaskData, fitted: Fitted, n_documents: int) -> list[str]:

@@ -107,17 +107,17 @@ def learning_curves(
     the batches. Thresholds are fitted on the same units as the model.
     """
     from sahelclf.annotation.progress import Curve
-    from sahelclf.corpus.splits import make_folds
+    from sahelclf.corpus.splits import document_groups, make_folds
     from sahelclf.evaluation.predictions import Gold
     from sahelclf.evaluation.report import document_draws
     from sahelclf.tasks.labeller import passage_data
     from sahelclf.training.compose import compose_config, overrides_of
     from sahelclf.training.seeds import derive_seed
 
-    if len(corpus.passages) < FEWEST:
-        return {}
     settings = {"model": model, "corpus": str(corpus.root), "seed": seed}
     config = compose_config(overrides_of(settings))
+    if len(corpus.passages) < FEWEST or len({*document_groups(corpus)}) < config.crossfit:
+        return {}
     with_text = {p.document_id for p in corpus.passages}
     documents = [d.id for d in corpus.documents if d.id in with_text]
     folds = make_folds(corpus, documents, config.crossfit, derive_seed(seed, "folds"))
