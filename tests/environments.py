@@ -68,7 +68,7 @@ def build(folder: Path, packages: tuple[str, ...]) -> Path:
         "--disable-pip-version-check",
     ]
     command = [*pip, "install", "--no-compile", *lock, *packages]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
     if done.returncode:
         raise RuntimeError(f"{packages}: {done.stderr[-2000:]}")
     return python

@@ -336,7 +336,8 @@ def test_label_studio_asks_one_question_a_topic(batch):
     assert controls(text) == {"topic_sanctions": answers, "topic_diplomacy": answers}
     assert all(c.get("required") == "true" for c in ET.fromstring(text).iter("Choices"))
     headers = [h.get("value") for h in ET.fromstring(text).iter("Header")]
-    assert headers[1].startswith('sanctions: "sanctions" is <named> & meant')
+    assert headers[1] == "sanctions"
+    assert headers[2].startswith('sanctions: "sanctions" is <named> & meant')
     assert "$5" not in text  # it would be read as a field of the task
     assert json.loads(tasks.read_text(encoding="utf-8"))[1] == {
         "data": {"unit": "u2", "check": "ku2", "title": "", "text": TEXTS["u2"]}
