@@ -1,6 +1,7 @@
 """Which passages should a team label next? Six ways to choose them, by simulation.
 
-python experiments/12-what-to-label-next/run.py [--seeds 3] [--corpus FOLDER]
+python experiments/12-what-to-label-next/run.py [--seeds 3] [--first 0] [--corpus FOLDER]
+python experiments/12-what-to-label-next/run.py --write
 
 For each seed, a fifth of the development documents (a grouped fold) is held out, and the passages
 of the others are a collection without labels. A team labels 50 passages that are drawn by chance,
@@ -41,6 +42,7 @@ from sahelclf.evaluation.decide import (
 from sahelclf.evaluation.predictions import Gold
 from sahelclf.evaluation.report import report
 from sahelclf.models.kinds import build_model
+from sahelclf.reports.figures.curves import learning_curve
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.training.compose import compose_config
 from sahelclf.training.crossfit import fit_labeller
@@ -98,7 +100,12 @@ def ours(p, stance, labelled, **_):
 
 
 TOP = {"margin": margin, "LCI": cardinality, "CVIRS": cvirs, "uncertainty, highest": ours}
-WAYS = ("random", *TOP, "uncertainty, drawn")
+AP = "topic/average_precision"  # mean over topics: no threshold has a part in it
+SCORES = ("topic/macro_f1", AP, "stance/macro_f1", "joint/f1")
+FIRST = ("first: dictionary", "first: clusters")
+SHARPER = "uncertainty^4, drawn"  # added later: shown for the seeds that have it
+DRAWN = {"uncertainty, drawn": 1, SHARPER: 4}  # power of the score
+WAYS = ("random", *TOP, *DRAWN)
 
 
 def highest(score, groups, n, rng):
@@ -112,8 +119,7 @@ def choose(way, n, rng, groups, model):
     """Rows of the collection to label next; by chance where there is no model yet."""
     if model and way in TOP:
         return highest(TOP[way](**model), groups, n, rng)
-    by_model = model and way != "random"
-    score = ours(**model) if by_model else np.ones(len(groups))
+    score = ours(**model) ** DRAWN[way] if model else np.ones(len(groups))
     return draw_by_size(mixed_sizes(score, RANDOM), groups, n, rng).rows
 
 
@@ -230,6 +236,103 @@ def cell(simulation, way, step, fitted, rows):
     }
 
 
+def values(cells, score, way, step):
+    """A score by seed."""
+    return {
+        c["seed"]: value_of(c["scores"], score)
+        for c in cells
+        if (c["way"], c["labels"]) == (way, step)
+    }
+
+
+def value_of(scores, name):
+    """A score of a cell, or its mean over topics."""
+    if name != AP:
+        return scores[name]
+    return np.mean([v for k, v in scores.items() if k.endswith("/average_precision")])
+
+
+def mean_and_error(numbers):
+    """Mean and its standard error over seeds; nan where there is one seed."""
+    x = np.array(list(numbers), dtype=float)
+    error = x.std(ddof=1) / np.sqrt(len(x)) if len(x) > 1 else np.nan
+    return (x.mean(), error) if len(x) else (np.nan, np.nan)
+
+
+def gains(cells, score, way, step):
+    """Differences from the draw by chance, of the seeds that have both."""
+    mine, chance = values(cells, score, way, step), values(cells, score, "random", step)
+    return [mine[k] - chance[k] for k in mine.keys() & chance.keys()]
+
+
+def write(out, cells):
+    """results.md and the figure, of the seeds that are complete."""
+    have = {(c["seed"], c["way"], c["labels"]) for c in cells}
+    every = [
+        *((w, s) for w in WAYS if w != SHARPER for s in STEPS),
+        *((w, s) for w in FIRST for s in STEPS[:2]),
+    ]
+    seeds = {k for k, *_ in have if all((k, *cell) in have for cell in every)}
+    cells = [c for c in cells if c["seed"] in seeds]
+    lines = [
+        f"Corpus {cells[0]['corpus']}; {len(seeds)} seeds; `model=tfidf`; scores on the passages "
+        "of held-out documents. Mean ± standard error over seeds (no error where there is one); "
+        "the difference from chance is paired by seed. Columns are labelled passages.",
+    ]
+    cell_of = lambda numbers, form: "{:{f}} ± {:.3f}".format(*mean_and_error(numbers), f=form)
+    for score in SCORES:
+        for title, numbers, form in (
+            (score, lambda *a: values(*a).values(), ".3f"),
+            (f"{score}: difference from chance", gains, "+.3f"),
+        ):
+            table = [
+                [way, *(cell_of(numbers(cells, score, way, s), form) for s in STEPS)]
+                for way in (*WAYS, *FIRST)
+                if way != "random" or numbers is not gains
+            ]
+            lines += ["", f"## {title}", "", *markdown(["way", *map(str, STEPS)], table)]
+    topics = list(cells[0]["positives"])
+    table = [
+        [way, *(f"{np.mean([c['positives'][t] for c in chosen]):.0f}" for t in topics)]
+        for way in WAYS
+        if (chosen := [c for c in cells if (c["way"], c["labels"]) == (way, 400)])
+    ]
+    lines += [
+        "",
+        "## Passages with each topic among 400 labels",
+        "",
+        *markdown(["way", *topics], table),
+    ]
+    (out / "results.md").write_text("\n".join(lines) + "\n")
+    draw(out, cells, len(seeds))
+
+
+def markdown(header, rows):
+    """Lines of a table."""
+    shown = [["–" if "nan ± nan" in c else c.replace(" ± nan", "") for c in row] for row in rows]
+    return [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *shown)]
+
+
+def draw(out, cells, seeds):
+    """Scores by number of labels."""
+    panels = {}
+    for score in SCORES[:3]:
+        panels[score.replace("/", " ").replace("_", "-")] = {
+            way: [
+                (m, m - e, m + e) if e == e else (m, m, m)
+                for m, e in (mean_and_error(values(cells, score, way, s).values()) for s in STEPS)
+            ]
+            for way in WAYS
+        }
+    figure = learning_curve(STEPS, panels, f"mean ± standard error over {seeds} seeds")
+    for axes in figure.axes:
+        axes.set(xscale="log", xlabel="labelled passages", xlim=(STEPS[0] * 0.9, STEPS[-1] * 1.1))
+        axes.set_xticks(STEPS, [str(s) for s in STEPS])
+        axes.minorticks_off()
+    for form in ("png", "pdf"):
+        figure.savefig(out / f"curve.{form}")
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--corpus")
@@ -248,6 +351,8 @@ def main():
             stream.write(json.dumps(cell | {"corpus": corpus.sha256[:16]}) + "\n")
         print(cell["seed"], cell["way"], cell["labels"], flush=True)
 
+    if args.write:
+        write(args.out, list(done.values()))
     for seed in [] if args.write else range(args.first, args.seeds):
         simulation = Simulation(corpus, development, seed)
         for way in WAYS:
