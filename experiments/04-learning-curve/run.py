@@ -103,11 +103,14 @@ def main():
     draw(args.out, len(development), curves, names, args.seeds)
 
 
+def _over(seeds):
+    return f"mean ± sd over {seeds} seeds" if seeds > 1 else "one seed, no bands"
+
+
 def write(out, corpus, n, curves, strata, seeds):
     documents = [round(s * n * 0.8) for s in SHARES]
     lines = [
-        f"Corpus {corpus.sha256[:16]}; mean ± sd over {seeds} seeds; columns are documents "
-        "trained on.",
+        f"Corpus {corpus.sha256[:16]}; {_over(seeds)}; columns are documents trained on.",
         "",
     ]
     lines += [
@@ -153,9 +156,7 @@ def draw(out, n, curves, names, seeds):
         "F1 of the topic": {t: band(f"topic/{t}/f1") for t in names.topics},
         "macro-F1 of its stance": {t: band(f"stance/{t}/macro_f1") for t in names.topics},
     }
-    figure = learning_curve(
-        [round(s * n * 0.8) for s in SHARES], panels, f"mean ± sd over {seeds} seeds"
-    )
+    figure = learning_curve([round(s * n * 0.8) for s in SHARES], panels, _over(seeds))
     for form in ("png", "pdf"):
         figure.savefig(out / f"curve.{form}")
 
