@@ -47,14 +47,16 @@ def _reduce(root: Path) -> None:
     parts = json.loads((root / "splits" / "grouped.json").read_text(encoding="utf-8"))["parts"]
     kept = {i for ids in parts.values() for i in ids[::EVERY]}
 
-    def stays(unit: str) -> bool:
-        return unit.partition("-")[0] in kept
+    def stays(units: str | list[str]) -> bool:
+        units = [units] if isinstance(units, str) else units
+        return all(unit.partition("-")[0] in kept for unit in units)
 
     for name, key in (
         ("documents", "id"),
         ("passages", "id"),
         ("adjudication", "unit"),
         ("fidelity", "id"),
+        ("events", "documents"),
         ("raw/a", "unit"),
         ("raw/b", "unit"),
     ):
