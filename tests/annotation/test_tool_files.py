@@ -125,6 +125,14 @@ def test_doccano_takes_the_name_from_the_file_and_leaves_out_texts_without_label
     assert "ben.jsonl:4: unit 'u4', annotator ben: diplomacy: contradictory" in read.problems[0]
 
 
+def test_a_label_of_no_topic_is_a_problem(tmp_path, batch):
+    path = edited(tmp_path, STORED["doccano"][1], lambda rows: rows[0]["label"].append("urgent"))
+
+    problem = doccano.read(path, batch, None).problems[0]
+
+    assert "topics ['urgent'] are not in the codebook; expected ['sanctions', 'dipl" in problem
+
+
 def test_doccano_of_a_shared_project_needs_a_name(tmp_path, batch):
     shared = tmp_path / "all.jsonl"
     shared.write_bytes(STORED["doccano"][1].read_bytes())

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sahelclf.annotation.answers import Answer, ReadAnswers, answer_problem, choices
+from sahelclf.annotation.answers import NO, Answer, ReadAnswers, choices
 from sahelclf.annotation.batch import Batch, BatchUnit
+from sahelclf.annotation.checks import value_problems
 from sahelclf.errors import RequestError
 
 EQUALS = "="  # between topic and answer, in tools that have one flat list of labels
@@ -184,17 +185,14 @@ class Collector:
         if not any(answers.values()):
             self.skip("without an answer")
             return
+        values = {topic: [*dict.fromkeys(given)] for topic, given in answers.items()}
         problems = [
-            f"found {topic!r}; expected a topic of the codebook: {', '.join(codebook.topics)}"
-            for topic in answers
-            if topic not in codebook.topics
+            f"{topic}: contradictory: found {' and '.join(several)}; expected one"
+            for topic, several in values.items()
+            if len(several) > 1
         ]
-        for topic in codebook.topic_names:
-            values = [*dict.fromkeys(answers.get(topic, ()))]
-            problem = answer_problem(codebook, topic, values[0] if values else None)
-            if len(values) > 1:
-                problem = f"{topic}: contradictory: found {' and '.join(values)}; expected one"
-            problems += [problem] if problem else []
+        single = {t: v[0] if len(v) == 1 else NO for t, v in values.items() if v}
+        problems += value_problems(codebook, single)
         for problem in problems:
             self.problem(where, f"unit {unit!r}, annotator {annotator}: {problem}")
         if annotator is not None and not problems:
