@@ -173,6 +173,8 @@ def test_the_command_writes_for_each_annotator(work, harbour, capsys):
     assert "b: exists and is not an empty folder" in capsys.readouterr().err
     assert main(["annotate", "sample", "--first", "-o", "x"]) == 2
     assert "--first needs INPUT" in capsys.readouterr().err
+    assert main([*sample, "--annotators", "anna,Anna", "-o", "x"]) == 2
+    assert "--annotators anna, Anna: a name twice" in capsys.readouterr().err
     assert main([*sample, "--to", "paper", "-o", "x"]) == 2
     assert "unknown tool 'paper'" in capsys.readouterr().err
     assert main(["annotate", "draw"]) == 2

@@ -200,12 +200,18 @@ def _write(
     from sahelclf.codebook import validation_problems
 
     tools = [tool(name) for name in for_whom.tools]
+    names = [*for_whom.annotators]
+    if len({name.lower() for name in names}) < len(names):
+        raise RequestError(
+            f"annotate sample: --annotators {', '.join(names)}: a name twice; expected different "
+            "names, in other letters than capital and small"
+        )
     try:
         info = BatchInfo(
             **about,
             seed=seed,
             codebook_sha256=file_sha256(codebook),
-            annotators=[*for_whom.annotators],
+            annotators=names,
             overlap=for_whom.overlap,
             tools=[*for_whom.tools],
         )
@@ -213,7 +219,7 @@ def _write(
         raise RequestError(validation_problems(error, "annotate sample")) from None
     assigned = assign(len(units), info.annotators, info.overlap)
     given = [
-        u.model_copy(update={"annotators": names}) for u, names in zip(units, assigned, strict=True)
+        u.model_copy(update={"annotators": who}) for u, who in zip(units, assigned, strict=True)
     ]
     batch = write_batch(out, info, codebook, given)
     for module in tools:
