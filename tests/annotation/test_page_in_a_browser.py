@@ -8,6 +8,7 @@ import pytest
 from annotation.test_page import CASE, HOSTILE, batch_of, unit
 from browser import CHROMIUM, PHONE, Browser
 from sahelclf.annotation import page
+from support import CODEBOOK, sahelclf
 
 pytestmark = [
     pytest.mark.tools,
@@ -500,3 +501,43 @@ def test_a_page_without_units_says_so(browser, tmp_path):
     browser.open(path)
     assert browser.text("#finished") == "There is no unit on this page."
     browser.press("1", "Enter", "j")
+
+
+def succeed(*arguments, cwd):
+    done = sahelclf(*arguments, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+
+
+def test_from_a_collection_through_two_browsers_into_a_corpus(browser, tmp_path):
+    """`annotate sample`, the page twice, `import`, `adjudicate` by the page: labels as decided."""
+    (tmp_path / "book.yaml").write_text(CODEBOOK, encoding="utf-8")
+    texts = ["The boat crews landed a catch.", "The dredger dug mud.", "The port met the state."]
+    rows = [f"{tmp_path.name}-{k},{text}" for k, text in enumerate(texts)]
+    (tmp_path / "articles.csv").write_text("\n".join(["id,text", *rows]), encoding="utf-8")
+    root = tmp_path / "batch"
+    command = ["annotate", "sample", "articles.csv", "--codebook", "book.yaml", "-o", "batch"]
+    command += ["--n", "3", "--annotators", "anna,ben", "--to", "page"]
+    succeed(*command, cwd=tmp_path)
+    for name, keys in (("anna", "21 11 13"), ("ben", "31 11 13")):
+        browser.open(root / f"page-{name}.html")
+        for unit_keys in keys.split():
+            browser.press(*unit_keys, "Enter")
+        browser.press("s", modifiers=2)
+        browser.downloaded(f"answers-{name}.jsonl").rename(tmp_path / f"answers-{name}.jsonl")
+    files = ["answers-anna.jsonl", "answers-ben.jsonl"]
+    succeed("annotate", "import", "batch", *files, "--corpus", "corpus", cwd=tmp_path)
+    succeed("annotate", "adjudicate", "--corpus", "corpus", "-o", "decide.html", cwd=tmp_path)
+    browser.open(tmp_path / "decide.html")
+    assert browser.text("#count") == "0 of 1 done"
+    browser.press("2", "n")
+    browser.type("they sell it")
+    browser.press("s", modifiers=2)
+    browser.downloaded("decisions.jsonl").rename(tmp_path / "decisions.jsonl")
+    decided = ["--from", "decisions.jsonl", "--annotator", "chris"]
+    succeed("annotate", "adjudicate", "--corpus", "corpus", *decided, cwd=tmp_path)
+    [decision] = lines(tmp_path / "corpus" / "adjudication.jsonl")
+    assert (decision["decided_by"], decision["why"]) == ("chris", "they sell it")
+    labels = [row["topics"] for row in lines(tmp_path / "corpus" / "passages.jsonl")]
+    assert sorted(map(str, labels)) == sorted(
+        map(str, [{"fishing": {"stance": "pro"}}, {}, {"dredging": {"stance": "con"}}])
+    )
