@@ -38,14 +38,34 @@ def write_small_package(site: Path) -> None:
     shutil.copytree(REPOSITORY / "annotations", data / "annotations")
     shutil.copy(REPOSITORY / "CITATION.cff", data)
     _reduce(data / "annotations")
+    _judge(data / "annotations")
     corpus = read_corpus(data / "annotations")
     write_card(data / "annotations" / "card.json", compute_card(corpus))
 
 
+def _judge(root: Path) -> None:
+    """Judge the pairs that are alike among fewer documents; drop excuses that no longer apply."""
+    from sahelclf.corpus.read import read_corpus
+    from sahelclf.corpus.validate import validate
+
+    issues = root / "known_issues.json"
+    stale = {f.id for f in validate(read_corpus(root)) if f.code == "C11"}
+    excuses = json.loads(issues.read_text(encoding="utf-8"))
+    issues.write_text(json.dumps([e for e in excuses if e["id"] not in stale]), encoding="utf-8")
+    findings = [f for f in validate(read_corpus(root)) if f.code == "C14"]
+    pairs = [(f.id, f.message.removeprefix("like ").partition(" ")[0]) for f in findings]
+    with (root / "events.jsonl").open("a", encoding="utf-8") as stream:
+        for pair in pairs:
+            judged = {"documents": pair, "same": False, "why": "alike among few documents"}
+            stream.write(json.dumps(judged) + "\n")
+
+
 def _reduce(root: Path) -> None:
     """Drop four documents of five, and all that belongs to them, from every file of a corpus."""
-    parts = json.loads((root / "splits" / "grouped.json").read_text(encoding="utf-8"))["parts"]
-    kept = {i for ids in parts.values() for i in ids[::EVERY]}
+    kept = set()
+    for name in ("grouped", "pages"):
+        split = json.loads((root / "splits" / f"{name}.json").read_text(encoding="utf-8"))
+        kept |= {i for ids in split["parts"].values() for i in ids[::EVERY]}
 
     def stays(units: str | list[str]) -> bool:
         units = [units] if isinstance(units, str) else units
