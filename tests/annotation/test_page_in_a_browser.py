@@ -71,6 +71,7 @@ def saved_lines(browser, name="answers-anna.jsonl"):
 def test_a_batch_is_annotated_by_keys_saved_and_read(browser, batch, path):
     browser.open(path)
     assert browser.text("#live") == ""
+    browser.run("new Promise(go => setTimeout(go, 300))")
     browser.press("2", "1", "Enter")  # fishing pro, dredging no
     assert heading(browser) == "1"
     browser.press("d", "3", "1", "Enter")  # dredging con, then fishing no
@@ -90,7 +91,7 @@ def test_a_batch_is_annotated_by_keys_saved_and_read(browser, batch, path):
         (batch.units[1].unit, {"fishing": "no", "dredging": "con"}, ""),
         (batch.units[2].unit, {"fishing": "no", "dredging": "no"}, "see the date"),
     ]
-    assert all(0 < row["seconds"] < 60 for row in saved)
+    assert 0.3 <= saved[0]["seconds"] < 60
 
 
 def test_work_survives_a_reload_and_undo_takes_it_back(browser, path):
@@ -158,9 +159,7 @@ def test_saved_work_is_loaded_in_another_browser(browser, batch, path, tmp_path)
         assert chosen(other) == ["no", None]
         assert other.run("document.getElementById('note').value") == "half done"
         again = saved_lines(other)
-        assert all(
-            new["seconds"] >= old["seconds"] > 0 for new, old in zip(again, saved, strict=True)
-        )
+        assert all(new["seconds"] >= old["seconds"] for new, old in zip(again, saved, strict=True))
         assert [row | {"seconds": 0} for row in again] == [row | {"seconds": 0} for row in saved]
         assert other.errors == []
 
