@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 import sahelclf
+from sahelclf.corpus.duplicates import text_sha256
 from sahelclf.errors import RequestError
+from sahelclf.workflows.bundles import refuse_trained_on
 from sahelclf.workflows.evaluate import LEDGER, score
 
 FAST = {"crossfit": 3}
@@ -134,3 +137,17 @@ def test_everything_public_is_there_documented_and_imported_when_it_is_used():
         "sys.exit(bool({'numpy', 'pydantic', 'sklearn', 'mlflow', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, env=os.environ).returncode == 0
+
+
+def test_stock_phrases_that_were_trained_on_do_not_stop_an_evaluation():
+    phrase, sentence = (
+        "Who is in charge?",
+        "one two three four five six seven eight nine ten eleven twelve",
+    )
+    hashes = [text_sha256(t)[:20] for t in (phrase, sentence)]
+    labeller = SimpleNamespace(manifest={"training_texts": hashes})
+    others = {f"p{i}": f"another text {i}" for i in range(20)}
+    refuse_trained_on(labeller, others | {"phrase": phrase}, "corpus")
+    for known in ({"sentence": sentence}, {"a": phrase, "b": phrase}):
+        with pytest.raises(RequestError, match="were trained on"):
+            refuse_trained_on(labeller, others | known, "corpus")

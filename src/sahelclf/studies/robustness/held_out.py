@@ -82,8 +82,7 @@ def shift_tests(
     n_test = len(corpus.documents) - len(development)
     if n_test:
         notes.append(
-            f"{n_test} documents of the test part of 'grouped' are neither trained on nor scored "
-            "in any split below"
+            f"{n_test} documents of test parts are neither trained on nor scored in any split below"
         )
     tests = [
         _country(corpus, development, notes),
