@@ -195,7 +195,8 @@ def test_a_foreign_batch_or_annotator_is_named_once(batch):
     assert problem.endswith(", and 2 more lines")
     [problem] = problems(batch, line(batch, "a"), annotator="ben")
     assert problem == (
-        "answers-anna.jsonl:1: annotator: found 'anna', expected 'ben' (--annotator)"
+        "answers-anna.jsonl:1: annotator: found 'anna', expected 'ben' (--annotator); "
+        "--annotator 'anna=ben' renames"
     )
 
 

@@ -128,7 +128,7 @@ def test_each_annotator_has_a_sheet_and_its_answers_come_back(book, tmp_path):
     ]
     assert read.left_out == {"not answered": 1}
     assert read.problems == [f"{path}: row 4: dredging: no answer; expected one of no, pro, con"]
-    assert [a.annotator for a in sheet.read(path, batch, "eve").answers] == ["eve"]
+    assert [a.annotator for a in sheet.read(path, batch, "ben=eve").answers] == ["eve"]
     assert len(list(csv.reader((tmp_path / "sheet-anna.csv").open(encoding="utf-8-sig")))) == 4
 
 

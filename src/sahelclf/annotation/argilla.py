@@ -87,7 +87,7 @@ def _record(unit: BatchUnit) -> Json:
 
 
 def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
-    """Read a flattened list; the annotator is the id of the user, unless `--annotator` names it."""
+    """Read a flattened list; the annotator is the id of the user, or `--annotator`."""
     out = Collector(batch, annotator)
     for where, record in parse_records(str(path), read_text(path), EXPECTED):
         if isinstance(record.get("responses"), dict):
@@ -110,7 +110,7 @@ def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
                 continue
             note = "\n".join(answers.pop(NOTE, ()))
             topics = {q.removeprefix(QUESTION): values for q, values in answers.items()}
-            name = out.annotator(where, user)
+            name = out.annotator(where, user, named=False)
             out.take(where, name, unit, topics, record.get("check"), note)
     return out.read
 

@@ -65,13 +65,13 @@ def write(batch: Batch) -> list[Path]:
 
 def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
     """Read the export of one user; the annotator is the file's name."""
-    name = annotator or path.stem
-    if annotator is None and name == SHARED:
+    if annotator is None and path.stem == SHARED:
         raise RequestError(
             f"{path}: doccano names no user in this file; expected USER.jsonl, as a project "
             "exports that does not share annotations between its users, or --annotator NAME"
         )
     out = Collector(batch, annotator)
+    name = out.annotator(str(path), path.stem, named=path.stem != SHARED)
     for where, record in parse_records(str(path), read_text(path), EXPECTED):
         labels = record.get("label", record.get("labels", record.get("cats")))
         if not isinstance(labels, list) or "text" not in record:

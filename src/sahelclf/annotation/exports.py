@@ -112,8 +112,8 @@ class Collector:
     Attributes
     ----------
     given
-        The name given with `--annotator`; or, where a file has several annotators, the names of
-        the tool's users: `1=anna,2=ben`.
+        What `--annotator` gives: a name for a file that names nobody, or names for the names and
+        ids in the file: `3=anna,4=ben`.
     """
 
     batch: Batch
@@ -130,30 +130,40 @@ class Collector:
         if count:
             self.read.left_out[reason] += count
 
-    def annotator(self, where: str, user: str, *aliases: str) -> str | None:
-        """Name of a tool's user: the given one, one of the batch's annotators, or `user` itself.
+    def annotator(self, where: str, user: str, *aliases: str, named: bool = True) -> str | None:
+        """Name of a file's user; None where it and `--annotator` do not agree, which is a problem.
 
         `aliases` are other names of that user, such as the part of an address before the at sign.
+        `named` is False where `user` is an id, which names nobody unless the batch knows it.
         """
+        known = next((a for a in (*aliases, user) if a in self.batch.info.annotators), None)
+        own = known or (user if named else None)
+        name, problem = own or user, ""
         if self.given and EQUALS in self.given:
-            names = dict(pair.split(EQUALS, 1) for pair in self.given.split(",") if EQUALS in pair)
-            name = names.get(user) or next((names[a] for a in aliases if a in names), None)
-            if name is None and user not in self.users:
-                known = ", ".join(names)
-                self.problem(where, f"annotator {user!r} is not in --annotator, which has {known}")
+            pairs = (pair.split(EQUALS, 1) for pair in self.given.split(",") if EQUALS in pair)
+            names = {key.strip(): value.strip() for key, value in pairs}
+            name = next((names[a] for a in (user, *aliases) if a in names), "")
+            if not name:
+                problem = f"annotator {user!r} is not in --annotator, which has {', '.join(names)}"
         elif self.given:
             name = self.given
-        else:
-            name = next((a for a in (*aliases, user) if a in self.batch.info.annotators), user)
+            if own not in (None, name):
+                name = ""
+                problem = (
+                    f"annotator: found {own!r}, expected {self.given!r} (--annotator); "
+                    f"--annotator '{own}={self.given}' renames"
+                )
+        if problem and user not in self.users:
+            self.problem(where, problem)
         first = next((u for u, n in self.users.items() if n == name and u != user), None)
-        if first is not None and name is not None and user not in self.users:
+        if first is not None and name and user not in self.users:
             self.problem(
                 where,
                 f"annotators {first!r} and {user!r} both get the name {name!r}; give names with "
                 f"--annotator {first}=NAME,{user}=NAME",
             )
         self.users[user] = name or user
-        return name
+        return name or None
 
     def unit(self, where: str, values: Mapping[str, Any]) -> str | None:
         """Id of the unit that a record is about; None, and a problem, where it cannot be told."""

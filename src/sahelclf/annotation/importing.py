@@ -116,7 +116,7 @@ def _changed_answers(batch: Batch, answers: Sequence[Answer], edit: CorpusEdit) 
         if other != a.annotator:
             problems.append(
                 f"{a.where}: annotator {a.annotator!r}: {edit.root} has {other!r}; give one name "
-                "with --annotator"
+                f"with --annotator {a.annotator}={other}"
             )
         before = known.get((a.annotator, a.unit))
         if before is None:

@@ -152,7 +152,7 @@ def _annotator(out: Collector, where: str, user: Any) -> str | None:
         return None
     number, email = str(known.get("id")), str(known.get("email") or "")
     aliases = [email.partition("@")[0], email, number] if email else [number]
-    return out.annotator(where, f"user-{number}", *aliases)
+    return out.annotator(where, f"user-{number}", *aliases, named=False)
 
 
 def _opened_answers(

@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError
 from sahelclf.annotation.answers import Answer, ReadAnswers, choices
 from sahelclf.annotation.batch import AnnotatorName, Batch
 from sahelclf.annotation.checks import answer_problems, value_problems
+from sahelclf.annotation.exports import Collector
 from sahelclf.codebook import Codebook, validation_problems
 from sahelclf.corpus.jsonl import read_lines
 from sahelclf.errors import RequestError
@@ -154,23 +155,22 @@ def _write_page(
 
 def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
     """Read `answers-<name>.jsonl`; every problem is named by line."""
-    result = ReadAnswers()
-    expected = {"batch": batch_id(batch), "annotator": annotator}
-    foreign: dict[tuple[str, str], list[str]] = {}
+    names = Collector(batch, annotator)
+    result, expected = names.read, batch_id(batch)
+    foreign: dict[str, list[str]] = {}
     answers = []
     for where, line in _lines(path, _SavedAnswer, result.problems):
-        if line.batch != expected["batch"]:
-            foreign.setdefault(("batch", line.batch), []).append(where)
-        elif annotator and line.annotator != annotator:
-            foreign.setdefault(("annotator", line.annotator), []).append(where)
-        elif _finished(where, line, result):
+        if line.batch != expected:
+            foreign.setdefault(line.batch, []).append(where)
+            continue
+        name = names.annotator(where, line.annotator)
+        if name and _finished(where, line, result):
             note = line.note.strip()
-            answers.append(Answer(line.annotator, line.unit, line.answers, where, line.check, note))
-    for (name, value), places in foreign.items():
+            answers.append(Answer(name, line.unit, line.answers, where, line.check, note))
+    for found, places in foreign.items():
         more = f", and {len(places) - 1:,} more lines" if len(places) > 1 else ""
-        of = f" ({batch.root})" if name == "batch" else " (--annotator)"
         result.problems.append(
-            f"{places[0]}: {name}: found {value!r}, expected {expected[name]!r}{of}{more}"
+            f"{places[0]}: batch: found {found!r}, expected {expected!r} ({batch.root}){more}"
         )
     wrong = answer_problems(batch, answers)
     result.problems += wrong

@@ -101,7 +101,7 @@ def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
     user = str(state.get("user_id") or "")
     if not user and not annotator:
         out.problem(str(path), "no 'user_id'; expected a name, or --annotator NAME")
-    name = out.annotator(str(path), user) if user or annotator else None
+    name = out.annotator(str(path), user, named=bool(user)) if user or annotator else None
     open_unit = _open_unit(state)
     for unit, labels in answers.items():
         where = f"{path}: unit {unit}"

@@ -95,9 +95,8 @@ def _annotator(out: Collector, where: str, path: Path, record: Json) -> str | No
     """
     session = str(record.get("_annotator_id") or record.get("_session_id") or "")
     known = [n for n in out.batch.info.annotators if session == n or session.endswith(f"-{n}")]
-    if out.given or known:
-        return out.annotator(where, session or path.stem, *sorted(known, key=len)[-1:])
-    if not session or session[:4].isdigit():
+    named = bool(known) or (session != "" and not session[:4].isdigit())
+    if not named and not out.given:
         found = repr(session) if session else "no '_annotator_id'"
         out.problem(
             where,
@@ -105,4 +104,7 @@ def _annotator(out: Collector, where: str, path: Path, record: Json) -> str | No
             "?session=NAME), or --annotator NAME",
         )
         return None
-    return out.annotator(where, session.removeprefix(f"{path.stem}-"))
+    user = session.removeprefix(f"{path.stem}-") or path.stem
+    if out.given and session.endswith(f"-{out.given}"):
+        user = out.given
+    return out.annotator(where, user, session, *sorted(known, key=len)[-1:], named=named)

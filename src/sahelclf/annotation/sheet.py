@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from sahelclf.annotation.answers import Answer, ReadAnswers, answer_problem, choices
 from sahelclf.annotation.batch import Batch, BatchUnit
+from sahelclf.annotation.exports import Collector
 from sahelclf.annotation.sheet_files import Row, file_rows
 from sahelclf.annotation.units import plain_cell, unit_check
 from sahelclf.codebook import Codebook
@@ -98,14 +99,13 @@ def topic_meaning(codebook: Codebook, topic: str) -> str:
 
 
 def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
-    """Answers of a sheet; its annotator is named by `sheet-<annotator>.csv`.
+    """Answers of a sheet; its annotator is named by `sheet-<annotator>.csv`, or `--annotator`.
 
     A row without any answer is left out; `check` is that of the row as it is now.
     """
     header, rows = file_rows(path)
     name = SHEET_NAME.fullmatch(path.stem)
-    who = annotator or (name[1] if name else None)
-    if who is None:
+    if not name and not annotator:
         raise RequestError(
             f"{path}: whose answers are these? expected a file sheet-<annotator>{path.suffix}, or "
             "--annotator NAME"
@@ -117,7 +117,9 @@ def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
             f"{path}: row 1: the header lacks {missing}; found {header[:14]}, expected the columns "
             "of the sheet as `annotate sample` wrote it"
         )
-    answers = ReadAnswers()
+    out = Collector(batch, annotator)
+    who = out.annotator(str(path), name[1] if name else path.stem, named=bool(name))
+    answers = out.read
     for row in read_rows(str(path), header, rows, answers.problems):
         given = {t: row.cells.get(t, "").strip().lower() for t in topics}
         if not any(given.values()):
@@ -126,7 +128,7 @@ def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
         wrong = [answer_problem(batch.codebook, t, given[t]) for t in topics]
         problems = [f"{row.where}: {problem}" for problem in wrong if problem]
         answers.problems += problems
-        if not problems:
+        if who and not problems:
             note = row.cells.get("note", "").strip()
             answers.answers.append(Answer(who, row.unit, given, row.where, row.check, note))
     return answers

@@ -64,7 +64,10 @@ class Tool(Protocol):
         """Write the annotators' files into the batch's folder; returns them."""
 
     def read(self, path: Path, batch: Batch, annotator: str | None, /) -> ReadAnswers:
-        """Read one file of answers; `annotator` overrules the name that the file gives.
+        """Read one file of answers.
+
+        `annotator` names the annotator where the file names none. Where the file names one, both
+        must agree; otherwise it is a problem. `3=anna,4=ben` gives names to those in the file.
 
         Mistakes of annotators go into `problems`; `RequestError` where the file is not of the
         tool's form at all.

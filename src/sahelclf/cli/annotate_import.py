@@ -13,6 +13,7 @@ EPILOG = """examples:
   python -m sahelclf annotate import batch-1 batch-1/answers-*.jsonl --corpus my-corpus
   python -m sahelclf annotate import batch-1 export.json --corpus my-corpus --from label-studio
   python -m sahelclf annotate import batch-1 sheet.xlsx --corpus my-corpus --annotator anna
+  python -m sahelclf annotate import batch-1 export.json --corpus my-corpus --annotator 3=anna,4=ben
 
 All files are checked first; every problem is shown with its place, and then nothing is written.
 Work that is half done can be imported, and again later. Importing twice changes nothing. Where
@@ -46,7 +47,10 @@ def _parser() -> "argparse.ArgumentParser":
     p.add_argument("--corpus", metavar="FOLDER", required=True, help="made where there is none")
     codebook = "codebook of a new corpus (default: the batch's)"
     p.add_argument("--codebook", metavar="FILE", help=codebook)
-    annotator = "whose answers the files hold, where they do not say it"
+    annotator = (
+        "the annotator, where a file names none; where it names one, both must agree. Or names for "
+        "those in the file, which may be ids: 3=anna,4=ben"
+    )
     p.add_argument("--annotator", metavar="NAME", help=annotator)
     p.add_argument("--from", dest="tool", metavar="TOOL", help="tool of the files")
     return p

@@ -36,7 +36,8 @@ def import_batch(
     codebook
         Codebook of a new corpus; the batch's by default.
     annotator
-        Name of the annotator of all files, where the files do not give it.
+        Name of the annotator, where a file names none; where it names one, both must agree. Or
+        names for those in the files, which may be ids: `3=anna,4=ben`.
     tool
         Tool of the files; recognised by default.
 
