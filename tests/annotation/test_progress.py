@@ -36,6 +36,16 @@ def test_what_more_units_add_by_hand():
     assert curve(0.8, 0).units_for(0.02).value == math.inf
 
 
+def test_no_score_exceeds_one():
+    # at 400: 1.2 - 5 / 20 = 0.95; at 500 the fit has 1.2 - 5 / sqrt(500) = 0.976
+    # at 2000: 1.2 - 5 / sqrt(2000) = 1.088, so only 0.05 is left to add
+    steep = curve(1.2, 5)
+    assert steep.gain(100).value == pytest.approx(5 / 20 - 5 / math.sqrt(500))
+    assert steep.gain(1600).value == pytest.approx(0.05)
+    assert steep.units_for(0.04).value == pytest.approx((5 / 0.21) ** 2 - 400)
+    assert steep.units_for(0.06).value == math.inf
+
+
 def test_intervals_come_from_the_draws():
     steep, flat = 0.8 - 2 / np.sqrt(SIZES), 0.8 - 0.2 / np.sqrt(SIZES)
     wanted = Curve(SIZES, steep, np.vstack([steep, flat])).units_for(0.02)

@@ -20,7 +20,7 @@ def folder(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("loop"), random.Random(3)
     with (folder / "articles.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["id", "text", "topic", "stance"])
+        writer.writerow(["id", "body", "topic", "stance"])
         for k in range(140):
             topic, stance = (*TOPICS, "")[k % 3], STANCES[k % 2]
             parts = (topic, stance) if topic else ("other",)
@@ -59,6 +59,7 @@ def annotate(folder, batch_folder):
 
 def test_from_a_collection_to_a_labeller_with_two_coders(folder):
     who = ["--annotators", "anna,ben", "--codebook", "codebook.yaml", "--to", "page"]
+    who += ["--text", "body"]
     run(folder, "annotate", "sample", "articles.csv", "-o", "batch-1", "--n", "120", *who)
     files = annotate(folder, "batch-1")
     done = run(folder, "annotate", "import", "batch-1", *files, "--corpus", "mine")

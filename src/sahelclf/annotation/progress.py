@@ -50,18 +50,22 @@ class Curve:
         return np.asarray(np.nanpercentile(self.draws, BAND, axis=0))
 
     def gain(self, more: int) -> Estimate:
-        """What `more` units would add to the last score."""
-        _, slope = fit(self.sizes, np.vstack([self.scores, self.draws]))
+        """What `more` units would add to the last score; no score exceeds 1."""
+        scores = np.vstack([self.scores, self.draws])
+        _, slope = fit(self.sizes, scores)
         last = self.sizes[-1]
-        return _estimate(slope * (1 / sqrt(last) - 1 / sqrt(last + more)))
+        gain = slope * (1 / sqrt(last) - 1 / sqrt(last + more))
+        return _estimate(np.minimum(gain, 1 - scores[:, -1]))
 
     def units_for(self, points: float) -> Estimate:
-        """How many more units would add `points` to the fitted score."""
-        _, slope = fit(self.sizes, np.vstack([self.scores, self.draws]))
+        """How many more units would add `points` to the fitted score; never where 1 is nearer."""
+        scores = np.vstack([self.scores, self.draws])
+        _, slope = fit(self.sizes, scores)
         last = self.sizes[-1]
         left = slope / sqrt(last) - points  # what is still missing to the limit, then
         with np.errstate(divide="ignore", invalid="ignore"):
-            wanted = np.where(left > 0, (slope / left) ** 2 - last, np.inf)
+            within = (left > 0) & (scores[:, -1] + points <= 1)
+            wanted = np.where(within, (slope / left) ** 2 - last, np.inf)
         return _estimate(wanted)
 
 

@@ -54,7 +54,9 @@ def _parser() -> "argparse.ArgumentParser":
     p = parser("annotate status", "How far the labels are, and what more would buy.", EPILOG)
     p.add_argument("bundles", metavar="BUNDLE", nargs="*", help="successive models, oldest first")
     p.add_argument("--corpus", metavar="FOLDER", required=True)
-    texts = "texts on which the models are compared (default: the last batch's collection)"
+    texts = (
+        "texts to compare the models on, with the last batch's columns (default: its collection)"
+    )
     p.add_argument("--texts", metavar="FILE", help=texts)
     model = "kind of model of the curve (default: tfidf)"
     p.add_argument("--model", default="tfidf", metavar="NAME", help=model)

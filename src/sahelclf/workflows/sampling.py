@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,6 +173,8 @@ def sample_collection(
     items = read_items(source, unit, columns or Columns())
     frame = Frame(source, items, book, n, seed)
     chosen, strategy = how.draw(frame, folder)
+    read_as = {"unit": unit, **asdict(columns or Columns())}
+    strategy |= {name: value for name, value in read_as.items() if value}
     about = {
         "collection": source,
         "collection_sha256": _hash(items),

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from sahelclf.config import TrainConfig
     from sahelclf.corpus.read import Corpus
     from sahelclf.evaluation.predictions import Gold, Predictions
+    from sahelclf.records import BatchRecord
 
 FEWEST, MOST_TEXTS, DRAWS = 40, 1000, 1000
+OF_COLLECTIONS = ("strata", "first", "next")  # names of strategies
 SCORES = {"topic/macro_f1": "topic", "stance/macro_f1": "stance"}
 
 
@@ -60,8 +62,9 @@ def status(
     bundles
         Successive models, the oldest first; two or more, or none.
     texts
-        Collection on which the models are compared; by default that of the last batch. Up to 1,000
-        texts are drawn, always the same; those that are labelled are left out.
+        Collection on which the models are compared, with the columns of the last batch's; by
+        default that one. Up to 1,000 texts are drawn, always the same; those that are labelled are
+        left out.
     model
         Kind of model of the learning curve.
     """
@@ -73,11 +76,7 @@ def status(
     opened = read_corpus(corpus_root(str(corpus)))
     batches = read_batches(opened)
     labels = {p.id: p.topics for p in opened.passages}
-    sampled = (
-        _unlabelled(opened, texts or (batches[-1].collection if batches else None), seed)
-        if (bundles)
-        else []
-    )
+    sampled = _unlabelled(opened, batches, texts, seed) if bundles else []
     answers = [_answers(str(b), sampled, opened.codebook) for b in bundles]
     return Status(
         units=len(opened.passages),
@@ -202,18 +201,26 @@ def _scores(
     return scores
 
 
-def _unlabelled(corpus: "Corpus", texts: str | Path | None, seed: int) -> list[str]:
+def _unlabelled(
+    corpus: "Corpus", batches: "Sequence[BatchRecord]", texts: str | Path | None, seed: int
+) -> list[str]:
     """Texts of the collection that nobody has labelled, up to `MOST_TEXTS`, always the same."""
     from sahelclf.predict.rows import Columns
     from sahelclf.workflows.frame import read_items
 
+    drawn = [b for b in batches if b.strategy.get("name") in OF_COLLECTIONS]
+    read_as = drawn[-1].strategy if drawn else {}
+    texts = texts or (drawn[-1].collection if drawn else None)
     if texts is None or not Path(texts).exists():
         raise RequestError(
             f"annotate status: the collection {texts or ''} is not there; name the texts on which "
             "the models are compared with --texts FILE"
         )
     labelled = {p.text for p in (*corpus.passages, *corpus.undecided)}
-    items = [i.text for i in read_items(str(texts), None, Columns()) if i.text not in labelled]
+    unit, *names = (read_as.get(name) for name in ("unit", "text", "id", "title", "date"))
+    columns = Columns(*(str(name) if name else None for name in names))
+    found = read_items(str(texts), str(unit) if unit else None, columns)
+    items = [i.text for i in found if i.text not in labelled]
     if not items:
         raise RequestError(f"{texts}: every text is labelled; expected some that are not")
     rows = np.random.default_rng(seed).permutation(len(items))[:MOST_TEXTS]
