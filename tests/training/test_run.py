@@ -175,3 +175,17 @@ def test_folds_within_folds_are_checked_before_anything_is_fitted(tmp_path):
     root = write_corpus(tmp_path / "corpus", 6)
     with pytest.raises((RequestError, CorpusError), match="independent documents"):
         check(tfidf_config(corpus=str(root), crossfit=5, cv=5))
+
+
+def test_documents_that_the_split_does_not_name_are_noted(tmp_path):
+    root = write_corpus(tmp_path / "c", 24)
+    parts = read_split(read_corpus(root), "grouped").parts
+    (root / "splits").mkdir()
+    named = {"train": parts["train"][2:], "dev": parts["dev"], "test": parts["test"][1:]}
+    apart = {"pages": parts["test"][:1]}  # held apart: in a part
+    for name, given in {"grouped": named, "pages": apart}.items():
+        text = json.dumps({"name": name, "rule": "r", "parts": given})
+        (root / "splits" / f"{name}.json").write_text(text)
+    note = "2 documents are in no part of 'grouped' and are not used: "
+    command = f"python -m sahelclf corpus split --write --corpus {root}"
+    assert note + command in run(tfidf_config(corpus=str(root))).notes

@@ -194,6 +194,13 @@ def held_apart(corpus: Corpus) -> dict[str, list[str]]:
     return _on_disk(corpus, PAGES)
 
 
+def without_part(corpus: Corpus, split: Split) -> list[str]:
+    """Ids of the documents that a split does not name, and that no other split holds apart."""
+    parts = (*split.parts.values(), *held_apart(corpus).values())
+    named = {d for ids in parts for d in ids}
+    return [d for d in corpus.document if d not in named]
+
+
 def _folds(corpus: Corpus, development: Sequence[str], seed: int) -> list[Split]:
     group = _group_of(corpus)
     if len({group[d] for d in development}) < N_FOLDS:

@@ -23,7 +23,7 @@ from sahelclf.corpus.read import (
 )
 from sahelclf.corpus.rounds import deciding_labels, derive_labels
 from sahelclf.corpus.shape import page_problem
-from sahelclf.corpus.splits import document_groups, held_apart, read_split
+from sahelclf.corpus.splits import document_groups, held_apart, read_split, without_part
 from sahelclf.errors import CorpusError
 from sahelclf.models.runtime.linear import normalise
 from sahelclf.records import AnyPassage, Topics
@@ -48,6 +48,7 @@ CODES = {
     "C15": "a judgement in events.jsonl does not agree with the events of its documents",
     "C16": "one country or outlet is spelt in two ways",
     "C17": "a document that is marked as a page has not the shape of one",
+    "C18": "documents are in no part of the split 'grouped'",
 }
 
 
@@ -241,7 +242,8 @@ def _splits(corpus: Corpus) -> Iterator[Finding]:
     apart = held_apart(corpus)
     for path in sorted((corpus.root / "splits").glob("*.json")):
         parts_of: dict[str, set[str]] = defaultdict(set)
-        for name, ids in [*apart.items(), *read_split(corpus, path.stem).parts.items()]:
+        split = read_split(corpus, path.stem)
+        for name, ids in [*apart.items(), *split.parts.items()]:
             for document_id in ids:
                 parts_of[document_id].add(name)
         for members in groups.values():
@@ -250,6 +252,7 @@ def _splits(corpus: Corpus) -> Iterator[Finding]:
                 yield Finding(
                     "C09", members[0], f"{path.stem}: {members[:6]} are in {sorted(parts)}"
                 )
-        left = [i for i in corpus.document if not parts_of[i]]
-        if path.stem == "grouped" and left:
-            yield Finding("C09", left[0], f"grouped: {len(left)} documents in no part: {left[:5]}")
+        left = without_part(corpus, split) if path.stem == "grouped" else []
+        if left:
+            found = f"{len(left)} documents are in no part of the split 'grouped': {left[:5]}"
+            yield Finding("C18", left[0], f"{found}; add them with: corpus split --write")

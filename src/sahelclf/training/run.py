@@ -9,7 +9,7 @@ from sahelclf.config import TrainConfig
 from sahelclf.corpus.agreement import agreement_scores
 from sahelclf.corpus.duplicates import text_sha256
 from sahelclf.corpus.read import Corpus, corpus_root, read_corpus
-from sahelclf.corpus.splits import make_folds, read_split
+from sahelclf.corpus.splits import make_folds, read_split, without_part
 from sahelclf.errors import CorpusError, RequestError
 from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import Report, report
@@ -129,7 +129,7 @@ def run(
         seconds=time.perf_counter() - started,
         passages_per_second=_speed(fitted.model, data.texts),
         peak_gib=_peak_gib(),
-        notes=[*_notes(data, fitted, len(development)), *_undecided(corpus)],
+        notes=[*_notes(data, fitted, len(development)), *_left_out(corpus, split)],
     )
 
 
@@ -195,9 +195,17 @@ def _peak_gib() -> float | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def _undecided(corpus: Corpus) -> list[str]:
-    n = len(corpus.undecided)
-    return [f"{n} passages are undecided and were left out: annotate adjudicate"] if n else []
+def _left_out(corpus: Corpus, split: Split) -> list[str]:
+    """Passages without a decision, and documents that the split does not name."""
+    notes = []
+    if n := len(corpus.undecided):
+        notes.append(f"{n} passages are undecided and were left out: annotate adjudicate")
+    if n := len(without_part(corpus, split)):
+        note = f"{n} documents are in no part of {split.name!r} and are not used"
+        if split.name == "grouped":
+            note += f": python -m sahelclf corpus split --write --corpus {corpus.root}"
+        notes.append(note)
+    return notes
 
 
 def _notes(data: TaskData, fitted: Fitted, n_documents: int) -> list[str]:
