@@ -95,8 +95,8 @@ def match_sheet(
         listed = ", ".join(other[:5]) + (", …" if len(other) > 5 else "")
         warnings.append(
             f"{sheet_name}: {len(other)} of {len(rows)} rows (rows {listed}) were drawn with other "
-            f"predictions than those of {where}: another bundle, or another text. Corrected shares "
-            "are valid for any bundle, if the collection is the same"
+            f"predictions than those of {where}: another bundle, or another text. Expected the "
+            "same collection, and a model that was not trained on these answers"
         )
     implied = float((1 / sheet.probability).sum())
     if abs(implied / len(collection) - 1) > MISFIT:

@@ -88,12 +88,40 @@ def measure(
     collection = read_collection(labels, labeller_names(annotated.codebook), where)
     study = build_study(collection, sheet, where, sheet_name, once=once)
     shares = estimate_shares(study, columns, date)
-    warnings = (*shares.warnings, *_drift(sheet, annotated))
+    warnings = (*shares.warnings, *_trained_on(study, annotated), *_drift(sheet, annotated))
     return Measurement(shares.table, shares.by, warnings, study, date)
 
 
 def _name(source: "str | Path | pd.DataFrame", otherwise: str) -> str:
     return str(source) if isinstance(source, str | Path) else otherwise
+
+
+def _trained_on(study: "Study", corpus: "Corpus") -> list[str]:
+    """A warning where a model of the corpus may know the answers of the sheet.
+
+    Not where every unit was drawn with these predictions: then the model is older than the answers.
+    A unit with probability 1 stands for itself, whatever the model knows.
+    """
+    from sahelclf.annotation.units import fingerprint, plain_cell
+
+    sheet, probability = study.sheet, study.collection.probability
+    known = {p.id: plain_cell(p.text).split() for p in corpus.passages}
+    units = [
+        unit
+        for k, unit in enumerate(sheet.ids)
+        if unit in known
+        and (not sheet.texts[k] or sheet.texts[k].split() == known[unit])
+        and sheet.probability[k] < 1
+        and sheet.predicted[k] != fingerprint(probability[study.rows[k]])
+    ]
+    if not units:
+        return []
+    return [
+        f"{len(units):,} of the {len(sheet.ids):,} coded units are in {corpus.root} with their "
+        "labels. Use predictions of a model that was not trained on them: a model knows its "
+        "training texts too well, and ppi and dsl would take that for accuracy. The estimator "
+        "sample uses no model"
+    ]
 
 
 def _drift(sheet: "Sheet", corpus: "Corpus") -> list[str]:
