@@ -11,6 +11,7 @@ from sahelclf.annotation import sheet, xlsx
 from sahelclf.annotation.page import batch_id
 from sahelclf.annotation.tools import TOOLS, tool
 from sahelclf.errors import RequestError
+from sahelclf.workflows.annotate import import_batch
 
 NAMES = ("anna", "ben")
 ANSWERS = {"sanctions": "favor", "diplomacy": "no"}
@@ -136,3 +137,24 @@ def test_names_in_the_file_can_be_changed(name, batch):
     assert found == []
     assert len(problems) == 1
     assert "is not in --annotator, which has 9" in problems[0]
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_name_that_the_batch_does_not_have_is_refused(name, batch):
+    path = FILES[name](batch, "anna-final")
+    found, problems = names(name, batch, path, None)
+    assert found == []
+    assert len(problems) == 1
+    assert problems[0].startswith(str(path))
+    user = "user-3" if name == "label-studio" else "anna-final"  # its users are numbers
+    assert f"annotator '{user}' is not of this batch (anna, ben)" in problems[0]
+    assert problems[0].endswith(f"name the coder with --annotator '{user}=NAME'")
+    assert names(name, batch, path, "anna-final=anna") == (["anna"], [])
+
+
+def test_all_files_with_wrong_names_are_listed_and_nothing_is_written(batch, tmp_path):
+    sheets = [sheet_file(batch, user) for user in ("anna-final", "ben2")]
+    with pytest.raises(RequestError) as caught:
+        import_batch(batch.root, sheets, tmp_path / "corpus")
+    assert [p.split(": ")[0] for p in caught.value.problems] == [str(s) for s in sheets]
+    assert not (tmp_path / "corpus").exists()

@@ -75,7 +75,7 @@ def test_label_studio_reads_numbers_and_objects_and_counts_what_is_no_answer(bat
 @pytest.mark.parametrize(
     ("given", "names"),
     [
-        (None, ["user-1", "ben", "ben"]),  # an address names an annotator of the batch
+        ("1=anna,ben=ben", ["anna", "ben", "ben"]),
         ("1=anna,2=ben", ["anna", "ben", "ben"]),
         ("user-1=anna,ben@example.org=ben", ["anna", "ben", "ben"]),
     ],
@@ -87,6 +87,16 @@ def test_label_studio_names_its_users(tmp_path, given, names):
 
     assert [a.annotator for a in read.answers] == names
     assert read.problems == []
+
+
+def test_an_address_names_an_annotator_of_the_batch_and_an_id_does_not(tmp_path):
+    batch = tool_batch(tmp_path / "named", annotators=["anna", "ben"])
+
+    read = label_studio.read(STORED["label-studio"][1], batch, None)
+
+    assert [a.annotator for a in read.answers] == ["ben", "ben"]
+    assert len(read.problems) == 1
+    assert "annotator 'user-1' is not of this batch (anna, ben)" in read.problems[0]
 
 
 def test_one_name_for_two_users_is_refused(batch):

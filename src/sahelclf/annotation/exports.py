@@ -133,6 +133,8 @@ class Collector:
     def annotator(self, where: str, user: str, *aliases: str, named: bool = True) -> str | None:
         """Name of a file's user; None where it and `--annotator` do not agree, which is a problem.
 
+        Where the batch names annotators, another name is a problem too, unless `--annotator` gives
+        it in place of one of them.
         `aliases` are other names of that user, such as the part of an address before the at sign.
         `named` is False where `user` is an id, which names nobody unless the batch knows it.
         """
@@ -153,6 +155,12 @@ class Collector:
                     f"annotator: found {own!r}, expected {self.given!r} (--annotator); "
                     f"--annotator '{own}={self.given}' renames"
                 )
+        if name and known is None and not self._is_of_batch(name):
+            problem = (
+                f"annotator {name!r} is not of this batch ({', '.join(self.batch.info.annotators)})"
+                f"; name the coder with --annotator '{user}=NAME'"
+            )
+            name = ""
         if problem and user not in self.users:
             self.problem(where, problem)
         first = next((u for u, n in self.users.items() if n == name and u != user), None)
@@ -164,6 +172,9 @@ class Collector:
             )
         self.users[user] = name or user
         return name or None
+
+    def _is_of_batch(self, name: str) -> bool:
+        return not self.batch.info.annotators or name in self.batch.info.annotators
 
     def unit(self, where: str, values: Mapping[str, Any]) -> str | None:
         """Id of the unit that a record is about; None, and a problem, where it cannot be told."""
