@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from annotation.batches import CODEBOOK, FakeTool, answer, answers, contents, lines, make_batch
 from sahelclf.annotation import tools
 from sahelclf.annotation.answers import Answer, ReadAnswers, from_topics
+from sahelclf.annotation.batch import read_batch
 from sahelclf.annotation.importing import import_answers
 from sahelclf.corpus.agreement import agreement
 from sahelclf.corpus.edit import CorpusEdit
@@ -340,3 +341,25 @@ def test_answers_of_a_filled_sheet(tmp_path):
     (passage,) = read_corpus(tmp_path / "c").passages
     assert (passage.id, passage.text) == ("0012", text)
     assert passage.topics == {"water": Label(stance="favor")}
+
+
+@pytest.mark.parametrize(
+    ("file", "drawn", "edited"),
+    [
+        ("units.jsonl", '"sampling_probability": 0.5', '"sampling_probability": 0.9'),
+        ("units.jsonl", "Text of u2.", "Other text."),
+        ("codebook.yaml", "pipes and prices", "pipes alone"),
+    ],
+)
+def test_a_batch_that_was_changed_is_refused(tmp_path, file, drawn, edited):
+    root = make_batch(tmp_path / "b", ["u1", "u2"]).root
+    text = (root / file).read_text(encoding="utf-8")
+    assert drawn in text
+    (root / file).write_text(text.replace(drawn, edited), encoding="utf-8")
+    with pytest.raises(RequestError) as caught:
+        read_batch(root)
+    expected = f"{root / file}: changed after the batch was drawn; restore it, or draw a new batch"
+    assert caught.value.problems == (expected,)
+    (root / file).unlink()
+    with pytest.raises(RequestError, match=f"no {file}; expected a folder"):
+        read_batch(root)

@@ -58,7 +58,10 @@ class BatchUnit(Frozen):
 
 
 class BatchInfo(Frozen):
-    """How a batch was drawn, so that it can be drawn again and estimated from."""
+    """How a batch was drawn, so that it can be drawn again and estimated from.
+
+    `units_sha256` is the hash of `units.jsonl`; `write_batch` fills it in.
+    """
 
     form: Literal[1] = 1
     strategy: dict[str, str | int | float | list[str]]
@@ -67,6 +70,7 @@ class BatchInfo(Frozen):
     collection_sha256: str
     collection_units: int
     codebook_sha256: str
+    units_sha256: str = ""
     bundle: str | None = None
     annotators: list[AnnotatorName] = Field([])
     overlap: Annotated[float, Field(ge=0, le=1)] = 1.0
@@ -102,6 +106,7 @@ def write_batch(
     shutil.copyfile(codebook_path, root / CODEBOOK)
     lines = [json.dumps(u.model_dump(exclude_defaults=True), ensure_ascii=False) for u in units]
     (root / UNITS).write_text("\n".join([*lines, ""]), encoding="utf-8")
+    info = info.model_copy(update={"units_sha256": file_sha256(root / UNITS)})
     text = json.dumps(info.model_dump(), ensure_ascii=False, indent=1)
     (root / BATCH).write_text(text + "\n", encoding="utf-8")
     return read_batch(root)
@@ -110,16 +115,21 @@ def write_batch(
 def read_batch(root: Path) -> Batch:
     """Read a batch's folder; raise with every problem of its files."""
     root = Path(root)
-    if not (root / BATCH).is_file():
-        raise RequestError(f"{root}: no {BATCH}; expected a folder that `annotate sample` wrote")
+    for name in (BATCH, UNITS, CODEBOOK):
+        if not (root / name).is_file():
+            raise RequestError(f"{root}: no {name}; expected a folder that `annotate sample` wrote")
     try:
         info = BatchInfo.model_validate_json((root / BATCH).read_bytes())
     except ValidationError as error:
         raise RequestError(validation_problems(error, str(root / BATCH))) from None
     codebook = read_codebook(root / CODEBOOK)
-    if file_sha256(root / CODEBOOK) != info.codebook_sha256:
-        raise RequestError(f"{root / CODEBOOK}: changed after the batch was drawn; draw a new one")
     units, problems = _read_units(root / UNITS)
+    hashes = {CODEBOOK: info.codebook_sha256, UNITS: info.units_sha256}
+    problems += [
+        f"{root / name}: changed after the batch was drawn; restore it, or draw a new batch"
+        for name, sha256 in hashes.items()
+        if file_sha256(root / name) != sha256
+    ]
     if problems:
         raise RequestError(problems)
     return Batch(root, info, codebook, units)
