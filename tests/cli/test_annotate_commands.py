@@ -91,6 +91,15 @@ def test_from_a_collection_to_a_labeller_with_two_coders(folder):
     for expected in ("120 units with labels, 0 undecided", "batch batch-1: 120 units",
                      "100 more units:", "width with 100 more", "one and two:"):  # fmt: skip
         assert expected in status, status
+    (folder / "articles.csv").rename(folder / "moved.csv")
+    done = run(folder, "annotate", "status", "--corpus", "mine", "one", "two", code=2)
+    assert "width with 100 more" in done.stdout  # all but the comparison
+    assert "the bundles are not compared: annotate status: the collection" in done.stderr
+    write_lines(folder / "new.jsonl", [{"words": f"text {k} of a later month"} for k in range(9)])
+    new = ["--texts", "new.jsonl", "--text", "words"]
+    done = run(folder, "annotate", "status", "--corpus", "mine", "one", "two", *new)
+    assert "kappa of successive models on 9 texts that nobody has labelled" in done.stdout
+    (folder / "moved.csv").rename(folder / "articles.csv")
 
 
 def passages(folder):

@@ -4,6 +4,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from sahelclf.cli.console import parser, result, say, table
+from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
     import argparse
@@ -35,6 +36,7 @@ def run(args: list[str]) -> int:
         options.corpus,
         options.bundles,
         texts=options.texts,
+        text=options.text,
         model=options.model,
         seed=options.seed,
     )
@@ -47,6 +49,8 @@ def run(args: list[str]) -> int:
         say(f"no learning curve: it needs {FEWEST} units with labels, in a document for each fold")
     _show_shares(done.shares)
     _show_kappas(done, options.bundles)
+    if done.problem:
+        raise RequestError(f"the bundles are not compared: {done.problem}")
     return 0
 
 
@@ -54,10 +58,10 @@ def _parser() -> "argparse.ArgumentParser":
     p = parser("annotate status", "How far the labels are, and what more would buy.", EPILOG)
     p.add_argument("bundles", metavar="BUNDLE", nargs="*", help="successive models, oldest first")
     p.add_argument("--corpus", metavar="FOLDER", required=True)
-    texts = (
-        "texts to compare the models on, with the last batch's columns (default: its collection)"
-    )
+    texts = "texts to compare the models on (default: the last batch's collection)"
     p.add_argument("--texts", metavar="FILE", help=texts)
+    text = "the column that holds the text (default: the one the last batch was drawn with)"
+    p.add_argument("--text", metavar="COLUMN", help=text)
     model = "kind of model of the curve (default: tfidf)"
     p.add_argument("--model", default="tfidf", metavar="NAME", help=model)
     p.add_argument("--seed", type=int, default=0)

@@ -1,7 +1,7 @@
 """How far the annotation is, and what more would buy: what `annotate status` does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,8 @@ class Status:
         By score; empty where there are too few units.
     kappas
         Of each bundle with the next, on `texts` texts that nobody has labelled.
+    problem
+        Why the bundles could not be compared; empty where they could.
     """
 
     units: int
@@ -45,6 +47,7 @@ class Status:
     shares: "list[Share]"
     kappas: list[float] = field(default_factory=list)
     texts: int = 0
+    problem: str = ""
 
 
 def status(
@@ -52,6 +55,7 @@ def status(
     bundles: Sequence[str | Path] = (),
     *,
     texts: str | Path | None = None,
+    text: str | None = None,
     model: str = "tfidf",
     seed: int = 0,
 ) -> Status:
@@ -62,9 +66,10 @@ def status(
     bundles
         Successive models, the oldest first; two or more, or none.
     texts
-        Collection on which the models are compared, with the columns of the last batch's; by
-        default that one. Up to 1,000 texts are drawn, always the same; those that are labelled are
-        left out.
+        Collection on which the models are compared; by default that of the last batch. Up to 1,000
+        texts are drawn, always the same; those that are labelled are left out.
+    text
+        Its column of texts; by default the one that the last batch was drawn with.
     model
         Kind of model of the learning curve.
     """
@@ -76,8 +81,13 @@ def status(
     opened = read_corpus(corpus_root(str(corpus)))
     batches = read_batches(opened)
     labels = {p.id: p.topics for p in opened.passages}
-    sampled = _unlabelled(opened, batches, texts, seed) if bundles else []
-    answers = [_answers(str(b), sampled, opened.codebook) for b in bundles]
+    sampled: list[str] = []
+    answers, problem = [], ""
+    try:
+        sampled = _unlabelled(opened, batches, texts, text, seed) if bundles else []
+        answers = [_answers(str(b), sampled, opened.codebook) for b in bundles]
+    except RequestError as error:  # the rest of the status does not need the bundles
+        answers, problem = [], str(error)
     return Status(
         units=len(opened.passages),
         undecided=len(opened.undecided),
@@ -86,6 +96,7 @@ def status(
         shares=shares(batches, labels, opened.codebook.topic_names),
         kappas=model_kappas(answers),
         texts=len(sampled),
+        problem=problem,
     )
 
 
@@ -202,23 +213,32 @@ def _scores(
 
 
 def _unlabelled(
-    corpus: "Corpus", batches: "Sequence[BatchRecord]", texts: str | Path | None, seed: int
+    corpus: "Corpus",
+    batches: "Sequence[BatchRecord]",
+    texts: str | Path | None,
+    text: str | None,
+    seed: int,
 ) -> list[str]:
-    """Texts of the collection that nobody has labelled, up to `MOST_TEXTS`, always the same."""
+    """Texts of the collection that nobody has labelled, up to `MOST_TEXTS`, always the same.
+
+    Another file than the batch's needs only the column of the texts.
+    """
     from sahelclf.predict.rows import Columns
     from sahelclf.workflows.frame import read_items
 
     drawn = [b for b in batches if b.strategy.get("name") in OF_COLLECTIONS]
     read_as = drawn[-1].strategy if drawn else {}
+    names = ("text", "id", "title", "date") if texts is None else ("text",)
+    columns = Columns(**{name: str(read_as[name]) for name in names if read_as.get(name)})
+    columns = replace(columns, text=text or columns.text)
     texts = texts or (drawn[-1].collection if drawn else None)
     if texts is None or not Path(texts).exists():
         raise RequestError(
             f"annotate status: the collection {texts or ''} is not there; name the texts on which "
-            "the models are compared with --texts FILE"
+            "the models are compared with --texts FILE, and their column with --text COLUMN"
         )
     labelled = {p.text for p in (*corpus.passages, *corpus.undecided)}
-    unit, *names = (read_as.get(name) for name in ("unit", "text", "id", "title", "date"))
-    columns = Columns(*(str(name) if name else None for name in names))
+    unit = read_as.get("unit")
     found = read_items(str(texts), str(unit) if unit else None, columns)
     items = [i.text for i in found if i.text not in labelled]
     if not items:
