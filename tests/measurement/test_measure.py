@@ -550,7 +550,7 @@ def test_tables_and_sheets_of_another_form_are_named(work, harbour, book, tmp_pa
     assert np.array_equal(theirs.probability, ours.probability)
     assert np.array_equal(theirs.stance_probability, ours.stance_probability)
     Path("sheet.xlsx").write_bytes(b"PK\x03\x04\x14\x00\x06\x00")
-    with pytest.raises(RequestError, match="not readable as a workbook: File is not a zip file"):
+    with pytest.raises(RequestError, match="not a workbook, or cut off: File is not a zip file"):
         read_codes(tmp_path / "sheet.xlsx", book)
     Path("sheet.ods").write_bytes(b"PK\x03\x04\x14\x00\x06\x00")
     with pytest.raises(RequestError, match="a spreadsheet's own form; open it and save the sheet"):

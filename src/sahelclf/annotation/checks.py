@@ -1,15 +1,17 @@
 """What is wrong with answers, whatever file they come from."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from sahelclf.annotation.answers import Answer, answer_problem
+from sahelclf.annotation.answers import Answer, ReadAnswers, answer_problem
 from sahelclf.annotation.batch import UNITS, AnnotatorName, Batch
 from sahelclf.codebook import Codebook
 from sahelclf.errors import RequestError
 
 MOST_PROBLEMS = 50
+SHEETS = (".csv", ".tsv", ".xlsx")
 
 
 def raise_all(problems: Sequence[str]) -> None:
@@ -42,7 +44,7 @@ def answer_problems(batch: Batch, answers: Sequence[Answer]) -> list[str]:
         unit = batch.unit.get(a.unit)
         if unit is None:
             problems.append(f"{a.where}: unit: {a.unit!r} is not in {batch.root / UNITS}")
-        elif a.check is not None and a.check not in (unit.check, unit.check.partition(".")[0]):
+        elif not _as_drawn(batch, a):
             problems.append(
                 f"{a.where}: check: found {a.check!r}, expected {unit.check!r} of {a.unit!r}: its "
                 "text or its row was changed after the batch was drawn"
@@ -56,6 +58,46 @@ def answer_problems(batch: Batch, answers: Sequence[Answer]) -> list[str]:
             )
         first.setdefault((a.annotator, a.unit), a.where)
     return problems + _name_problems({a.annotator: a.where for a in reversed(answers)})
+
+
+def merge_problems(batch: Batch, files: Sequence[tuple[Path, ReadAnswers]]) -> None:
+    """Make one problem of a file that repeats another one, and of a file of another batch.
+
+    The answers that the problem is about are taken out, so that they are not named one by one too.
+    """
+    for k, (path, read) in enumerate(files):
+        foreign = [a for a in read.answers if not _as_drawn(batch, a)]
+        if len(foreign) > 1 and 2 * len(foreign) > len(read.answers):
+            read.problems.append(_foreign_file(batch, path, foreign, len(read.answers)))
+            read.answers = [a for a in read.answers if _as_drawn(batch, a)]
+        for other, before in files[:k]:
+            known = {(a.annotator, a.unit): dict(a.answers) for a in before.answers}
+            twice = [a for a in read.answers if (a.annotator, a.unit) in known]
+            same = all(known[a.annotator, a.unit] == a.answers for a in twice)
+            if len(twice) > 1:
+                rest = f"answers {len(twice):,} units that {other} answers too, by the same name"
+                if same and len(twice) == len(read.answers) == len(before.answers):
+                    rest = f"the same file as {other}, or the same answers"
+                read.problems.append(f"{path}: {rest}; import one of them")
+                read.answers = [a for a in read.answers if (a.annotator, a.unit) not in known]
+
+
+def _as_drawn(batch: Batch, answer: Answer) -> bool:
+    unit = batch.unit.get(answer.unit)
+    checks = (None, unit.check, unit.check.partition(".")[0]) if unit else ()
+    return answer.check in checks
+
+
+def _foreign_file(batch: Batch, path: Path, foreign: Sequence[Answer], n: int) -> str:
+    kind = "sheet" if path.suffix.lower() in SHEETS else "file"
+    unknown = sum(a.unit not in batch.unit for a in foreign)
+    if unknown:
+        rest = f"{unknown:,} of {n:,} units are not in {batch.root}"
+        return f"{path}: a {kind} of another batch ({rest})"
+    return (
+        f"{path}: a {kind} of another batch, or its texts were changed ({len(foreign):,} of {n:,} "
+        f"units are not as {batch.root} has them; the first is {foreign[0].where})"
+    )
 
 
 def value_problems(codebook: Codebook, answers: Mapping[str, object]) -> Iterator[str]:

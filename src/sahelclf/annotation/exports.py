@@ -9,6 +9,7 @@ from typing import Any
 from sahelclf.annotation.answers import NO, Answer, ReadAnswers, choices
 from sahelclf.annotation.batch import Batch, BatchUnit
 from sahelclf.annotation.checks import value_problems
+from sahelclf.corpus.jsonl import cut_off
 from sahelclf.errors import RequestError
 
 EQUALS = "="  # between topic and answer, in tools that have one flat list of labels
@@ -90,16 +91,21 @@ def parse_records(where: str, text: str, expected: str) -> list[tuple[str, Json]
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:
-            raise RequestError(f"{where}:{error.lineno}: no JSON: {error.msg}") from None
+            cut = "" if text.rstrip().endswith("]") else "the file ends in the middle, or is "
+            raise RequestError(f"{where}:{error.lineno}: {cut}no JSON: {error.msg}") from None
         numbered = [(f"{where}: record {k}", v) for k, v in enumerate(values, 1)]
     else:
         numbered = []
-        for k, line in enumerate(text.split("\n"), 1):  # str.splitlines splits at U+2028 too
+        lines = text.split("\n")  # str.splitlines splits at U+2028 too
+        for k, line in enumerate(lines, 1):
             if line.strip():
                 try:
                     numbered.append((f"{where}:{k}", json.loads(line)))
                 except json.JSONDecodeError as error:
-                    raise RequestError(f"{where}:{k}: no JSON: {error.msg}") from None
+                    reason = f"no JSON: {error.msg}"
+                    if k == len(lines) and cut_off(line.encode()):
+                        reason = f"the file ends in the middle of line {k:,}; export it again"
+                    raise RequestError(f"{where}:{k}: {reason}") from None
     if not numbered or not all(isinstance(v, dict) for _, v in numbered):
         raise problem
     return numbered

@@ -40,11 +40,17 @@ def file_rows(path: Path) -> tuple[list[str], list[Row]]:
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
+        at_end = "unexpected end" in str(error)
+        what = "the file ends in the middle of a row" if at_end else f"not readable as CSV: {error}"
         raise RequestError(
-            f"{path}: not readable as CSV: {error}; is a quote missing or duplicated?"
+            f"{path}: {what}; is a quote missing or duplicated? Otherwise save it again"
         ) from None
     if not rows:
         raise RequestError(f"{path}: empty; expected a sheet as `annotate sample` wrote it, filled")
+    if len(rows[-1]) < len(rows[0]) and not text.endswith(("\n", "\r")):
+        raise RequestError(
+            f"{path}: row {len(rows)}: the file ends in the middle of this row; save it again"
+        )
     return [c.strip() for c in rows[0]], numbered(rows[1:])
 
 
@@ -64,7 +70,7 @@ def workbook_rows(path: Path) -> tuple[list[str], list[Row]]:
         raise RequestError(f"{path}: not readable: {error.strerror or error}") from None
     except Exception as error:  # zip, XML and what a damaged file makes of them
         reason = " ".join(str(error).split())[:200] or repr(error)
-        raise RequestError(f"{path}: not readable as a workbook: {reason}") from None
+        raise RequestError(f"{path}: not a workbook, or cut off: {reason}; {SAVE}") from None
     if not rows:
         raise RequestError(f"{path}: empty; expected a sheet as `annotate sample` wrote it, filled")
     header = [c.strip() for c in rows[0]]

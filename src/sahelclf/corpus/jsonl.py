@@ -82,4 +82,13 @@ def read_lines(stream: BinaryIO) -> Iterator[Line]:
             )
             yield Line(number, None, message)
         else:
-            yield Line(number, *parse_line(raw))
+            record, problem = parse_line(raw)
+            if problem and cut_off(raw):
+                problem = f"the file ends in the middle of line {number:,}; save it again"
+            yield Line(number, record, problem)
+
+
+def cut_off(raw: bytes) -> bool:
+    """Whether a line that cannot be read is the start of a record, at the end of a file."""
+    whole = raw.rstrip(b" ").endswith(b"}") and raw.count(b"{") <= raw.count(b"}")
+    return not raw.endswith(b"\n") and raw.lstrip(b"\xef\xbb\xbf ").startswith(b"{") and not whole

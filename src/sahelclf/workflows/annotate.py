@@ -47,18 +47,20 @@ def import_batch(
         With every problem of all files; nothing was written then.
     """
     from sahelclf.annotation.batch import read_batch
-    from sahelclf.annotation.checks import raise_all
+    from sahelclf.annotation.checks import merge_problems, raise_all
     from sahelclf.annotation.importing import import_answers
 
     opened = read_batch(Path(batch))
     edit = _corpus(Path(corpus), opened, Path(codebook) if codebook else None)
-    parts: list[ReadAnswers] = []
+    read: list[tuple[Path, ReadAnswers]] = []
     problems: list[str] = []
     for name in files:
         try:
-            parts.append(_read(Path(name), opened, annotator, tool))
+            read.append((Path(name), _read(Path(name), opened, annotator, tool)))
         except RequestError as error:
             problems += error.problems
+    merge_problems(opened, read)
+    parts = [part for _, part in read]
     if problems:
         raise_all([*problems, *(p for part in parts for p in part.problems)])
     return import_answers(opened, parts, edit)
