@@ -21,6 +21,7 @@ NAMES = [
     "03-your-own-corpus",
     "04-from-labels-to-a-figure",
     "05-python-api",
+    "06-your-own-labels",
 ]
 AGAIN = "execute it again: see notebooks/README.md"
 
@@ -206,6 +207,36 @@ def test_the_python_api_does_all_that_the_commands_do(small, small_package, tmp_
     assert answer["f1"] > 0.9
     assert "no setting 'sed'; did you mean 'seed'?" in text
     assert "--split is missing" in text
+
+
+@pytest.mark.slow
+def test_two_coders_go_from_texts_to_labels_and_the_next_batch(tmp_path):
+    ask = """{
+        "labels": {p["id"]: p["topics"] for p in map(
+            json.loads, Path("town/passages.jsonl").read_text("utf-8").splitlines())},
+        "truth": truth, "raw": {n: len(Path(f"town/raw/{n}.jsonl").read_text("utf-8").splitlines())
+            for n in ("anna", "ben")},
+        "batches": [[u.unit for u in read_batch(Path(n)).units] for n in ("batch-1", "batch-2")],
+        "chances": [u.sampling_probability for u in batch.units],
+        "decided": len(Path("town/adjudication.jsonl").read_text("utf-8").splitlines()),
+        "cases": len(cases) - 1, "topics": list(labeller.topics),
+    }"""
+    text, answer = executed(NAMES[5], tmp_path, ask, SOURCE)
+    first, second = map(set, answer["batches"])
+    assert (len(first), len(second), first & second) == (40, 12, set())
+    assert answer["raw"] == {"anna": 52, "ben": 52}
+    assert answer["labels"] == {
+        unit: {t: {"stance": a} for t, a in answer["truth"][unit].items() if a != "no"}
+        for unit in first | second
+    }, "the coders are never wrong in the same way, and the decisions are right"
+    assert answer["decided"] == answer["cases"] > 0
+    assert all(0 < p < 1 for p in answer["chances"])
+    assert answer["topics"] == ["ferry", "market", "school"]
+    assert "row 5: ferry: found 'favour', expected one of no, favor, against" in text
+    assert f"{answer['cases']} units are answered differently and have no label yet" in text
+    for line in ("40 units with labels, 0 undecided", "52 units with labels, 0 undecided"):
+        assert line in text
+    assert re.search(r"kappa of successive models on 12 texts .*\n\nfirst and second: -?\d", text)
 
 
 @pytest.mark.parametrize("name", NAMES)
