@@ -122,6 +122,22 @@ def test_labelled_texts_are_not_drawn_again_and_stand_for_themselves(work, harbo
     assert (sheet.gold.topics[:, 0] == [int(i.removeprefix("a%20")) % 2 for i in sheet.ids]).all()
 
 
+@pytest.mark.parametrize("how", [How(), How(next_by="labels.csv")])
+def test_an_id_that_has_another_text_in_the_corpus_is_not_drawn(work, harbour, how):
+    corpus = imported(work, harbour, drawn(work, How(), n=60))
+    table = pd.read_csv("c.csv")
+    table["text"] += " again"
+    table.loc[0, "text"] = table["text"][0].removesuffix(" again")
+    table.to_csv("c.csv", index=False)
+    with pytest.raises(RequestError) as caught:
+        sample_collection("c.csv", work / "next", SHEET, how, n=15, corpus=str(corpus))
+    assert 14 <= len(caught.value.problems) <= 15
+    for problem in caught.value.problems:
+        assert problem.startswith("c.csv: unit: 'a%20")
+        assert f"has another text in {corpus}; give it another id in the collection" in problem
+    assert not (work / "next").exists()
+
+
 def test_an_imported_batch_measures(work, harbour):
     batch = drawn(work, How(), n=50)
     corpus = imported(work, harbour, batch)

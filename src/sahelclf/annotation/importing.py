@@ -93,18 +93,27 @@ def _corpus_problems(batch: Batch, answers: Sequence[Answer], edit: CorpusEdit) 
         if a.unit in batch.unit:
             where_of.setdefault(a.unit, a.where)
     for unit, where in where_of.items():
-        if unit in edit.documents:
-            problems.append(f"{where}: unit: {unit!r} is a document of {edit.root}; rename it")
-        elif unit not in edit.passages:
-            continue
-        elif edit.passage(unit)["text"] != batch.unit[unit].text:
-            problems.append(f"{where}: unit: {unit!r} has another text in {edit.root}")
-        elif unit not in annotated:
+        conflict = id_conflict(batch.unit[unit], edit)
+        if conflict:
+            problems.append(f"{where}: {conflict}")
+        elif unit in edit.passages and unit not in annotated:
             problems.append(
                 f"{where}: unit: {unit!r} has labels in {edit.root} that no file of raw/ explains; "
                 "answers would replace them"
             )
     return problems + _changed_answers(batch, answers, edit)
+
+
+def id_conflict(unit: BatchUnit, edit: CorpusEdit) -> str | None:
+    """Why a unit cannot join a corpus: another text, or a document, has its id there."""
+    name = unit.unit
+    if name in edit.documents:
+        found = f"{name!r} is a document of {edit.root}"
+    elif name in edit.passages and edit.passage(name)["text"] != unit.text:
+        found = f"{name!r} has another text in {edit.root}"
+    else:
+        return None
+    return f"unit: {found}; give it another id in the collection, and draw again"
 
 
 def _changed_answers(batch: Batch, answers: Sequence[Answer], edit: CorpusEdit) -> list[str]:

@@ -182,7 +182,24 @@ def sample_collection(
         "bundle": how.next_by or how.predictions,
         "strategy": strategy,
     }
-    return _write(out, batch_units(frame, chosen), path, for_whom, seed, about)
+    units = batch_units(frame, chosen)
+    if corpus or codebook:
+        _refuse_conflicts(source, units, folder)
+    return _write(out, units, path, for_whom, seed, about)
+
+
+def _refuse_conflicts(source: str, units: "Sequence[BatchUnit]", corpus: Path) -> None:
+    """Raise with the units whose answers could not be imported into the corpus."""
+    from sahelclf.annotation.checks import raise_all
+    from sahelclf.annotation.importing import id_conflict
+    from sahelclf.corpus.edit import CorpusEdit
+
+    if not (corpus / "passages.jsonl").is_file():
+        return
+    edit = CorpusEdit.open(corpus)
+    problems = [f"{source}: {found}" for u in units if (found := id_conflict(u, edit))]
+    if problems:
+        raise_all(problems)
 
 
 def _write(
