@@ -9,7 +9,8 @@ import pytest
 from sahelclf.annotation.batch import file_sha256, read_batch
 from sahelclf.annotation.coded import batch_codes
 from sahelclf.cli import main
-from sahelclf.corpus.read import read_corpus
+from sahelclf.codebook import read_codebook
+from sahelclf.corpus.read import corpus_root, read_corpus
 from sahelclf.errors import RequestError
 from sahelclf.workflows.measure import measure
 from sahelclf.workflows.sampling import For, How, sample_collection
@@ -189,6 +190,24 @@ def imported(work, harbour, batch, *more):
         (corpus / f"{name}.jsonl").write_text(lines, encoding="utf-8")
     read_corpus(corpus)
     return corpus
+
+
+def test_the_codebook_that_nobody_named_is_named(work, harbour, capsys):
+    sample = ["annotate", "sample", "c.csv", "--n", "10"]
+    assert main([*sample, "-o", "b1"]) == 0
+    err = capsys.readouterr().err
+    ours = corpus_root(None) / "codebook.yaml"
+    title = read_codebook(ours).title
+    assert f"codebook: {ours} ({title}), that of the packaged corpus; name yours with" in err
+    assert main([*sample, "-o", "b2", "--corpus", str(harbour)]) == 0
+    assert (
+        f"{harbour / 'codebook.yaml'} (Harbour news), that of --corpus" in capsys.readouterr().err
+    )
+    assert main([*sample, "-o", "b3", "--codebook", "codebook.yaml"]) == 0
+    assert "codebook:" not in capsys.readouterr().err
+    assert main([*sample, "-o", "b4", "--next", "labels.csv"]) == 2
+    err = capsys.readouterr().err
+    assert "of another codebook, name its --corpus FOLDER (annotate sample: or --codebook" in err
 
 
 def test_the_command_writes_for_each_annotator(work, harbour, capsys):

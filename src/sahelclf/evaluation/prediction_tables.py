@@ -77,7 +77,7 @@ def parse_labels(
         raise RequestError(
             f"{where}: no column {', '.join(columns[:6])}; found {[*table.columns][:12]}, expected "
             f"the flat table of `predict` for topics {list(names.topics)}; of another codebook, "
-            "name its --corpus FOLDER"
+            "name its --corpus FOLDER (annotate sample: or --codebook FILE)"
         )
     ids = table["id"]
     problems.add("id", (ids.str.strip() == "").to_numpy(), "an id")

@@ -221,7 +221,8 @@ def predict_units(frame: Frame, model: str) -> Predictions:
     if Names(labeller.topics, labeller.stances) != names:
         raise RequestError(
             f"{model}: topics {[*labeller.topics]} and stances {[*labeller.stances]}; expected "
-            f"those of the codebook, {[*names.topics]} and {[*names.stances]}"
+            f"those of the codebook, {[*names.topics]} and {[*names.stances]}; name another "
+            "codebook with --corpus FOLDER or --codebook FILE"
         )
     return predict_texts(labeller, [i.text for i in frame.items], ids, names, model)
 

@@ -1,6 +1,7 @@
 """Units drawn for annotation, from a collection or from a corpus: what `annotate sample` does."""
 
 import hashlib
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from sahelclf.annotation.batch import Batch, BatchUnit
     from sahelclf.predict.rows import Item
     from sahelclf.workflows.frame import Chosen, Frame
+
+LOG = logging.getLogger(__name__)
+OURS = "the packaged corpus; name yours with --corpus or --codebook"
 
 
 @dataclass(frozen=True)
@@ -106,12 +110,14 @@ def sample_corpus(
 
     The batch does not show the strata, as these are the labels.
     """
-    from sahelclf.annotation.batch import BatchUnit
+    from sahelclf.annotation.batch import CODEBOOK, BatchUnit
     from sahelclf.annotation.sampling import draw_evenly, passage_strata
     from sahelclf.annotation.units import unit_check
     from sahelclf.corpus.read import corpus_root, read_corpus
 
     corpus = read_corpus(corpus_root(folder))
+    if not folder:
+        LOG.info(f"codebook: {corpus.root / CODEBOOK} ({corpus.codebook.title}), that of {OURS}")
     passages = corpus.passages
     rows, chances = draw_evenly(passage_strata(corpus), n, seed, f"the passages of {corpus.root}")
     units = [
@@ -127,7 +133,7 @@ def sample_corpus(
     ]
     about: dict[str, Any] = {"collection": str(corpus.root), "collection_sha256": corpus.sha256}
     about |= {"collection_units": len(passages), "strategy": {"name": "labels", "n": n}}
-    return _write(out, units, corpus.root / "codebook.yaml", for_whom, seed, about)
+    return _write(out, units, corpus.root / CODEBOOK, for_whom, seed, about)
 
 
 def sample_collection(
@@ -170,6 +176,8 @@ def sample_collection(
         folder = Path(corpus) if corpus else corpus_root(None)
     path = Path(codebook) if codebook else folder / "codebook.yaml"
     book = read_codebook(path)
+    if not codebook:
+        LOG.info(f"codebook: {path} ({book.title}), that of {'--corpus' if corpus else OURS}")
     items = read_items(source, unit, columns or Columns())
     frame = Frame(source, items, book, n, seed)
     chosen, strategy = how.draw(frame, folder)
