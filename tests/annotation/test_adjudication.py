@@ -102,7 +102,7 @@ def test_problems_of_decisions_are_named_at_once_and_nothing_is_written(root, tm
     text = str(caught.value)
     assert len(caught.value.problems) == 4
     assert "'u2' is decided otherwise in adjudication.jsonl, by eva" in text
-    assert "unit 'u1', round 1: not among the 3 units to decide" in text
+    assert "unit 'u1': round 1: not among the 3 units to decide" in text
     assert "why: no reason" in text
     assert "found 'maybe'" in text
     assert contents(root) == before
@@ -155,6 +155,34 @@ def test_decisions_of_the_sheet(root, tmp_path):
     assert (decided.new, decided.left_out) == (["u2", "u5"], {"no reason": 1})
     assert labels(root)["u2"] == {"water": Label(stance="favor")}
     assert adjudicate(root, sheet, decided_by="eva").files == []
+
+
+def test_a_decision_that_nobody_gave_is_counted_and_a_changed_text_is_refused(root, tmp_path):
+    # roads is 'no' of everybody on u2; the three answers on water of u3 are not one
+    path = saved(tmp_path, decision("u2", "favor", "against"), decision("u3", "favor"))
+    assert adjudicate(root, path, decided_by="eva").against_all == ["u2"]
+    sheet = tmp_path / "decide.csv"
+    write_cases(root, sheet)
+    fill(sheet, u5=("no", "against", "the bridge"))
+    sheet.write_text(sheet.read_text("utf-8-sig").replace("Text of u5", "A text of u5"), "utf-8")
+    with pytest.raises(RequestError, match="row 3: text: was changed in the sheet"):
+        adjudicate(root, sheet, decided_by="eva")
+
+
+def test_a_decision_is_changed_after_its_line_is_removed(root, tmp_path):
+    adjudicate(root, saved(tmp_path, decision("u2", "favor"), decision("u3")), decided_by="eva")
+    path = root / "adjudication.jsonl"
+    write_lines(path, [r for r in lines(path) if r["unit"] != "u2"])
+    decided = adjudicate(root, saved(tmp_path, decision("u2")), decided_by="eva")
+    assert (decided.new, labels(root)["u2"]) == (["u2"], {})
+
+
+def test_another_annotator_can_answer_a_unit_that_is_drawn_again(root, tmp_path):
+    again = make_batch(tmp_path / "again", ["u4"])  # ben alone answered it: favor, favor
+    edit = CorpusEdit.open(root)
+    imported = import_answers(again, [answers(answer("anna", "u4", "favor"))], edit)
+    assert (imported.new, imported.undecided) == ({"anna": 1}, ["u4"])
+    assert "u4" in [c.unit for c in cases(CorpusEdit.open(root))]
 
 
 def test_a_sheet_of_other_answers_is_refused(root, tmp_path):

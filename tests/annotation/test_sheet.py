@@ -198,7 +198,7 @@ def test_rows_with_a_shown_suggestion_measure_nothing(book, tmp_path):
         csv.writer(stream).writerows(rows)
     coded = read_codes(path, book)
     assert coded.ids == ("b",)
-    assert coded.warnings == (f"{path}: 1 rows are left out: a model's answers were shown",)
+    assert coded.warnings == (f"{path}: rows left out, with which a model's answers were shown: 1",)
     rows[2][6] = ""  # taken away
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows(rows)

@@ -64,7 +64,7 @@ def test_from_a_collection_to_a_labeller_with_two_coders(folder):
     files = annotate(folder, "batch-1")
     done = run(folder, "annotate", "import", "batch-1", *files, "--corpus", "mine")
     assert "anna" in done.stderr
-    assert "have no label yet" in done.stderr
+    assert "no label yet, since the answers differ" in done.stderr
     again = run(folder, "annotate", "import", "batch-1", *files, "--corpus", "mine")
     assert "nothing new: the corpus is as it was" in again.stderr
     agreement = run(folder, "corpus", "agreement", "--corpus", "mine").stdout

@@ -28,6 +28,8 @@ class Decided:
     ----------
     new, known
         Decisions that were added, and that the corpus had already.
+    against_all
+        Units of `new` with a decision on a topic on which all annotators agree, and it is another.
     left_out
         Units of the file without a decision, by reason.
     open
@@ -36,6 +38,7 @@ class Decided:
 
     new: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
+    against_all: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     open: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
@@ -83,6 +86,9 @@ def decide(
         elif known is None:
             result.new.append(d.unit)
             topics = decided_topics(edit.codebook, d.answers, given)
+            answers = [from_topics(edit.codebook, g) for g in given]
+            if any(all(a[t] == answers[0][t] != v for a in answers) for t, v in d.answers.items()):
+                result.against_all.append(d.unit)
             edit.add_adjudication(
                 Adjudication(
                     unit=d.unit, round=d.round, decided_by=decided_by, why=d.why, topics=topics

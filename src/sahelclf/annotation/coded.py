@@ -61,8 +61,8 @@ def batch_codes(root: Path, corpus: Corpus) -> Sheet:
     if unknown:
         raise RequestError(
             f"{root}: {len(unknown)} of {len(blind) + len(earlier)} units have no label in "
-            f"{corpus.root} ({', '.join(unknown[:3])}, …); import the answers, and decide the "
-            "units that differ: annotate import, annotate adjudicate"
+            f"{corpus.root} ({', '.join(unknown[:3])}{', …' if unknown[3:] else ''}); import the "
+            "answers, and decide the units that differ: annotate import, annotate adjudicate"
         )
     if not blind:
         raise RequestError(f"{root}: a model's answers were shown with every unit: no measure")
@@ -79,7 +79,9 @@ def batch_codes(root: Path, corpus: Corpus) -> Sheet:
         tuple(labels[i].text for i in ids),
         (*(u.check.partition(".")[2] for u in blind), *("" for _ in earlier)),
         Gold.from_heads(y, names),
-        (f"{root}: {shown} units are left out: a model's answers were shown",) if shown else (),
+        (f"{root}: units left out, with which a model's answers were shown: {shown}",)
+        if shown
+        else (),
     )
 
 
@@ -206,7 +208,8 @@ class _Reader:
         warnings = []
         if self.suggested:
             warnings.append(
-                f"{self.where}: {self.suggested} rows are left out: a model's answers were shown"
+                f"{self.where}: rows left out, with which a model's answers were shown: "
+                f"{self.suggested}"
             )
         if not self.checked:
             warnings.append(f"{self.where}: no column check, so a changed id cannot be seen")

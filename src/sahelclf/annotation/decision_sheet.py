@@ -112,5 +112,8 @@ def _problems(
             f"{CHECK}: found {cells.get(CHECK)!r}, expected {_check(case)!r}: unit, text or "
             "answers changed after the sheet was written; write it again"
         )
+    text = _no_formula(plain_cell(case.text))
+    if cells.get("text", text).split() != text.split():
+        problems.append("text: was changed in the sheet; copy it from the sheet as written")
     wrong = (answer_problem(codebook, t, cells.get(t, "").lower()) for t in codebook.topic_names)
     return problems + [problem for problem in wrong if problem]

@@ -26,6 +26,7 @@ def run(args: list[str]) -> int:
     """Write what is to be decided, or add decisions."""
     options = _parser().parse_args(args)
 
+    from sahelclf.predict.intake import number_of
     from sahelclf.workflows.annotate import adjudicate, write_cases
 
     given = [options.out, options.decisions, options.rule]
@@ -35,8 +36,8 @@ def run(args: list[str]) -> int:
         raise RequestError("annotate adjudicate: --annotator NAME goes with --from FILE, always")
     if options.out is not None:
         n = write_cases(options.corpus, options.out)
-        say(f"{n:,} units to decide. Then: python -m sahelclf annotate adjudicate --corpus "
-            f"{options.corpus} --from FILE --annotator NAME")  # fmt: skip
+        command = f"python -m sahelclf annotate adjudicate --corpus {options.corpus}"
+        say(f"{number_of(n, 'unit')} to decide. Then: {command} --from FILE --annotator NAME")
         result(options.out)
         return 0
     decided = adjudicate(
@@ -62,8 +63,15 @@ def _parser() -> "argparse.ArgumentParser":
 
 
 def _show(decided: "Decided") -> None:
-    say(f"{len(decided.new):,} new decisions, {len(decided.known):,} known")
+    from sahelclf.predict.intake import number_of
+
+    say(f"{number_of(len(decided.new), 'new decision')}, {len(decided.known):,} known")
+    if decided.against_all:
+        say(
+            f"{number_of(len(decided.against_all), 'new decision')} on a topic differs from what "
+            f"all annotators answered: {', '.join(decided.against_all)}"
+        )
     for reason, n in sorted(decided.left_out.items()):
         say(f"left out: {n:,} {reason}")
     if decided.open:
-        say(f"{len(decided.open):,} units are still undecided, and are not trained on")
+        say(f"still undecided, and not trained on: {number_of(len(decided.open), 'unit')}")

@@ -24,6 +24,7 @@ def run(args: list[str]) -> int:
     options = _parser().parse_args(args)
 
     from sahelclf.annotation.audit import by_annotator
+    from sahelclf.predict.intake import number_of
     from sahelclf.workflows.audit import audit
 
     done = audit(
@@ -38,8 +39,8 @@ def run(args: list[str]) -> int:
     for name, topic, n, of in by_annotator(done.doubts):
         rows.append([name, topic, f"{n:,}", f"{of:,}", f"{n / of:.1%}"])
     table(rows)
-    say(f"{len(done.batch.units):,} units to look at again, as round "
-        f"{done.batch.info.strategy['round']}")  # fmt: skip
+    units = number_of(len(done.batch.units), "unit")
+    say(f"{units} to look at again, as round {done.batch.info.strategy['round']}")
     result(options.out)
     return 0
 

@@ -57,6 +57,8 @@ def _parser() -> "argparse.ArgumentParser":
 
 
 def _show(imported: "Imported", corpus: str) -> None:
+    from sahelclf.predict.intake import number_of
+
     rows = [["annotator", "new", "known", "not yet answered"]]
     for name in imported.missing:
         counts = (imported.new[name], imported.known[name], imported.missing[name])
@@ -67,9 +69,10 @@ def _show(imported: "Imported", corpus: str) -> None:
     for note in imported.notes:
         say(f"note: {note}")
     if imported.undecided:
+        units = number_of(len(imported.undecided), "unit")
         say(
-            f"{len(imported.undecided):,} units are answered differently and have no label yet: "
-            f"python -m sahelclf annotate adjudicate --corpus {corpus} -o decide.html"
+            f"no label yet, since the answers differ: {units}. "
+            f"Then: python -m sahelclf annotate adjudicate --corpus {corpus} -o decide.html"
         )
     if not imported.files:
         say("nothing new: the corpus is as it was")

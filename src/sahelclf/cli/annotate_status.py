@@ -30,6 +30,7 @@ def run(args: list[str]) -> int:
     """Compute and show."""
     options = _parser().parse_args(args)
 
+    from sahelclf.predict.intake import number_of
     from sahelclf.workflows.status import FEWEST, status
 
     done = status(
@@ -40,9 +41,9 @@ def run(args: list[str]) -> int:
         model=options.model,
         seed=options.seed,
     )
-    result(f"{done.units:,} units with labels, {done.undecided:,} undecided")
+    result(f"{number_of(done.units, 'unit')} with labels, {done.undecided:,} undecided")
     for name, n in done.batches:
-        result(f"batch {name}: {n:,} units")
+        result(f"batch {name}: {number_of(n, 'unit')}")
     for name, curve in done.curves.items():
         _show_curve(name, curve)
     if not done.curves:

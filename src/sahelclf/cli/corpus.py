@@ -115,6 +115,7 @@ def _stats(corpus: "Corpus", *, write: bool, as_json: bool) -> int:
 
 
 def _agreement(corpus: "Corpus", sheet: str | None, *, as_json: bool) -> int:
+    from sahelclf.predict.intake import number_of
     from sahelclf.workflows.agreement import corpus_agreement, corpus_pairs, sheet_agreement
 
     agreements = sheet_agreement(corpus, sheet) if sheet else corpus_agreement(corpus)
@@ -133,9 +134,9 @@ def _agreement(corpus: "Corpus", sheet: str | None, *, as_json: bool) -> int:
     units = sum({a.level: a.n for a in reversed(agreements)}.values())
     annotators, pairs = max((a.annotators, a.pairs) for a in agreements)
     if sheet:
-        about = f"agreement of {sheet} with the corpus's labels, {units} passages"
+        about = f"agreement of {sheet} with the corpus's labels, {number_of(units, 'passage')}"
     else:
-        about = f"first-round agreement of {units:,} units, before adjudication"
+        about = f"first-round agreement of {number_of(units, 'unit')}, before adjudication"
     if annotators > 2:
         about += f"; {annotators} annotators: alpha over all, kappa the mean of {pairs} pairs"
     result(f"{about}; 95% intervals resampled by document\n")

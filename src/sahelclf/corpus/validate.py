@@ -212,7 +212,7 @@ def _labels(corpus: Corpus) -> Iterator[Finding]:
     for unit, topics in current.items():
         n = len(deciding[unit][1]) if unit in deciding else 0
         if n < 2:
-            yield Finding("C06", unit, f"{n} annotators in one round; expected 2")
+            yield Finding("C06", unit, f"annotators in one round: {n}; expected 2")
         elif unit in open_units:
             yield Finding("C07", unit, "the annotators differ and no adjudication decides")
         elif labels[unit] != topics:
