@@ -12,10 +12,10 @@ from sahelclf.errors import RequestError
 from sahelclf.workflows.annotate import import_batch
 
 
-def sheet_of(root, ids, name="anna"):
+def sheet_of(root, ids):
     """A batch, and its sheet with the answer favor to everything."""
     units = [{"unit": u, "check": unit_check(u, 0.5, "", f"Text of {u}.")} for u in ids]
-    batch = make_batch(root, units, annotators=[name])
+    batch = make_batch(root, units, annotators=["anna"])
     (path,) = sheet.write(batch)
     text = path.read_text("utf-8-sig")
     path.write_text(re.sub(r",,$", ",favor,favor", text, flags=re.M), "utf-8", newline="")
@@ -41,11 +41,11 @@ def test_a_file_that_comes_twice_is_one_problem(tmp_path):
 
 def test_a_sheet_of_another_batch_is_one_problem_and_a_single_unit_is_named(tmp_path):
     batch, path = sheet_of(tmp_path / "b", ["u1", "u2", "u3"])
-    _, other = sheet_of(tmp_path / "other", ["u1", "x2", "x3"], "ben")
-    assert refused(batch, path, other) == (
+    _, other = sheet_of(tmp_path / "other", ["u1", "x2", "x3"])
+    assert refused(batch, other) == (
         f"{other}: a sheet of another batch (2 of 3 units are not in {batch.root})",
     )
-    _, one = sheet_of(tmp_path / "one", ["u1", "u2", "x3"], "ben")
+    _, one = sheet_of(tmp_path / "one", ["u1", "u2", "x3"])
     assert refused(batch, one) == (
         f"{one}: row 5: unit: 'x3' is not in {batch.root / 'units.jsonl'}",
     )
@@ -72,6 +72,8 @@ def test_a_file_that_ends_in_the_middle_is_named_so(tmp_path):
     saved.write_text(f"{json.dumps(row | {'skipped': 'x'})}\n{json.dumps(row)[:-9]}", "utf-8")
     cut = "the file ends in the middle of line 2"
     assert refused(batch, saved) == (f"{saved}:2: {cut}; save it again",)
+    saved.write_text(json.dumps(row)[:-9], "utf-8")
+    assert "found no whole record (is the file empty, or cut off?)" in refused(batch, saved)[0]
     doccano = {"unit": "u1", "text": "Text of u1.", "label": []}
     export = tmp_path / "anna.jsonl"
     export.write_text(f"{json.dumps(doccano)}\n{json.dumps(doccano)[:-1]}", "utf-8")

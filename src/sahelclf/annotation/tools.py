@@ -89,9 +89,10 @@ def recognise(path: Path) -> str:
         known = not export.keys or any(keys <= record.keys() for keys in export.keys)
         if suffix in export.suffixes and known:
             return name
-    found = (
-        f"a first record with {sorted(record)[:8]}" if record else f"a file {suffix or path.name!r}"
-    )
+    found = f"a file {suffix or path.name!r}"
+    if suffix in JSON:
+        first = f"a first record with {sorted(record)[:8]}"
+        found = first if record else "no whole record (is the file empty, or cut off?)"
     raise RequestError(
         f"{path}: not recognised: found {found}; expected what one of {', '.join(TOOLS)} exports "
         "(name it with --from TOOL)"

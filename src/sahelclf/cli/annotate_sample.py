@@ -48,6 +48,7 @@ def run(args: list[str]) -> int:
             f"annotate sample: {', '.join(given)} needs INPUT, the collection to draw from"
         )
 
+    from sahelclf.predict.intake import number_of
     from sahelclf.predict.rows import Columns
     from sahelclf.workflows.sampling import For, How, sample_collection, sample_corpus
 
@@ -69,7 +70,7 @@ def run(args: list[str]) -> int:
         of_input |= {"corpus": options.corpus, "codebook": options.codebook}
         batch = sample_collection(options.input, out, for_whom, how, **draw, **of_input)
     many = ", ".join(batch.info.annotators) or "everybody"
-    say(f"{len(batch.units)} units for {many}. Answer every topic of every unit.")
+    say(f"{number_of(len(batch.units), 'unit')} for {many}. Answer every topic of every unit.")
     result(str(out))
     return 0
 
