@@ -37,10 +37,28 @@ def test_every_problem_of_a_codebook_is_named_at_once(tmp_path):
     )
     with pytest.raises(CorpusError) as caught:
         read_codebook(write(tmp_path, text))
-    problems = "\n".join(caught.value.problems)
-    assert "title: Field required" in problems
-    assert "tittle: Extra inputs are not permitted" in problems
-    assert "Fishing Boats" in problems
+    path = tmp_path / "codebook.yaml"
+    letters = "at most 60 lower-case letters (a to z), digits and '_', the first a letter"
+    assert sorted(caught.value.problems) == [
+        f"{path}: title: missing; it is required",
+        f"{path}: tittle: Extra inputs are not permitted, found 'x'",
+        f"{path}: topics: found 'Fishing Boats'; expected {letters}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "problem"),
+    [
+        ("version: 0.1\n", "version: found 0.1; expected text, in quotes"),
+        ("", "version: missing; it is required"),
+    ],
+)
+def test_a_version_is_a_text(tmp_path, version, problem):
+    lines = CODEBOOK.splitlines(keepends=True)
+    text = "".join(version if line.startswith("version:") else line for line in lines)
+    with pytest.raises(CorpusError) as caught:
+        read_codebook(write(tmp_path, text))
+    assert caught.value.problems == (f"{tmp_path / 'codebook.yaml'}: {problem}",)
 
 
 def test_a_basis_with_an_unknown_stance_is_refused(tmp_path):

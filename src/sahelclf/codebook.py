@@ -8,9 +8,10 @@ import yaml
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
 
 from sahelclf.errors import CorpusError
-from sahelclf.records import Frozen
+from sahelclf.records import Frozen, matches
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+LETTERS = "lower-case letters (a to z), digits and '_', the first a letter"
+Name = Annotated[str, matches("[a-z][a-z0-9_]*", 60, LETTERS)]
 
 
 def _language_code(code: str) -> str:
@@ -129,12 +130,19 @@ def validation_problems(error: ValidationError, where: str) -> list[str]:
     """One line a problem: file, field, what was expected, what was found."""
     lines = []
     for e in error.errors():
-        field = ".".join(str(part) for part in e["loc"]) or "(whole)"
-        if isinstance(e["input"], bool) and (e["loc"][-1:] == ("[key]",) or "string" in e["type"]):
+        is_key = e["loc"][-1:] == ("[key]",)
+        field = ".".join(str(part) for part in (e["loc"][:-2] if is_key else e["loc"])) or "(whole)"
+        if isinstance(e["input"], bool) and (is_key or "string" in e["type"]):
             hint = "YAML reads yes, no, on and off as true and false; put the name in quotes"
             lines.append(f"{where}: {field}: {hint}")
             continue
-        value = "" if e["type"] in {"missing", "value_error"} else f", found {_short(e['input'])}"
+        if e["type"] == "missing":
+            lines.append(f"{where}: {field}: missing; it is required")
+            continue
+        if e["type"] == "string_type" and isinstance(e["input"], int | float):
+            lines.append(f"{where}: {field}: found {e['input']}; expected text, in quotes")
+            continue
+        value = "" if e["type"] == "value_error" else f", found {_short(e['input'])}"
         lines.append(f"{where}: {field}: {e['msg'].removeprefix('Value error, ')}{value}")
     return lines
 

@@ -1,11 +1,24 @@
 """Records of an annotated corpus, one a JSON line; names of labels are the codebook's."""
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Id = Annotated[str, Field(pattern=r"^[^\s|]+$", max_length=200)]
+
+def matches(pattern: str, length: int, expected: str) -> AfterValidator:
+    """A check of a text's form; its message says what is expected, not the pattern."""
+
+    def check(text: str) -> str:
+        if len(text) > length or not re.fullmatch(pattern, text):
+            raise ValueError(f"found {text[:60]!r}; expected at most {length} {expected}")
+        return text
+
+    return AfterValidator(check)
+
+
+Id = Annotated[str, matches(r"[^\s|]+", 200, "signs, without white space and '|'")]
 
 
 def _possible_date(text: str) -> str:

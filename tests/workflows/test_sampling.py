@@ -227,6 +227,10 @@ def test_the_command_writes_for_each_annotator(work, harbour, capsys):
     assert "--first needs INPUT" in capsys.readouterr().err
     assert main([*sample, "--annotators", "anna,Anna", "-o", "x"]) == 2
     assert "--annotators anna, Anna: a name twice" in capsys.readouterr().err
+    assert main([*sample, "--annotators", "Anna K.,Zoë,eva", "-o", "x"]) == 2
+    err = capsys.readouterr().err
+    for name in ("Anna K.", "Zoë"):
+        assert f"found '{name}'; expected at most 40 letters (A to Z), digits, '.', '_' or" in err
     assert main([*sample, "--to", "paper", "-o", "x"]) == 2
     assert "unknown tool 'paper'" in capsys.readouterr().err
     assert main(["annotate", "draw"]) == 2

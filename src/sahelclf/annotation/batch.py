@@ -18,11 +18,12 @@ from pydantic import Field, ValidationError
 from sahelclf.codebook import Codebook, read_codebook, validation_problems
 from sahelclf.corpus.jsonl import read_lines
 from sahelclf.errors import RequestError
-from sahelclf.records import Frozen, Id
+from sahelclf.records import Frozen, Id, matches
 
 FORM = 1
 BATCH, UNITS, CODEBOOK = "batch.json", "units.jsonl", "codebook.yaml"
-AnnotatorName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=40)]
+LETTERS = "letters (A to Z), digits, '.', '_' or '-', the first a letter or digit"
+AnnotatorName = Annotated[str, matches("[A-Za-z0-9][A-Za-z0-9._-]*", 40, LETTERS)]
 
 
 class BatchUnit(Frozen):
