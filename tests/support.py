@@ -106,7 +106,7 @@ def write_corpus(
             "title": f"Item {i}",
             "url": f"https://example.org/{i}",
             "outlet": "The Quay",
-            "date": f"20{15 + i % 9}-03-01",
+            "date": f"20{15 + i % 9}-{1 + i // 9 % 12:02d}-01",  # a month apart or more
         }
         document |= {
             "countries": ["Chad" if i % 2 else "Mali"],

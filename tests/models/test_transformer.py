@@ -554,7 +554,8 @@ def test_a_broken_cache_is_not_taken_for_an_encoder_that_was_never_fetched(tmp_p
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     for name in ("some/where", "no/such/folder/here"):  # not in the cache; no name of the hub's
         with pytest.raises(
-            RequestError, match=f"model.encoder={name}: no such folder, and not available"
+            RequestError,
+            match=f"model.encoder={name}: not minilm or mpnet, no such folder, and not available",
         ):
             find_encoder(name)
     (tmp_path / "models--some--where" / "refs" / "main").mkdir(

@@ -273,7 +273,7 @@ def test_the_committed_counts_are_those_of_the_corpus(corpus):
     assert f"{n:,} passages of {len(development)} documents" in second, AGAIN
     fourth = shown(read(NAMES[3]))
     assert f"trained on {n:,} passages" in fourth, AGAIN
-    assert f"{len(natural_passages(corpus))} units, 150 coded by hand" in fourth, AGAIN
+    assert f"{len(natural_passages(corpus)):,} units, 150 coded by hand" in fourth, AGAIN
 
 
 def test_the_notebooks_are_small_and_their_links_lead_somewhere():
