@@ -196,9 +196,8 @@ def test_the_codebook_that_nobody_named_is_named(work, harbour, capsys):
     sample = ["annotate", "sample", "c.csv", "--n", "10"]
     assert main([*sample, "-o", "b1"]) == 0
     err = capsys.readouterr().err
-    ours = corpus_root(None) / "codebook.yaml"
-    title = read_codebook(ours).title
-    assert f"codebook: {ours} ({title}), that of the packaged corpus; name yours with" in err
+    title = read_codebook(corpus_root(None) / "codebook.yaml").title
+    assert f"codebook: {title}, of the packaged corpus; name yours with --corpus" in err
     assert main([*sample, "-o", "b2", "--corpus", str(harbour)]) == 0
     assert (
         f"{harbour / 'codebook.yaml'} (Harbour news), that of --corpus" in capsys.readouterr().err

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sahelclf.workflows.frame import Chosen, Frame
 
 LOG = logging.getLogger(__name__)
-OURS = "the packaged corpus; name yours with --corpus or --codebook"
+OURS = "codebook: %s, of the packaged corpus; name yours with --corpus or --codebook"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def sample_corpus(
 
     corpus = read_corpus(corpus_root(folder))
     if not folder:
-        LOG.info(f"codebook: {corpus.root / CODEBOOK} ({corpus.codebook.title}), that of {OURS}")
+        LOG.info(OURS, corpus.codebook.title)
     passages = corpus.passages
     rows, chances = draw_evenly(passage_strata(corpus), n, seed, f"the passages of {corpus.root}")
     units = [
@@ -176,8 +176,10 @@ def sample_collection(
         folder = Path(corpus) if corpus else corpus_root(None)
     path = Path(codebook) if codebook else folder / "codebook.yaml"
     book = read_codebook(path)
-    if not codebook:
-        LOG.info(f"codebook: {path} ({book.title}), that of {'--corpus' if corpus else OURS}")
+    if corpus and not codebook:
+        LOG.info(f"codebook: {path} ({book.title}), that of --corpus")
+    elif not codebook:
+        LOG.info(OURS, book.title)
     items = read_items(source, unit, columns or Columns())
     frame = Frame(source, items, book, n, seed)
     chosen, strategy = how.draw(frame, folder)
