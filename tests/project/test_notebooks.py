@@ -233,7 +233,7 @@ def test_two_coders_go_from_texts_to_labels_and_the_next_batch(tmp_path):
     assert all(0 < p < 1 for p in answer["chances"])
     assert answer["topics"] == ["ferry", "market", "school"]
     assert "row 5: ferry: found 'favour', expected one of no, favor, against" in text
-    assert f"{answer['cases']} units are answered differently and have no label yet" in text
+    assert f"no label yet, since the answers differ: {answer['cases']} units" in text
     for line in ("40 units with labels, 0 undecided", "52 units with labels, 0 undecided"):
         assert line in text
     assert re.search(r"kappa of successive models on 12 texts .*\n\nfirst and second: -?\d", text)
