@@ -14,13 +14,13 @@ import numpy as np
 
 from sahelclf.corpus.splits import make_folds
 from sahelclf.evaluation.decide import Calibration, Decision, apply_decision, labeller_names
-from sahelclf.evaluation.predictions import Gold, Predictions
+from sahelclf.evaluation.predictions import Gold
 from sahelclf.evaluation.report import HEADLINE, report
 from sahelclf.models.kinds import build_model
 from sahelclf.reports.figures.curves import learning_curve
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.training.compose import compose_config
-from sahelclf.training.crossfit import fit_labeller
+from sahelclf.training.crossfit import fit_labeller, merged
 from sahelclf.training.run import check
 from sahelclf.training.seeds import derive_seed
 
@@ -53,14 +53,7 @@ def pooled(corpus, development, share, seed, names, config):
         parts.append(found)
         golds.append(Gold.from_heads(data.y, names))
     join = lambda arrays: np.concatenate(list(arrays))
-    predicted = Predictions(
-        names,
-        tuple(i for p in parts for i in p.ids),
-        tuple(i for p in parts for i in p.documents),
-        join(p.probability for p in parts),
-        join(p.stance_probability for p in parts),
-        join(p.holds for p in parts),
-    )
+    predicted = merged(parts, [i for p in parts for i in p.ids])
     return predicted, Gold(join(g.topics for g in golds), join(g.stance for g in golds))
 
 

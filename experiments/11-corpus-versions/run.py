@@ -21,13 +21,13 @@ from sahelclf.corpus.read import Corpus, read_adjudications, read_annotations, r
 from sahelclf.corpus.rounds import derive_labels
 from sahelclf.corpus.splits import read_split
 from sahelclf.evaluation.decide import Calibration, Decision, apply_decision, labeller_names
-from sahelclf.evaluation.predictions import Gold, Predictions
+from sahelclf.evaluation.predictions import Gold
 from sahelclf.evaluation.report import HEADLINE, report
 from sahelclf.models.kinds import build_model
 from sahelclf.paths import data_root
 from sahelclf.tasks.labeller import passage_data
 from sahelclf.training.compose import compose_config
-from sahelclf.training.crossfit import fit_labeller
+from sahelclf.training.crossfit import fit_labeller, merged
 from sahelclf.training.seeds import derive_seed
 
 HERE = Path(__file__).parent
@@ -83,16 +83,9 @@ def predict(train, documents, two, config, names):
 def scores_of(parts):
     """Pooled scores of predictions, gold and a choice of rows of each."""
     passages, golds, rows = zip(*parts, strict=True)
-    join = lambda arrays: np.concatenate(list(arrays))
     taken = [p.take(r) for p, r in zip(passages, rows, strict=True)]
-    predicted = Predictions(
-        taken[0].names,
-        tuple(i for p in taken for i in p.ids),
-        tuple(i for p in taken for i in p.documents),
-        join(p.probability for p in taken),
-        join(p.stance_probability for p in taken),
-        join(p.holds for p in taken),
-    )
+    predicted = merged(taken, [i for p in taken for i in p.ids])
+    join = lambda arrays: np.concatenate(list(arrays))
     gold = Gold(
         join(g.topics[r] for g, r in zip(golds, rows, strict=True)),
         join(g.stance[r] for g, r in zip(golds, rows, strict=True)),

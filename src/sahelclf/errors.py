@@ -1,7 +1,9 @@
 """Errors with a message for the user; the class sets the exit code."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+MOST_PROBLEMS = 50
 
 
 class SahelclfError(Exception):
@@ -24,6 +26,13 @@ class RequestError(SahelclfError):
     def __init__(self, problems: str | Iterable[str]) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+def first_problems(problems: Sequence[str]) -> list[str]:
+    """The first `MOST_PROBLEMS` problems, and how many more there are."""
+    more = len(problems) - MOST_PROBLEMS
+    rest = [f"… and {more:,} more problems"] if more > 0 else []
+    return [*problems[:MOST_PROBLEMS], *rest]
 
 
 class CorpusError(RequestError):

@@ -48,6 +48,12 @@ class Label(Frozen):
 
 
 Topics = dict[str, Label]
+NO, YES = "no", "yes"  # answers: no topic; a topic, where a codebook has no stances
+
+
+def answer_to(topics: Topics, topic: str) -> str:
+    """The answer that labels give to a topic."""
+    return (topics[topic].stance or YES) if topic in topics else NO
 
 
 class Furniture(Frozen):

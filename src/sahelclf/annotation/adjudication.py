@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sahelclf.annotation.answers import NO, from_topics
+from sahelclf.annotation.answers import from_topics
 from sahelclf.annotation.checks import raise_all
 from sahelclf.annotation.page import Case, Decision
 from sahelclf.codebook import Codebook
 from sahelclf.corpus.edit import CorpusEdit
 from sahelclf.corpus.rounds import deciding_labels
-from sahelclf.records import Adjudication, Label, Topics
+from sahelclf.records import NO, Adjudication, Label, Topics
 
 RULE = "rule: majority"
 

@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sahelclf.codebook import Codebook
-from sahelclf.records import Label, Topics
-
-NO, YES = "no", "yes"
+from sahelclf.records import NO, YES, Label, Topics, answer_to
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,4 @@ def to_topics(codebook: Codebook, answers: Mapping[str, str]) -> Topics:
 
 def from_topics(codebook: Codebook, topics: Topics) -> dict[str, str]:
     """Labels as answers."""
-    return {
-        topic: (topics[topic].stance or YES) if topic in topics else NO
-        for topic in codebook.topic_names
-    }
+    return {topic: answer_to(topics, topic) for topic in codebook.topic_names}

@@ -4,7 +4,6 @@
 is the codebook that they are annotated by. A tool brings back only unit, annotator and answers.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -16,11 +15,11 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from sahelclf.codebook import Codebook, read_codebook, validation_problems
-from sahelclf.corpus.jsonl import read_lines
+from sahelclf.corpus.read import duplicate_problems, read_records
 from sahelclf.errors import RequestError
+from sahelclf.files import file_sha256
 from sahelclf.records import Frozen, Id, matches
 
-FORM = 1
 BATCH, UNITS, CODEBOOK = "batch.json", "units.jsonl", "codebook.yaml"
 LETTERS = "letters (A to Z), digits, '.', '_' or '-', the first a letter or digit"
 AnnotatorName = Annotated[str, matches("[A-Za-z0-9][A-Za-z0-9._-]*", 40, LETTERS)]
@@ -124,7 +123,9 @@ def read_batch(root: Path) -> Batch:
     except ValidationError as error:
         raise RequestError(validation_problems(error, str(root / BATCH))) from None
     codebook = read_codebook(root / CODEBOOK)
-    units, problems = _read_units(root / UNITS)
+    problems: list[str] = []
+    rows = read_records(root / UNITS, BatchUnit, problems)
+    problems += duplicate_problems(rows, lambda u: u.unit)
     hashes = {CODEBOOK: info.codebook_sha256, UNITS: info.units_sha256}
     problems += [
         f"{root / name}: changed after the batch was drawn; restore it, or draw a new batch"
@@ -133,30 +134,4 @@ def read_batch(root: Path) -> Batch:
     ]
     if problems:
         raise RequestError(problems)
-    return Batch(root, info, codebook, units)
-
-
-def _read_units(path: Path) -> tuple[tuple[BatchUnit, ...], list[str]]:
-    units: list[BatchUnit] = []
-    problems: list[str] = []
-    first: dict[str, int] = {}
-    with path.open("rb") as stream:
-        for line in read_lines(stream):
-            where = f"{path}:{line.number}"
-            if line.problem:
-                problems.append(f"{where}: {line.problem}")
-                continue
-            try:
-                unit = BatchUnit.model_validate(line.record)
-            except ValidationError as error:
-                problems += validation_problems(error, where)
-                continue
-            if first.setdefault(unit.unit, line.number) != line.number:
-                problems.append(f"{where}: unit {unit.unit!r} is at line {first[unit.unit]} too")
-            units.append(unit)
-    return tuple(units), problems
-
-
-def file_sha256(path: Path) -> str:
-    """Hash of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return Batch(root, info, codebook, tuple(u for _, u in rows))

@@ -8,18 +8,14 @@ from pydantic import TypeAdapter, ValidationError
 from sahelclf.annotation.answers import Answer, ReadAnswers, answer_problem
 from sahelclf.annotation.batch import UNITS, AnnotatorName, Batch
 from sahelclf.codebook import Codebook
-from sahelclf.errors import RequestError
+from sahelclf.errors import RequestError, first_problems
 
-MOST_PROBLEMS = 50
 SHEETS = (".csv", ".tsv", ".xlsx")
 
 
 def raise_all(problems: Sequence[str]) -> None:
     """Raise with these problems; where there are many, with the first and their number."""
-    more = len(problems) - MOST_PROBLEMS
-    raise RequestError(
-        [*problems[:MOST_PROBLEMS], *([f"… and {more:,} more problems"] if more > 0 else [])]
-    )
+    raise RequestError(first_problems(problems))
 
 
 def codebook_problems(ours: Codebook, theirs: Codebook, where: str) -> list[str]:

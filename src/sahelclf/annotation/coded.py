@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sahelclf.annotation.answers import NO, choices
+from sahelclf.annotation.answers import choices
 from sahelclf.annotation.batch import read_batch
 from sahelclf.annotation.sheet import (
     FIXED,
@@ -24,6 +24,7 @@ from sahelclf.codebook import Codebook
 from sahelclf.corpus.read import Corpus
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.predictions import Gold, Names
+from sahelclf.records import NO
 from sahelclf.tasks.labeller import encode_topics
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sahelclf.annotation.answers import NO, Answer, ReadAnswers, choices
+from sahelclf.annotation.answers import Answer, ReadAnswers, choices
 from sahelclf.annotation.batch import Batch, BatchUnit
 from sahelclf.annotation.checks import value_problems
 from sahelclf.corpus.jsonl import cut_off
 from sahelclf.errors import RequestError
+from sahelclf.records import NO
 
 EQUALS = "="  # between topic and answer, in tools that have one flat list of labels
 Json = dict[str, Any]

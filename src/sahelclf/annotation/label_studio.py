@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from sahelclf.annotation.answers import NO, YES, ReadAnswers
+from sahelclf.annotation.answers import ReadAnswers
 from sahelclf.annotation.batch import Batch, BatchUnit
 from sahelclf.annotation.exports import (
     Collector,
@@ -22,6 +22,7 @@ from sahelclf.annotation.exports import (
     write_json,
 )
 from sahelclf.errors import RequestError
+from sahelclf.records import NO, YES
 from sahelclf.templates import render
 
 FOLDER = "label-studio"

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sahelclf.cli.console import parser, result, say, table
+from sahelclf.cli.console import names_of, parser, result, say, table
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +31,7 @@ def run(args: list[str]) -> int:
         options.corpus,
         options.out,
         n=options.n,
-        tools=[t.strip() for t in options.to.split(",") if t.strip()],
+        tools=names_of(options.to),
         model=options.model,
         seed=options.seed,
     )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sahelclf.cli.console import parser, result, say
+from sahelclf.cli.console import names_of, parser, result, say
 from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ def run(args: list[str]) -> int:
     from sahelclf.workflows.sampling import For, How, sample_collection, sample_corpus
 
     out, draw = Path(options.out), {"n": options.n, "seed": options.seed}
-    for_whom = For(_names(options.to), _names(options.annotators), options.overlap)
+    for_whom = For(names_of(options.to), names_of(options.annotators), options.overlap)
     if options.input is None:
         batch = sample_corpus(options.corpus, out, for_whom, **draw)
     else:
         how = How(
-            by=_names(options.by),
+            by=names_of(options.by),
             predictions=options.predictions,
             next_by=options.next,
             first=options.first,
@@ -73,10 +73,6 @@ def run(args: list[str]) -> int:
     say(f"{number_of(len(batch.units), 'unit')} for {many}. Answer every topic of every unit.")
     result(str(out))
     return 0
-
-
-def _names(text: str | None) -> list[str]:
-    return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
 def _parser() -> "argparse.ArgumentParser":

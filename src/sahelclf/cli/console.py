@@ -54,6 +54,11 @@ class _Messages(logging.Handler):
         say(("warning: " if warning else "") + record.getMessage(), "yellow" if warning else "")
 
 
+def names_of(option: str | None) -> list[str]:
+    """The names in an option's list, which commas separate."""
+    return [name.strip() for name in (option or "").split(",") if name.strip()]
+
+
 def prepare() -> None:
     """Make both streams print on any terminal, and show what the package logs from now on."""
     codecs.register_error("sahelclf-data", lambda error: _escaped(error, {}))

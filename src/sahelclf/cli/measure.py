@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.cli.console import parser, result, say, table
+from sahelclf.cli.console import names_of, parser, result, say, table
 from sahelclf.errors import RequestError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run(args: list[str]) -> int:
     shares = measure(
         options.predictions,
         options.gold,
-        by=[b.strip() for b in options.by.split(",") if b.strip()],
+        by=names_of(options.by),
         date=options.date,
         once=options.once,
         corpus=options.corpus,

@@ -16,8 +16,8 @@ from sahelclf.corpus.events import like_documents
 from sahelclf.corpus.pages import clean_text_page
 from sahelclf.corpus.read import Corpus, read_annotations, read_event_pairs
 from sahelclf.corpus.rounds import CodedUnit, annotated_units, retest_units
-from sahelclf.corpus.shape import page_lines, shape_by_genre
-from sahelclf.corpus.splits import document_groups, held_apart, read_split
+from sahelclf.corpus.shape import opening, page_lines, shape_by_genre
+from sahelclf.corpus.splits import crossing_groups, read_split
 from sahelclf.records import Passage, Topics
 
 LONG_DOCUMENT_WORDS = 700
@@ -138,15 +138,11 @@ def _events(corpus: Corpus) -> dict[str, int]:
 
 def _splits(corpus: Corpus) -> dict[str, dict[str, int]]:
     """Documents by part, and how many groups (events, pages, near copies) cross parts."""
-    groups: dict[int, list[str]] = {}
-    for d, g in zip(corpus.documents, document_groups(corpus), strict=True):
-        groups.setdefault(g, []).append(d.id)
     table = {}
     for path in sorted((corpus.root / "splits").glob("*.json")):
-        parts = read_split(corpus, path.stem).parts
-        part = {d: name for name, ids in (held_apart(corpus) | parts).items() for d in ids}
-        crossing = sum(len({part[d] for d in ids if d in part}) > 1 for ids in groups.values())
-        table[path.stem] = {name: len(ids) for name, ids in parts.items()} | {"crossing": crossing}
+        split = read_split(corpus, path.stem)
+        sizes = {name: len(ids) for name, ids in split.parts.items()}
+        table[path.stem] = sizes | {"crossing": len(crossing_groups(corpus, split))}
     return table
 
 
@@ -199,7 +195,7 @@ def _cleaning(corpus: Corpus) -> dict[str, Any]:
 def _sameness(corpus: Corpus) -> dict[str, dict[str, float]]:
     """By genre: passages with the opening of another, sentence lengths, type-token ratio."""
     table = {}
-    openings = Counter(_opening(p.text) for p in corpus.passages)
+    openings = Counter(opening(p.text) for p in corpus.passages)
     for genre in sorted({d.genre for d in corpus.documents if d.genre}):
         texts = [
             p.text for d in corpus.documents if d.genre == genre for p in corpus.passages_of[d.id]
@@ -216,7 +212,7 @@ def _sameness(corpus: Corpus) -> dict[str, dict[str, float]]:
         pieces = [words[i : i + TTR_WORDS] for i in range(0, len(words) - TTR_WORDS + 1, TTR_WORDS)]
         table[genre] = {
             "passages": len(texts),
-            "open_alike": round(sum(openings[_opening(t)] > 1 for t in texts) / len(texts), 4),
+            "open_alike": round(sum(openings[opening(t)] > 1 for t in texts) / len(texts), 4),
             "sentence_words": round(mean(sentences), 2),
             "sentence_words_sd": round(pstdev(sentences), 2),
             "type_token_per_1000": round(mean(len(set(p)) / len(p) for p in pieces), 4)
@@ -224,10 +220,6 @@ def _sameness(corpus: Corpus) -> dict[str, dict[str, float]]:
             else 0.0,
         }
     return table
-
-
-def _opening(text: str) -> str:
-    return " ".join(text.lower().split()[:3])
 
 
 def _exact(units: Sequence[CodedUnit], codebook: Codebook) -> dict[str, float]:

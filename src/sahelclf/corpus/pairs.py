@@ -14,9 +14,7 @@ import numpy as np
 
 from sahelclf.corpus.read import Corpus
 from sahelclf.corpus.rounds import CodedUnit, by_level
-from sahelclf.records import Topics
-
-NO, YES = "no", "yes"
+from sahelclf.records import answer_to
 
 
 @dataclass(frozen=True)
@@ -51,11 +49,6 @@ class Pair:
             "kappa": kappa,
             "differences": [list(d) for d in self.differences],
         }
-
-
-def answer_to(topics: Topics, topic: str) -> str:
-    """The answer that labels give to a topic."""
-    return (topics[topic].stance or YES) if topic in topics else NO
 
 
 def compare_pairs(corpus: Corpus, units: Sequence[CodedUnit]) -> list[Pair]:

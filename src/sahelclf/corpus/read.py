@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from sahelclf.codebook import Codebook, read_codebook, validation_problems
 from sahelclf.corpus.jsonl import read_lines
-from sahelclf.errors import CorpusError
+from sahelclf.errors import CorpusError, first_problems
 from sahelclf.files import files_sha256
 from sahelclf.paths import data_root
 from sahelclf.records import (
@@ -27,7 +27,6 @@ from sahelclf.records import (
 )
 
 Record = TypeVar("Record", bound=BaseModel)
-MOST_PROBLEMS = 50
 HASHED = ("codebook.yaml", "documents.jsonl", "passages.jsonl")
 
 
@@ -77,7 +76,7 @@ def read_corpus(root: Path) -> Corpus:
         raise CorpusError(f"{root}: no such folder; corpus= takes one in the form of annotations/")
     codebook = read_codebook(root / "codebook.yaml")
     problems: list[str] = []
-    documents = _read(root / "documents.jsonl", Document, problems)
+    documents = read_records(root / "documents.jsonl", Document, problems)
     passages, undecided = _read_passages(root / "passages.jsonl", problems)
     problems += _check_documents(documents, codebook)
     problems += _check_passages([*passages, *undecided], documents, codebook)
@@ -100,7 +99,7 @@ def _read_passages(
     def kind(record: dict[str, Any]) -> type[AnyPassage]:
         return UndecidedPassage if record.get("topics", {}) is None else Passage
 
-    rows = _read(path, kind, problems)
+    rows = read_records(path, kind, problems)
     return (
         [(where, p) for where, p in rows if isinstance(p, Passage)],
         [(where, p) for where, p in rows if isinstance(p, UndecidedPassage)],
@@ -113,7 +112,7 @@ def read_labelled(path: Path, codebook: Codebook) -> Corpus:
     Its documents have no labels.
     """
     problems: list[str] = []
-    passages = _read(Path(path), Passage, problems)
+    passages = read_records(Path(path), Passage, problems)
     documents = [
         (where, Document(id=name))
         for name, where in {p.document_id: where for where, p in passages}.items()
@@ -134,9 +133,9 @@ def read_annotations(corpus: Corpus) -> dict[str, list[Annotation]]:
     problems: list[str] = []
     by_annotator = {}
     for path in sorted((corpus.root / "raw").glob("*.jsonl")):
-        rows = _read(path, Annotation, problems)
+        rows = read_records(path, Annotation, problems)
         problems += _check_units(rows, corpus)
-        problems += _duplicates(rows, lambda a: f"{a.unit} (round {a.round})")
+        problems += duplicate_problems(rows, lambda a: f"{a.unit} (round {a.round})")
         by_annotator[path.stem] = [a for _, a in rows]
     _raise_all(problems)
     return by_annotator
@@ -148,9 +147,9 @@ def read_adjudications(corpus: Corpus) -> list[Adjudication]:
     if not path.exists():
         return []
     problems: list[str] = []
-    rows = _read(path, Adjudication, problems)
+    rows = read_records(path, Adjudication, problems)
     problems += _check_units(rows, corpus)
-    problems += _duplicates(rows, lambda a: f"{a.unit} (round {a.round})")
+    problems += duplicate_problems(rows, lambda a: f"{a.unit} (round {a.round})")
     _raise_all(problems)
     return [a for _, a in rows]
 
@@ -161,12 +160,12 @@ def read_batches(corpus: Corpus) -> list[BatchRecord]:
     if not path.exists():
         return []
     problems: list[str] = []
-    rows = _read(path, BatchRecord, problems)
+    rows = read_records(path, BatchRecord, problems)
     for where, batch in rows:
         unknown = [u.unit for u in batch.units if u.unit not in corpus.owner]
         if unknown:
             problems.append(f"{where}: units: {unknown[:5]} are neither passages nor documents")
-    problems += _duplicates(rows, lambda b: b.sha256)
+    problems += duplicate_problems(rows, lambda b: b.sha256)
     _raise_all(problems)
     return [b for _, b in rows]
 
@@ -177,12 +176,12 @@ def read_event_pairs(corpus: Corpus) -> list[EventPair]:
     if not path.exists():
         return []
     problems: list[str] = []
-    rows = _read(path, EventPair, problems)
+    rows = read_records(path, EventPair, problems)
     for where, pair in rows:
         unknown = [d for d in pair.documents if d not in corpus.document]
         if unknown:
             problems.append(f"{where}: documents: {unknown} are not in documents.jsonl")
-    problems += _duplicates(rows, lambda p: " and ".join(sorted(p.documents)))
+    problems += duplicate_problems(rows, lambda p: " and ".join(sorted(p.documents)))
     _raise_all(problems)
     return [p for _, p in rows]
 
@@ -209,7 +208,7 @@ def label_problems(topics: Topics, codebook: Codebook) -> Iterator[str]:
             yield f"{topic}: parties {label.parties}, but the topic takes none"
 
 
-def _read(
+def read_records(
     path: Path,
     kind: type[Record] | Callable[[dict[str, Any]], type[Record]],
     problems: list[str],
@@ -237,7 +236,7 @@ def _read(
 
 
 def _check_documents(rows: list[tuple[str, Document]], codebook: Codebook) -> list[str]:
-    problems = _duplicates(rows, lambda d: d.id)
+    problems = duplicate_problems(rows, lambda d: d.id)
     for where, d in rows:
         problems += [f"{where}: {p}" for p in label_problems(d.topics or {}, codebook)]
         for field, value, allowed in (
@@ -263,7 +262,7 @@ def _check_passages(
     documents: list[tuple[str, Document]],
     codebook: Codebook,
 ) -> list[str]:
-    problems = _duplicates(rows, lambda p: p.id)
+    problems = duplicate_problems(rows, lambda p: p.id)
     known = {d.id for _, d in documents}
     clash = sorted({p.id for _, p in rows} & known)
     if clash:
@@ -292,7 +291,8 @@ def _check_units(
     return problems
 
 
-def _duplicates(rows: Iterable[tuple[str, Any]], key: Callable[[Any], str]) -> list[str]:
+def duplicate_problems(rows: Iterable[tuple[str, Any]], key: Callable[[Any], str]) -> list[str]:
+    """Records with the key of an earlier one."""
     first: dict[str, str] = {}
     problems = []
     for where, row in rows:
@@ -303,11 +303,8 @@ def _duplicates(rows: Iterable[tuple[str, Any]], key: Callable[[Any], str]) -> l
 
 
 def _raise_all(problems: list[str]) -> None:
-    if len(problems) > MOST_PROBLEMS:
-        more = len(problems) - MOST_PROBLEMS
-        problems = [*problems[:MOST_PROBLEMS], f"… and {more} more problems"]
     if problems:
-        raise CorpusError(problems)
+        raise CorpusError(first_problems(problems))
 
 
 def corpus_root(name: str | None) -> Path:

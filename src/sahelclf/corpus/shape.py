@@ -47,7 +47,7 @@ def shape(documents: Sequence[tuple[str, Sequence[Passage]]], languages: Sequenc
     texts = [p for _, passages in documents for p in paragraphs_of(passages)]
     if not texts:
         return {"documents": len(documents), "paragraphs": 0}
-    openings = Counter(_opening(t) for t in texts)
+    openings = Counter(opening(t) for t in texts)
     titled = [bool(t) and bool(p) and p[0].text.split("\n")[0] == t for t, p in documents]
     return {
         "documents": len(documents),
@@ -56,7 +56,7 @@ def shape(documents: Sequence[tuple[str, Sequence[Passage]]], languages: Sequenc
         "sentences": round(mean(len(rules.sentence_gap.findall(t)) + 1 for t in texts), 2),
         "quotation": _share(_has_quotation(t) for t in texts),
         "stock_phrase": _share(bool(rules.stock_phrase.search(t)) for t in texts),
-        "opens_like_another": _share(openings[_opening(t)] > 1 for t in texts),
+        "opens_like_another": _share(openings[opening(t)] > 1 for t in texts),
         "opens_with_title": _share(titled),
     }
 
@@ -79,7 +79,8 @@ def _share(values: Iterable[bool]) -> float:
     return round(mean(float(v) for v in values), 4)
 
 
-def _opening(text: str) -> str:
+def opening(text: str) -> str:
+    """The first three words, by which texts that open alike are found."""
     return " ".join(text.lower().split()[:3])
 
 

@@ -5,7 +5,7 @@ assignment is iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011), 
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -111,7 +111,7 @@ def label_counts(corpus: Corpus, document_ids: Sequence[str]) -> np.ndarray:
 
 def make_folds(corpus: Corpus, document_ids: Sequence[str], n_folds: int, seed: int) -> np.ndarray:
     """(n_documents,) fold numbers, grouped and stratified."""
-    group = _group_of(corpus)
+    group = group_of(corpus)
     groups = [group[d] for d in document_ids]
     if len(set(groups)) < n_folds:
         raise CorpusError(
@@ -143,7 +143,7 @@ def grouped_split(corpus: Corpus, seed: int = 0, apart: Collection[str] = ()) ->
     dev, and dev before train.
     """
     ids = [d.id for d in corpus.documents if d.id not in apart]
-    group = _group_of(corpus)
+    group = group_of(corpus)
     names = [*SHARES]
     fixed: dict[int, int] = {}
     for part, members in _on_disk(corpus, "grouped").items():
@@ -160,7 +160,7 @@ def grouped_split(corpus: Corpus, seed: int = 0, apart: Collection[str] = ()) ->
 
 def _pages(corpus: Corpus, seed: int) -> list[Split]:
     """Page-like documents held apart: none that shares a group with another part's document."""
-    group = _group_of(corpus)
+    group = group_of(corpus)
     part = {d: n for n, ids in _on_disk(corpus, PAGES).items() for d in ids if d in group}
     given = {d for ids in _on_disk(corpus, "grouped").values() for d in ids}
     closed = {group[d.id] for d in corpus.documents if d.id in given or not d.page}
@@ -179,7 +179,8 @@ def _pages(corpus: Corpus, seed: int) -> list[Split]:
     return [Split(name=PAGES, rule=rule, parts={PAGES: [d for d in group if d in part]})]
 
 
-def _group_of(corpus: Corpus) -> dict[str, int]:
+def group_of(corpus: Corpus) -> dict[str, int]:
+    """The group of each document, by its id: `document_groups`."""
     return dict(zip((d.id for d in corpus.documents), document_groups(corpus), strict=True))
 
 
@@ -194,6 +195,22 @@ def held_apart(corpus: Corpus) -> dict[str, list[str]]:
     return _on_disk(corpus, PAGES)
 
 
+def crossing_groups(corpus: Corpus, split: Split) -> list[tuple[list[str], list[str]]]:
+    """Groups with documents in several parts, held-apart parts included: members and parts."""
+    parts_of: dict[str, set[str]] = defaultdict(set)
+    for name, ids in [*held_apart(corpus).items(), *split.parts.items()]:
+        for document_id in ids:
+            parts_of[document_id].add(name)
+    groups: dict[int, list[str]] = defaultdict(list)
+    for document_id, number in group_of(corpus).items():
+        groups[number].append(document_id)
+    with_parts = [
+        (members, sorted(set[str]().union(*(parts_of[d] for d in members))))
+        for members in groups.values()
+    ]
+    return [(members, parts) for members, parts in with_parts if len(parts) > 1]
+
+
 def without_part(corpus: Corpus, split: Split) -> list[str]:
     """Ids of the documents that a split does not name, and that no other split holds apart."""
     parts = (*split.parts.values(), *held_apart(corpus).values())
@@ -202,7 +219,7 @@ def without_part(corpus: Corpus, split: Split) -> list[str]:
 
 
 def _folds(corpus: Corpus, development: Sequence[str], seed: int) -> list[Split]:
-    group = _group_of(corpus)
+    group = group_of(corpus)
     if len({group[d] for d in development}) < N_FOLDS:
         return []
     fold = make_folds(corpus, development, N_FOLDS, seed)
@@ -216,7 +233,7 @@ def _folds(corpus: Corpus, development: Sequence[str], seed: int) -> list[Split]
 
 def _by_date(corpus: Corpus, apart: Collection[str]) -> list[Split]:
     """Cuts by date; what belongs to a group that continues after the cut is in neither part."""
-    group = _group_of(corpus)
+    group = group_of(corpus)
     dated = [d for d in corpus.documents if d.date and d.id not in apart]
     splits = []
     for name, cut in CUTS.items():
@@ -236,7 +253,7 @@ def _by_date(corpus: Corpus, apart: Collection[str]) -> list[Split]:
 
 def _by_country(corpus: Corpus, apart: Collection[str]) -> list[Split]:
     """By the first country named; a group takes the country that most of its documents name."""
-    group = _group_of(corpus)
+    group = group_of(corpus)
     named = {d.id: d.countries[0] for d in corpus.documents if d.countries and d.id not in apart}
     of_group: dict[int, Counter[str]] = {}
     for d, country in named.items():

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from sahelclf.corpus.read import (
 )
 from sahelclf.corpus.rounds import deciding_labels, derive_labels
 from sahelclf.corpus.shape import page_problem
-from sahelclf.corpus.splits import document_groups, held_apart, read_split, without_part
+from sahelclf.corpus.splits import crossing_groups, read_split, without_part
 from sahelclf.errors import CorpusError
 from sahelclf.models.runtime.linear import normalise
 from sahelclf.records import AnyPassage, Topics
@@ -236,22 +236,10 @@ def _brief(topics: Topics | None) -> str:
 
 
 def _splits(corpus: Corpus) -> Iterator[Finding]:
-    groups: dict[int, list[str]] = {}
-    for d, g in zip(corpus.documents, document_groups(corpus), strict=True):
-        groups.setdefault(g, []).append(d.id)
-    apart = held_apart(corpus)
     for path in sorted((corpus.root / "splits").glob("*.json")):
-        parts_of: dict[str, set[str]] = defaultdict(set)
         split = read_split(corpus, path.stem)
-        for name, ids in [*apart.items(), *split.parts.items()]:
-            for document_id in ids:
-                parts_of[document_id].add(name)
-        for members in groups.values():
-            parts = set[str]().union(*(parts_of[d] for d in members))
-            if len(parts) > 1:
-                yield Finding(
-                    "C09", members[0], f"{path.stem}: {members[:6]} are in {sorted(parts)}"
-                )
+        for members, parts in crossing_groups(corpus, split):
+            yield Finding("C09", members[0], f"{path.stem}: {members[:6]} are in {parts}")
         left = without_part(corpus, split) if path.stem == "grouped" else []
         if left:
             found = f"{len(left)} documents are in no part of the split 'grouped': {left[:5]}"

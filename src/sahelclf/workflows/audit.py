@@ -100,11 +100,11 @@ def _write(
         CODEBOOK,
         BatchInfo,
         BatchUnit,
-        file_sha256,
         write_batch,
     )
     from sahelclf.annotation.importing import ROUND
     from sahelclf.annotation.units import unit_check
+    from sahelclf.files import file_sha256
 
     passages = {p.id: p for p in corpus.passages}
     who = {

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sahelclf.annotation.answers import NO, YES
 from sahelclf.annotation.batch import BatchUnit
 from sahelclf.annotation.sampling import draw, probability_strata
 from sahelclf.annotation.sheet import suggestion_cell
@@ -17,6 +16,7 @@ from sahelclf.codebook import Codebook, validation_problems
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.predictions import Names, Predictions
 from sahelclf.predict.rows import Columns
+from sahelclf.records import NO, YES
 
 if TYPE_CHECKING:
     from sahelclf.measurement.collection import Collection

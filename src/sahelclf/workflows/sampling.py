@@ -223,10 +223,11 @@ def _write(
     """Assign the units, write the batch and each tool's files."""
     from pydantic import ValidationError
 
-    from sahelclf.annotation.batch import BatchInfo, file_sha256, write_batch
+    from sahelclf.annotation.batch import BatchInfo, write_batch
     from sahelclf.annotation.sampling import assign
     from sahelclf.annotation.tools import tool
     from sahelclf.codebook import validation_problems
+    from sahelclf.files import file_sha256
 
     tools = [tool(name) for name in for_whom.tools]
     names = [*for_whom.annotators]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sahelclf.corpus.read import Corpus
     from sahelclf.evaluation.predictions import Gold, Predictions
     from sahelclf.records import BatchRecord
+    from sahelclf.tasks.base import TaskData
 
 FEWEST, MOST_TEXTS, DRAWS = 40, 1000, 1000
 OF_COLLECTIONS = ("strata", "first", "next")  # names of strategies
@@ -140,11 +141,12 @@ def learning_curves(
     order = np.argsort([first.get(unit, 0) for unit in data.ids], kind="stable")
     rank = np.empty(len(order), dtype=int)
     rank[order] = np.arange(len(order))
-    sizes = curve_sizes(len(data), [sum(u in {*data.ids} for u in b) for b in batches])
+    known = {*data.ids}
+    sizes = curve_sizes(len(data), [sum(u in known for u in b) for b in batches])
     draws = document_draws(len(documents), derive_seed(seed, "bootstrap"), DRAWS)
     points = []
     for size in sizes:
-        predicted = _predict_with(corpus, config, fold, rank < size)
+        predicted = _predict_with(corpus, config, data, fold, rank < size)
         gold = Gold.from_heads(data.y, predicted.names)
         points.append(_scores(predicted, gold, draws))
     return {
@@ -158,7 +160,11 @@ def learning_curves(
 
 
 def _predict_with(
-    corpus: "Corpus", config: "TrainConfig", fold: np.ndarray, inside: np.ndarray
+    corpus: "Corpus",
+    config: "TrainConfig",
+    data: "TaskData",
+    fold: np.ndarray,
+    inside: np.ndarray,
 ) -> "Predictions":
     """Predictions of all passages, each by a model of the passages `inside` of other folds."""
     from sahelclf.evaluation.decide import (
@@ -169,13 +175,10 @@ def _predict_with(
     )
     from sahelclf.models.base import FitCallbacks
     from sahelclf.models.kinds import build_model
-    from sahelclf.tasks.labeller import passage_data
     from sahelclf.training.crossfit import merged
     from sahelclf.training.seeds import derive_seed
 
     names = labeller_names(corpus.codebook)
-    with_text = {p.document_id for p in corpus.passages}
-    data = passage_data(corpus, [d.id for d in corpus.documents if d.id in with_text])
     logits = np.zeros(data.y.shape)
     for k in np.unique(fold):
         model = build_model(config.model, corpus.codebook, corpus.root)
@@ -249,7 +252,7 @@ def _unlabelled(
 
 def _answers(bundle: str, texts: Sequence[str], codebook: "Codebook") -> list[dict[str, str]]:
     """A model's answer to each topic, by text."""
-    from sahelclf.annotation.answers import NO, YES
+    from sahelclf.records import NO, YES
     from sahelclf.workflows.bundles import load_labeller
 
     labeller = load_labeller(bundle)

@@ -14,7 +14,7 @@ from sahelclf.corpus.duplicates import linked_groups
 from sahelclf.corpus.read import Corpus
 from sahelclf.corpus.splits import (
     CUTS,
-    document_groups,
+    group_of,
     label_counts,
     make_folds,
     read_split,
@@ -118,7 +118,7 @@ def _temporal(
         return None
     after, before = parts.get("test", []), parts.get("train", [])
     train = independent(corpus, before, after)
-    group = _groups(corpus)
+    group = group_of(corpus)
     n_groups = len({group[d] for d in train})
     if not after or n_groups < config.crossfit:
         notes.append(
@@ -138,7 +138,7 @@ def _outlet(
     missing = len(development) - len(known)
     if missing:
         notes.append(f"outlet: {missing} documents name no outlet; they are trained on, not scored")
-    group = _groups(corpus)
+    group = group_of(corpus)
     outlets = [" ".join(str(corpus.document[d].outlet).casefold().split()) for d in known]
     linked = linked_groups(len(known), [], [outlets, [group[d] for d in known]])
     if len(set(linked)) < config.crossfit:
@@ -172,13 +172,9 @@ def _parts(corpus: Corpus, name: str, development: Sequence[str], notes: list[st
     return {part: [d for d in development if d in set(ids)] for part, ids in parts.items()}
 
 
-def _groups(corpus: Corpus) -> dict[str, int]:
-    return dict(zip((d.id for d in corpus.documents), document_groups(corpus), strict=True))
-
-
 def independent(corpus: Corpus, pool: Sequence[str], held: Sequence[str]) -> tuple[str, ...]:
     """Documents of the pool that share no event, page or passage with the held-out ones."""
-    group = _groups(corpus)
+    group = group_of(corpus)
     held_groups = {group[d] for d in held}
     return tuple(d for d in pool if group[d] not in held_groups)
 
