@@ -29,11 +29,21 @@ FLAT = 1e-9  # log-odds that differ by less, relative to their size, are constan
 
 @dataclass(frozen=True)
 class Sample:
-    """Hand-coded units, (n,) each: row in the collection, 1 / sampling probability, stratum."""
+    """Hand-coded units.
+
+    Attributes
+    ----------
+    unit, weight, stratum
+        (n,) row in the collection, 1 / sampling probability, number of the stratum.
+    cluster
+        (N,) number of the cluster of each unit of the collection, such as its document; None where
+        each unit is its own.
+    """
 
     unit: np.ndarray
     weight: np.ndarray
     stratum: np.ndarray
+    cluster: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,18 @@
 """A collection with its hand-coded sample: the units of a sheet found among the predictions."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from sahelclf.annotation.units import Sheet, fingerprint, unit_id
 from sahelclf.errors import RequestError
+from sahelclf.evaluation.prediction_files import as_text
 from sahelclf.measurement.collection import Collection
+from sahelclf.measurement.estimators import Sample
 
+DOCUMENT = ("document_id", "document")  # columns that name a unit's document, the default clusters
+NO_CLUSTERS = "none"
 MISFIT = 0.02
 MOST_SHOWN = 20
 
@@ -24,6 +29,10 @@ class Study:
         Where the collection was read from.
     warnings
         What the reader of the results must know.
+    cluster
+        (N,) number of each unit's cluster; None where every unit is its own.
+    clustered_by
+        The column of the clusters.
     """
 
     collection: Collection
@@ -31,15 +40,39 @@ class Study:
     rows: np.ndarray
     where: str
     warnings: tuple[str, ...]
+    cluster: np.ndarray | None = None
+    clustered_by: str | None = None
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The coded units with their weights, strata and clusters."""
+        _, stratum = np.unique(np.array(self.sheet.stratum), return_inverse=True)
+        return Sample(self.rows, 1 / self.sheet.probability, stratum, self.cluster)
 
 
 def build_study(
-    collection: Collection, sheet: Sheet, where: str, sheet_name: str, *, once: bool = False
+    collection: Collection,
+    sheet: Sheet,
+    where: str,
+    sheet_name: str,
+    *,
+    once: bool = False,
+    cluster: str | None = None,
 ) -> Study:
-    """A collection with its coded units; `once` leaves near-duplicates out of both."""
+    """A collection with its coded units.
+
+    Parameters
+    ----------
+    once
+        Leave near-duplicates out of both.
+    cluster
+        Column of the units' clusters, `none` for none; by default a column of `DOCUMENT`.
+    """
     rows, warnings = match_sheet(collection, sheet, where, sheet_name)
+    column = cluster_column(collection, where, cluster)
     if not once:
-        return Study(collection, sheet, rows, where, tuple(warnings))
+        clusters = cluster_numbers(collection, column)
+        return Study(collection, sheet, rows, where, tuple(warnings), clusters, column)
     originals = collection.originals(where)
     place = np.full(len(collection), -1)
     place[originals] = np.arange(len(originals))
@@ -54,7 +87,39 @@ def build_study(
         f"{len(rows) - len(chosen)} of them coded by hand; {len(originals):,} units remain"
     )
     kept, coded = collection.take(originals), sheet.take(chosen)
-    return Study(kept, coded, place[rows[chosen]], where, tuple(warnings))
+    clusters = cluster_numbers(kept, column)
+    return Study(kept, coded, place[rows[chosen]], where, tuple(warnings), clusters, column)
+
+
+def cluster_column(collection: Collection, where: str, cluster: str | None) -> str | None:
+    """The column of the units' clusters: the one named, or the one of their documents."""
+    frame = collection.frame
+    if cluster == NO_CLUSTERS:
+        return None
+    if cluster is None:
+        return next((c for c in DOCUMENT if c in frame), None)
+    if cluster not in frame:
+        known = [c for c in frame.columns if not c.startswith(collection.names.topics)]
+        raise RequestError(
+            f"{where}: --cluster {cluster}: no such column; found {known[:15]}; expected one of "
+            f"these, or {NO_CLUSTERS}"
+        )
+    return cluster
+
+
+def cluster_numbers(collection: Collection, column: str | None) -> np.ndarray | None:
+    """(N,) number of each unit's cluster; a unit without a value is its own.
+
+    None without a column, or where no two units share a value.
+    """
+    if column is None:
+        return None
+    names = as_text(collection.frame[column]).to_numpy(dtype=object)
+    missing = np.flatnonzero(names == "")
+    values, numbers = np.unique(names.astype(str), return_inverse=True)
+    numbers[missing] = len(values) + np.arange(len(missing))
+    _, numbers = np.unique(numbers, return_inverse=True)
+    return None if numbers.max() + 1 == len(numbers) else np.asarray(numbers)
 
 
 def match_sheet(

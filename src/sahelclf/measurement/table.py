@@ -14,7 +14,6 @@ from sahelclf.measurement.estimators import (
     Design,
     Estimate,
     Outcome,
-    Sample,
     cross_fit_calibration,
     ratios,
     shares,
@@ -64,7 +63,7 @@ def estimate_shares(study: Study, by: Sequence[str] = (), date: str = "date") ->
     parts = {name: cell_members(study.collection, name, study.where, date) for name in by}
     for name, ((units, _), _) in parts.items():
         warnings += _without_value(study, name, units, date)
-    sample, outcomes = _outcomes(study)
+    sample, outcomes = study.sample, study_outcomes(study)
     tables = []
     for group in dict.fromkeys([(), *((b,) for b in by), tuple(by)]):
         cells, values = cross_cells(n, [parts[b] for b in group])
@@ -108,21 +107,19 @@ def _without_value(study: Study, name: str, units: np.ndarray, date: str) -> lis
     ]
 
 
-def _outcomes(study: Study) -> tuple[Sample, list[Outcome]]:
-    """The sample, and an outcome for each topic, then for each topic-stance pair."""
+def study_outcomes(study: Study) -> list[Outcome]:
+    """An outcome for each topic, then for each topic-stance pair."""
     collection, sheet, rows = study.collection, study.sheet, study.rows
     n, stances = len(collection), np.arange(len(collection.names.stances))
-    _, strata = np.unique(np.array(sheet.stratum), return_inverse=True)
-    sample = Sample(rows, 1 / sheet.probability, strata)
     pair_y = (sheet.gold.stance[:, :, None] == stances).reshape(len(rows), -1)
     pair_p = (collection.probability[:, :, None] * collection.stance_probability).reshape(n, -1)
     pair_decision = (collection.stance[:, :, None] == stances) & collection.holds[:, :, None]
     y = np.hstack([sheet.gold.topics, pair_y]).astype(float)
     p = np.hstack([collection.probability, pair_p])
     decision = np.hstack([collection.holds, pair_decision.reshape(n, -1)]).astype(float)
-    tables = (y, p, decision, cross_fit_calibration(y, p, sample))
+    tables = (y, p, decision, cross_fit_calibration(y, p, study.sample))
     columns = range(y.shape[1])
-    return sample, [Outcome(*(np.ascontiguousarray(a[:, k]) for a in tables)) for k in columns]
+    return [Outcome(*(np.ascontiguousarray(a[:, k]) for a in tables)) for k in columns]
 
 
 def _table(design: Design, outcomes: list[Outcome], names: Names) -> "pd.DataFrame":
