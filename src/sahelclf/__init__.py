@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sahelclf.workflows.predict import predict_file
     from sahelclf.workflows.train import train
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 __all__ = [
     "Labeller",
     "TopicStanceClassifier",
