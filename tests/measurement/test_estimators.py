@@ -62,7 +62,7 @@ def test_by_hand():
 def test_a_ratio_by_hand():
     whole = Outcome(np.array([1.0, 1.0]), P, np.array([1.0, 1.0, 1.0, 0.0]), np.ones(4))
     design = Design(equal([0, 1], 4), one_cell(4), 4)
-    found = ratios(design, SMALL, whole, shares(design, SMALL), shares(design, whole))
+    found = ratios(design, shares(design, SMALL), shares(design, whole))
     # naive: 2 of 3; delta: values 1/3, -2/3, 1/3, -2/3 x 0 = 0: mean 0, variance (1 + 4 + 1) / 9
     # / 4 = 1/6, over 4, over (3/4)²
     assert found["naive"].value[0] == pytest.approx(2 / 3, abs=1e-12)

@@ -8,42 +8,23 @@ averages pseudo-outcomes: a prediction calibrated on the hand codes of other fol
 unit is coded, its error over its sampling probability (design-based supervised learning: Egami et
 al. 2023). The last two are unbiased whatever the model's errors; a good model makes them narrow.
 
-As published, all four treat the units as independent draws, so a cell that is coded completely
-keeps an interval.
+As published, all four treat the units as independent draws from something larger, so a cell that is
+coded completely keeps an interval. Where the sample names clusters, these are the draws.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from sahelclf.evaluation.decide import Calibration, fit_calibration, to_logits, to_probabilities
+from sahelclf.measurement.variance import Layout, Sample
 
 ESTIMATORS = ("naive", "sample", "ppi", "dsl")
 Z = 1.959963984540054
 FOLDS = 5
 FURTHEST = 1e-6  # probabilities are clipped to this distance from 0 and 1 before log-odds are taken
 FLAT = 1e-9  # log-odds that differ by less, relative to their size, are constant
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Hand-coded units.
-
-    Attributes
-    ----------
-    unit, weight, stratum
-        (n,) row in the collection, 1 / sampling probability, number of the stratum.
-    cluster
-        (N,) number of the cluster of each unit of the collection, such as its document; None where
-        each unit is its own.
-    """
-
-    unit: np.ndarray
-    weight: np.ndarray
-    stratum: np.ndarray
-    cluster: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -58,14 +39,6 @@ class Cells:
     def size(self) -> np.ndarray:
         """(n,) units of each cell."""
         return np.bincount(self.cell, minlength=self.n)
-
-    def mean(self, values: np.ndarray) -> np.ndarray:
-        """(n,) mean of (m,) values; nan where a cell is empty."""
-        return _over(np.bincount(self.cell, values, minlength=self.n), self.size)
-
-    def variance(self, values: np.ndarray) -> np.ndarray:
-        """(n,) variance of (m,) values, divided by the number of units."""
-        return self.mean((values - self.mean(values)[self.cell]) ** 2)
 
 
 @dataclass(frozen=True)
@@ -92,64 +65,125 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Influence:
+    """(n_cells,) estimates, and what each member of a cell adds to their errors.
+
+    `coded` (k,) of the coded members, `units` (m,) of all; None where it is zero.
+    """
+
+    value: np.ndarray
+    coded: np.ndarray | None
+    units: np.ndarray | None
+
+    def minus(self, other: "Influence") -> "Influence":
+        """The difference of two estimates of the same cells."""
+        parts = ((self.coded, other.coded), (self.units, other.units))
+        coded, units = (None if a is None or b is None else a - b for a, b in parts)
+        return Influence(self.value - other.value, coded, units)
+
+
+@dataclass(frozen=True)
 class Estimate:
-    """(n_cells,) value and standard error; nan where there is nothing to estimate from."""
+    """(n_cells,) value and standard error; nan where there is nothing to estimate from.
+
+    `freedom` has the degrees of freedom, infinite where intervals are normal.
+    """
 
     value: np.ndarray
     error: np.ndarray
+    influence: Influence
+    freedom: np.ndarray
+
+    @property
+    def half(self) -> np.ndarray:
+        """Half the width of a 95% interval."""
+        return quantile(self.freedom) * self.error
 
     @property
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
         """95%, cut at 0 and 1."""
-        half = Z * self.error
-        return np.clip(self.value - half, 0, 1), np.clip(self.value + half, 0, 1)
+        return np.clip(self.value - self.half, 0, 1), np.clip(self.value + self.half, 0, 1)
+
+
+def quantile(freedom: np.ndarray) -> np.ndarray:
+    """What a standard error is multiplied by for a 95% interval: Student's t, or the normal's."""
+    from scipy.stats import t
+
+    limited = np.isfinite(freedom)
+    return np.where(limited, t.ppf(0.975, np.where(limited, freedom, 1.0)), Z)
+
+
+class Fit:
+    """Means of cells, or slopes over `x`, with what each member adds: weighted least squares."""
+
+    def __init__(self, cells: Cells, weight: np.ndarray | None, x: np.ndarray | None) -> None:
+        self.cell, self.n = cells.cell, cells.n
+        counted = np.bincount(self.cell, weight, minlength=self.n).astype(float)
+        part = _over(np.ones(self.n), counted)[self.cell]
+        self.part = part if weight is None else part * weight
+        self.total = counted
+        self.x: np.ndarray | None = None
+        if x is not None:
+            self.x = x - self._sum(self.part * x)[self.cell]
+            moment = self._sum(self.x * self.x * (1.0 if weight is None else weight))
+            inverse = _over(np.ones(self.n), np.where(moment > FLAT, moment, 0.0))[self.cell]
+            self.slope = self.x * inverse * (1.0 if weight is None else weight)
+            self.total = moment
+
+    def _sum(self, values: np.ndarray) -> np.ndarray:
+        return np.bincount(self.cell, values, minlength=self.n)
+
+    def value(self, values: np.ndarray) -> np.ndarray:
+        """(n_cells,) of (m,) values; nan where a cell is empty."""
+        found = self._sum((self.part if self.x is None else self.slope) * values)
+        return np.where(self.total > 0, found, np.nan)
+
+    def influence(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n_cells,) of (m,) values, and (m,) what each adds to the error."""
+        value = self.value(values)
+        if self.x is None:
+            return value, self.part * (values - value[self.cell])
+        mean = self._sum(self.part * values)
+        fitted = mean[self.cell] + value[self.cell] * self.x
+        return value, self.slope * (values - fitted)
 
 
 class Design:
-    """A sample divided into cells: what all outcomes have in common."""
+    """A sample divided into cells: what all outcomes have in common.
 
-    def __init__(self, sample: Sample, cells: Cells, n_units: int) -> None:
-        self.sample, self.cells = sample, cells
-        place = np.full(n_units, -1)
-        place[sample.unit] = np.arange(len(sample.unit))
-        self.of = place[cells.unit]  # (m,) number in the sample, -1 where not coded
-        self.coded = self.of >= 0
-        self.who = self.of[self.coded]  # (k,) number in the sample of each coded member
-        self.where = cells.cell[self.coded]
-        self.weight = sample.weight[self.who]
-        self.strata = np.bincount(sample.stratum)
-        self.rest = Cells(cells.unit[~self.coded], cells.cell[~self.coded], cells.n)
+    Parameters
+    ----------
+    time
+        (N,) numbers: slopes over them are estimated in place of shares.
+    """
+
+    def __init__(
+        self, sample: Sample, cells: Cells, n_units: int, time: np.ndarray | None = None
+    ) -> None:
+        self.sample, self.cells, self.n_units = sample, cells, n_units
+        self.layout = Layout(sample, cells.unit, cells.cell, cells.n, together=False)
+        self.coded, self.who, self.where = self.layout.coded, self.layout.who, self.layout.where
+        self.rest = ~self.coded
+        x = None if time is None else time[cells.unit].astype(float)
+        within = Cells(cells.unit[self.coded], self.where, cells.n)
+        others = Cells(cells.unit[self.rest], cells.cell[self.rest], cells.n)
+        self.all = Fit(cells, None, x)
+        parts = (None, None) if x is None else (x[self.coded], x[self.rest])
+        self.codes_fit = Fit(within, sample.weight[self.who], parts[0])
+        self.rest_fit = Fit(others, None, parts[1])
 
     @cached_property
     def codes(self) -> np.ndarray:
         """(n_cells,) hand codes in each cell."""
         return np.bincount(self.where, minlength=self.cells.n)
 
-    def weighted_mean(self, values: np.ndarray) -> np.ndarray:
-        """(n_cells,) mean of (k,) values of coded members, weighted by 1 / sampling probability."""
-        total = np.bincount(self.where, self.weight, minlength=self.cells.n)
-        return _over(np.bincount(self.where, self.weight * values, minlength=self.cells.n), total)
-
-    def variance(self, values: np.ndarray) -> np.ndarray:
-        """(n_cells,) variance of the weighted mean within strata; units outside a cell are zero.
-
-        This is the linearised variance of a domain's mean in `survey`, without finite population
-        correction. A stratum with one drawn unit is compared with zero.
-        """
-        n, h = self.cells.n, len(self.strata)
-        total = np.bincount(self.where, self.weight, minlength=n)
-        z = self.weight * (values - self.weighted_mean(values)[self.where]) / total[self.where]
-        key = self.where * h + self.sample.stratum[self.who]
-        sums = np.bincount(key, z, minlength=n * h).reshape(n, h)
-        squares = np.bincount(key, z**2, minlength=n * h).reshape(n, h)
-        size = self.strata.astype(float)
-        alone = size <= 1
-        within = np.where(
-            alone,
-            squares,
-            (squares - sums**2 / np.maximum(size, 1)) * size / np.maximum(size - 1, 1),
-        )
-        return np.where(self.codes > 0, within.sum(axis=1), np.nan)
+    def estimate(self, influence: Influence) -> Estimate:
+        """An estimate with its standard error."""
+        variance = self.layout.variance(influence.coded, influence.units)
+        value = np.where(self.cells.size > 0, influence.value, np.nan)
+        unknown = np.isnan(value) | ((self.codes == 0) & (influence.coded is not None))
+        error = np.where(unknown, np.nan, np.sqrt(variance))
+        return Estimate(value, error, influence, self.layout.freedom)
 
 
 def ppi_lambda(sample: Sample, outcome: Outcome) -> float:
@@ -196,101 +230,70 @@ def cross_fit_calibration(
 
 
 def shares(design: Design, outcome: Outcome) -> dict[str, Estimate]:
-    """The share of each cell's units, by each estimator."""
-    return _measured(design, [(1.0, outcome)])
+    """The share of each cell's units, by each estimator; its slope where the design has a time."""
+    return {name: design.estimate(_influence(name, design, outcome)) for name in ESTIMATORS}
 
 
 def ratios(
-    design: Design,
-    part: Outcome,
-    whole: Outcome,
-    tops: dict[str, Estimate],
-    bottoms: dict[str, Estimate],
+    design: Design, tops: dict[str, Estimate], bottoms: dict[str, Estimate]
 ) -> dict[str, Estimate]:
-    """The share of `part` among the units with `whole`; standard errors by the delta method."""
+    """The shares `tops` among the units with `bottoms`; standard errors by the delta method."""
     estimates = {}
     for name in ESTIMATORS:
-        below = bottoms[name].value
-        ratio = _over(tops[name].value, np.where(below > 0, below, np.nan))
-        error = _measured(design, [(1.0, part), (-ratio, whole)], only=name)[name].error
-        estimates[name] = Estimate(np.clip(ratio, 0, 1), _over(error, np.abs(below)))
+        top, bottom = tops[name].influence, bottoms[name].influence
+        below = np.where(bottom.value > 0, bottom.value, np.nan)
+        ratio, over = top.value / below, 1 / below
+        parts = []
+        for a, b, cell in (
+            (top.coded, bottom.coded, design.where),
+            (top.units, bottom.units, design.cells.cell),
+        ):
+            part = None if a is None or b is None else (a - ratio[cell] * b) * over[cell]
+            parts.append(part)
+        estimates[name] = design.estimate(Influence(np.clip(ratio, 0, 1), *parts))
     return estimates
 
 
-def _measured(
-    design: Design, terms: Sequence[tuple[float | np.ndarray, Outcome]], only: str | None = None
-) -> dict[str, Estimate]:
-    """Value and standard error, by estimator, of a sum of outcomes times numbers or (n_cells,)."""
-    sample = design.sample
-    estimates = {}
-    for name in [only] if only else ESTIMATORS:
-        if name == "naive":
-            value, variance = _simple(design, [(c, o.decision) for c, o in terms])
-        elif name == "dsl":
-            value, variance = _simple(design, [(c, _pseudo(o, sample)) for c, o in terms])
-        elif name == "sample":
-            y = _sum(design.where, [(c, o.y[design.who]) for c, o in terms])
-            value, variance = design.weighted_mean(y), design.variance(y)
-        else:
-            value, variance = _powered(design, terms)
-        empty = np.where(design.cells.size > 0, 1.0, np.nan)
-        estimates[name] = Estimate(value * empty, np.sqrt(variance) * empty)
-    return estimates
+def _influence(name: str, design: Design, outcome: Outcome) -> Influence:
+    unit, who = design.cells.unit, design.who
+    if name in {"naive", "dsl"}:
+        values = outcome.decision if name == "naive" else pseudo_outcomes(outcome, design.sample)
+        value, units = design.all.influence(values[unit])
+        return Influence(value, None, units)
+    if name == "sample":
+        value, coded = design.codes_fit.influence(outcome.y[who])
+        return Influence(value, coded, None)
+    return _powered(design, outcome)
 
 
-def _simple(
-    design: Design, terms: Sequence[tuple[float | np.ndarray, np.ndarray]]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over all units of a cell, and its variance as a mean of independent draws."""
-    cells = design.cells
-    values = _sum(cells.cell, [(c, v[cells.unit]) for c, v in terms])
-    return cells.mean(values), _over(cells.variance(values), cells.size)
-
-
-def _pseudo(outcome: Outcome, sample: Sample) -> np.ndarray:
+def pseudo_outcomes(outcome: Outcome, sample: Sample) -> np.ndarray:
     """(N,) DSL's pseudo-outcomes: the mean is the share, the variance over N its squared error."""
     values = outcome.calibrated.copy()
     values[sample.unit] += sample.weight * (outcome.y - outcome.calibrated[sample.unit])
     return values
 
 
-def _powered(
-    design: Design, terms: Sequence[tuple[float | np.ndarray, Outcome]]
-) -> tuple[np.ndarray, np.ndarray]:
+def _powered(design: Design, outcome: Outcome) -> Influence:
     """PPI++ in every cell.
 
     The sampled units are part of the collection. The N - n others are the published 'unlabelled'
     sample: their mean is that of all units minus that of the sampled ones, estimated with the
     weights; with equal probabilities it is their plain mean.
     """
-    cells, sample, who = design.cells, design.sample, design.who
-    size, codes = cells.size, design.codes
-    left = _over(size - codes, size)  # (n_cells,) share of a cell that is not coded
-    value = np.zeros(cells.n)
-    labelled, others = [], []
-    for c, o in terms:
-        weight = ppi_lambda(sample, o)
-        value = value + c * (
-            weight * (cells.mean(o.p[cells.unit]) - design.weighted_mean(o.p[sample.unit][who]))
-            + design.weighted_mean(o.y[who])
-        )
-        share = weight * left
-        labelled += [(c, o.y[who]), (-c * share, o.p[sample.unit][who])]
-        others.append((c * share, o.p[design.rest.unit]))
+    sample, who, fit = design.sample, design.who, design.codes_fit
+    left = np.nan_to_num(_over(design.rest_fit.total, design.all.total))  # share that is not coded
+    weight = ppi_lambda(sample, outcome)
+    p, y = outcome.p[sample.unit][who], outcome.y[who]
+    predicted = design.all.value(outcome.p[design.cells.unit])
+    value = weight * (predicted - fit.value(p)) + fit.value(y)
+    share = weight * left
+    _, coded = fit.influence(y - share[design.where] * p)
+    others = share[design.rest_fit.cell] * outcome.p[design.cells.unit[design.rest]]
+    units = np.zeros(len(design.cells.unit))
+    units[design.rest] = design.rest_fit.influence(others)[1]
     n = len(sample.unit)
     # the published variance divides by n, survey's by n - 1
-    errors = design.variance(_sum(design.where, labelled)) * (n - 1) / n
-    values = _sum(design.rest.cell, others)
-    spread = np.nan_to_num(_over(design.rest.variance(values), design.rest.size))
-    return value, errors + spread
-
-
-def _sum(cell: np.ndarray, terms: Sequence[tuple[float | np.ndarray, np.ndarray]]) -> np.ndarray:
-    """(m,) sum of values, each times a number or a number a cell."""
-    total = np.zeros(len(cell))
-    for c, values in terms:
-        total += (c[cell] if isinstance(c, np.ndarray) else c) * values
-    return total
+    return Influence(value, coded * np.sqrt((n - 1) / n), units)
 
 
 def _over(above: np.ndarray, below: np.ndarray) -> np.ndarray:

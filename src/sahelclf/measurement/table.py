@@ -133,7 +133,7 @@ def _table(design: Design, outcomes: list[Outcome], names: Names) -> "pd.DataFra
         for stance in names.stances:
             part = next(pairs)
             tops = shares(design, part)
-            within = ratios(design, part, whole, tops, bottoms)
+            within = ratios(design, tops, bottoms)
             frames += _rows(design, part, None, ("pair", topic, stance), tops)
             frames += _rows(design, part, whole, ("stance", topic, stance), within)
     columns = [name for name in frames[0] if name != "stance" or names.stances]
