@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date as calendar_date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,3 +177,51 @@ def cross_cells(
             values = (labels[k], *values)
         names.append(values)
     return Cells(unit, cell, len(occurring)), names
+
+
+def date_members(
+    collection: Collection, day: str, where: str, date: str = "date"
+) -> tuple[Members, list[str]]:
+    """Units before a day (0) and from that day on (1), and the names of both.
+
+    A date without a day counts where its month is not that of the day.
+    """
+    try:
+        calendar_date.fromisoformat(day)
+    except ValueError:
+        raise RequestError(f"--before-after {day}: expected a day such as 2023-07-26") from None
+    if date not in collection.frame:
+        raise RequestError(
+            f"{where}: --before-after {day}: no column {date!r}; name the date's with --date COLUMN"
+        )
+    text = as_text(collection.frame[date])
+    full = text.str.slice(0, 10)
+    known = full.str.fullmatch(rf"{MONTH}-\d{{2}}")
+    months = text.str.fullmatch(MONTH) & (text != day[:7])
+    units = np.flatnonzero((known | months).to_numpy())
+    after = (full.iloc[units] >= day).to_numpy().astype(int)
+    if not len(units) or after.all() or not after.any():
+        raise RequestError(
+            f"{where}: --before-after {day}: {int(after.sum()):,} units from that day on, "
+            f"{int(len(units) - after.sum()):,} before; expected both"
+        )
+    return (units, after), [f"before {day}", f"from {day}"]
+
+
+def period_numbers(collection: Collection, name: str, where: str, date: str = "date") -> np.ndarray:
+    """(N,) number of each unit's year, quarter or month from the year 0 on; nan without a date."""
+    if name not in PERIODS:
+        raise RequestError(f"--trend {name}: expected one of {', '.join(PERIODS)}")
+    (units, codes), labels = cell_members(collection, name, where, date)
+    numbers = []
+    for label in labels:
+        year, _, part = label.partition("-")
+        if not year.isdigit() or (not part.removeprefix("Q").isdigit() and part):
+            raise RequestError(
+                f"{where}: --trend {name}: the column {name} has {label!r}; expected {DATE}"
+            )
+        steps = {"year": 1, "quarter": 4, "month": 12}[name]
+        numbers.append(int(year) * steps + (int(part.removeprefix("Q")) - 1 if part else 0))
+    found = np.full(len(collection), np.nan)
+    found[units] = np.array(numbers, dtype=float)[codes]
+    return found

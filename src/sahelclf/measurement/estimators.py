@@ -97,7 +97,7 @@ class Estimate:
     @property
     def half(self) -> np.ndarray:
         """Half the width of a 95% interval."""
-        return quantile(self.freedom) * self.error
+        return np.asarray(quantile(self.freedom) * self.error)
 
     @property
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +110,9 @@ def quantile(freedom: np.ndarray) -> np.ndarray:
     from scipy.stats import t
 
     limited = np.isfinite(freedom)
-    return np.where(limited, t.ppf(0.975, np.where(limited, freedom, 1.0)), Z)
+    if not limited.any():
+        return np.full(np.shape(freedom), Z)
+    return np.asarray(np.where(limited, t.ppf(0.975, np.where(limited, freedom, 1.0)), Z))
 
 
 class Fit:
@@ -131,7 +133,7 @@ class Fit:
             self.total = moment
 
     def _sum(self, values: np.ndarray) -> np.ndarray:
-        return np.bincount(self.cell, values, minlength=self.n)
+        return np.asarray(np.bincount(self.cell, values, minlength=self.n))
 
     def value(self, values: np.ndarray) -> np.ndarray:
         """(n_cells,) of (m,) values; nan where a cell is empty."""

@@ -9,7 +9,7 @@ from sahelclf.annotation.units import Sheet, fingerprint, unit_id
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.prediction_files import as_text
 from sahelclf.measurement.collection import Collection
-from sahelclf.measurement.estimators import Sample
+from sahelclf.measurement.variance import Sample
 
 DOCUMENT = ("document_id", "document")  # columns that name a unit's document, the default clusters
 NO_CLUSTERS = "none"

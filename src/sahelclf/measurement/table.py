@@ -1,6 +1,6 @@
 """The table of shares, by cell, thing measured and estimator; those with few codes are withheld."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ NUMBERS = (
     *("units", "codes", "positive_codes", "more_codes", "share", "standard_error", "low", "high"),
     *("count", "count_low", "count_high"),
 )
+What = tuple[str, str, str]
 OWN_COLUMNS = {"by", "cell", *WHAT, *NUMBERS}
 
 
@@ -126,26 +127,34 @@ def _table(design: Design, outcomes: list[Outcome], names: Names) -> "pd.DataFra
     """One row a cell, thing measured and estimator."""
     import pandas as pd
 
-    frames, pairs = [], iter(outcomes[len(names.topics) :])
-    for topic, whole in zip(names.topics, outcomes, strict=False):
-        bottoms = shares(design, whole)
-        frames += _rows(design, whole, None, ("topic", topic, ""), bottoms)
-        for stance in names.stances:
-            part = next(pairs)
-            tops = shares(design, part)
-            within = ratios(design, tops, bottoms)
-            frames += _rows(design, part, None, ("pair", topic, stance), tops)
-            frames += _rows(design, part, whole, ("stance", topic, stance), within)
+    frames = []
+    for what, outcome, base, estimates in measured(design, outcomes, names):
+        frames += _rows(design, outcome, base, what, estimates)
     columns = [name for name in frames[0] if name != "stance" or names.stances]
     table = pd.DataFrame({name: np.concatenate([f[name] for f in frames]) for name in columns})
     return table.astype({"more_codes": "Int64"})
+
+
+def measured(
+    design: Design, outcomes: Sequence[Outcome], names: Names
+) -> Iterator[tuple[What, Outcome, Outcome | None, dict[str, Estimate]]]:
+    """Each thing measured: its names, its outcome, what it is a share of, its estimates."""
+    pairs = iter(outcomes[len(names.topics) :])
+    for topic, whole in zip(names.topics, outcomes, strict=False):
+        bottoms = shares(design, whole)
+        yield ("topic", topic, ""), whole, None, bottoms
+        for stance in names.stances:
+            part = next(pairs)
+            tops = shares(design, part)
+            yield ("pair", topic, stance), part, None, tops
+            yield ("stance", topic, stance), part, whole, ratios(design, tops, bottoms)
 
 
 def _rows(
     design: Design,
     outcome: Outcome,
     base: Outcome | None,
-    what: tuple[str, str, str],
+    what: What,
     estimates: dict[str, Estimate],
 ) -> list[dict[str, np.ndarray]]:
     """Columns of one thing measured, by estimator; shares with too few hand codes are withheld."""

@@ -119,15 +119,16 @@ class Layout:
         sample, n, h = self.sample, self.n, len(self.sample.clusters)
         values = None if coded is None else sample.inflation[self.stratum] * coded
         if self.cluster is None:
-            total = np.zeros(n)
+            total: np.ndarray = np.zeros(n)
             for where, part in ((self.column, units), (self.where, values)):
                 if part is not None:
-                    total += np.bincount(where, part * part, minlength=n)
+                    total = total + np.bincount(where, part * part, minlength=n)
         else:
             pair, column, _ = self._pairs
-            sums = np.zeros(len(column)) if units is None else np.bincount(pair, units, len(column))
-            if values is not None:
-                sums = sums + np.bincount(pair[self.coded], values, minlength=len(column))
+            sums: np.ndarray = np.zeros(len(column))
+            for of, part in ((pair, units), (pair[self.coded], values)):
+                if part is not None:
+                    sums = sums + np.bincount(of, part, minlength=len(column))
             total = np.bincount(column, sums * sums, minlength=n)
         if values is None:
             return np.asarray(total)
@@ -138,7 +139,7 @@ class Layout:
             return np.asarray(total - (centre * centre) @ sample.clusters)
         rows, keys = self._strata
         crossed = np.bincount(keys, sums[rows], minlength=n * h).reshape(n, h)
-        total += ((centre @ sample.shared - 2 * crossed) * centre).sum(axis=1)
+        total = total + ((centre @ sample.shared - 2 * crossed) * centre).sum(axis=1)
         return np.asarray(np.maximum(total, 0.0))
 
     @cached_property
@@ -153,4 +154,4 @@ class Layout:
         clusters = np.bincount(column[np.unique(pair[self.coded])], minlength=self.n)
         keys = np.unique(self.where * len(self.sample.clusters) + self.stratum)
         strata = np.bincount(keys // len(self.sample.clusters), minlength=self.n)
-        return np.maximum(clusters - strata, 1).astype(float)
+        return np.asarray(np.maximum(clusters - strata, 1), dtype=float)
