@@ -1,6 +1,11 @@
-"""Tiny encoders with random weights, in Transformers' layout: real parts, no download."""
+"""Tiny encoders with random weights, in Transformers' layout, and what is fitted on them."""
 
 from pathlib import Path
+
+import numpy as np
+
+from sahelclf.models.finetune import TransformerConfig
+from sahelclf.tasks.base import HeadLayout, TaskData
 
 WORDS = [
     "the",
@@ -103,12 +108,48 @@ def write_encoder(
     extra = {
         "bert": {"type_vocab_size": 2},
         "roberta": {"type_vocab_size": 1},
+        "mpnet": {"pad_token_id": 1},  # its position ids need it
         "modernbert": {"cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3},
     }
     torch.manual_seed(0)
+    before = {"roberta": 1, "mpnet": 2}.get(kind, 0)  # positions that no token has
     config = AutoConfig.for_model(
-        kind, **sizes, max_position_embeddings=positions + (kind == "roberta"), **extra[kind]
+        kind, **(sizes | extra[kind]), max_position_embeddings=positions + before
     )
     AutoModel.from_config(config).save_pretrained(folder)
     write_tokenizer(folder)
     return folder
+
+
+LAYOUT = HeadLayout(("fishing", "dredging"))
+TEXTS = tuple(
+    f"the {'boat landed a catch of cod' if i % 2 else 'dredger dug mud from channel'} item {i}"
+    for i in range(48)
+)
+
+
+def settings(encoder: Path, **changes) -> TransformerConfig:
+    base = {
+        "kind": "transformer",
+        "encoder": str(encoder),
+        "window": 32,
+        "overlap": 8,
+        "epochs": 4,
+        "batch_size": 8,
+        "learning_rate": 2e-3,
+        "head_learning_rate": 2e-3,
+        "frozen_layers": 1,
+        "pooling": "auto",
+        "weight_decay": 0.01,
+        "warmup": 0.1,
+        "dropout": 0.0,
+        "precision": "float32",
+        "threads": 1,
+    }
+    return TransformerConfig(**(base | changes))
+
+
+def some_data(n: int = 48) -> TaskData:
+    y = np.array([[i % 2, 1 - i % 2] for i in range(n)], dtype=np.int8)
+    ids = tuple(str(i) for i in range(n))
+    return TaskData(LAYOUT, ids, ids, TEXTS[:n], y, np.ones((n, 2), dtype=bool))

@@ -90,7 +90,9 @@ def cell(variant, seed, threads, corpus, development):
     model.fit(
         train,
         seed=derive_seed(seed, "model"),
-        callbacks=FitCallbacks(lambda _done, _of, numbers: losses.append(numbers["loss"])),
+        callbacks=FitCallbacks(
+            lambda _done, _of, numbers: losses.extend([numbers["loss"]] if numbers else [])
+        ),
     )
     seconds = time.perf_counter() - started
     found = scores(model.logits(held.texts), held, len(corpus.codebook.topics))

@@ -95,6 +95,7 @@ class WordsDropped(finetune.FineTuning):
     def run(self, callbacks):
         """Train, with numbers of its own for what is masked."""
         self.rng = np.random.default_rng(self.seed)
+        self.keys = [b""] * len(self.keys)  # all layers read what is masked
         super().run(callbacks)
 
     def _step(self, step, rows):

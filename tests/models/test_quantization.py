@@ -69,7 +69,7 @@ def said(model, batches):
 
 
 @pytest.mark.parametrize(
-    ("kind", "branches"), [("bert", 2), ("roberta", 2), ("modernbert", 0)]
+    ("kind", "branches"), [("bert", 2), ("mpnet", 2), ("roberta", 2), ("modernbert", 0)]
 )  # ModernBERT's part is gated
 def test_smoothing_and_outlier_branches_do_not_change_the_output(tmp_path, kind, branches):
     graph = written(tmp_path / kind, kind)

@@ -9,57 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from encoders import write_encoder
+from encoders import LAYOUT, TEXTS, settings, some_data, write_encoder
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.models import finetune
 from sahelclf.models.base import FitCallbacks
 from sahelclf.models.encoder_files import find_encoder, load_tokenizer
 from sahelclf.models.finetune import TransformerConfig, length_buckets, schedule
 from sahelclf.models.network import build_classifier, head_names
-from sahelclf.models.onnx_graph import write_head_graph
+from sahelclf.models.onnx_graph import input_names, write_head_graph
 from sahelclf.models.runtime.windows import Windows, length_sorted_batches, padded
 from sahelclf.models.tfidf import Tfidf
 from sahelclf.models.transformer import Transformer
 from sahelclf.tasks.base import HeadLayout, TaskData
 from support import tfidf_config
 
-LAYOUT = HeadLayout(("fishing", "dredging"))
-TEXTS = tuple(
-    f"the {'boat landed a catch of cod' if i % 2 else 'dredger dug mud from channel'} item {i}"
-    for i in range(48)
-)
-
 
 @pytest.fixture(scope="session")
 def encoder(tmp_path_factory) -> Path:
     return write_encoder(tmp_path_factory.mktemp("encoder"))
-
-
-def settings(encoder: Path, **changes) -> TransformerConfig:
-    base = {
-        "kind": "transformer",
-        "encoder": str(encoder),
-        "window": 32,
-        "overlap": 8,
-        "epochs": 4,
-        "batch_size": 8,
-        "learning_rate": 2e-3,
-        "head_learning_rate": 2e-3,
-        "frozen_layers": 1,
-        "pooling": "auto",
-        "weight_decay": 0.01,
-        "warmup": 0.1,
-        "dropout": 0.0,
-        "precision": "float32",
-        "threads": 1,
-    }
-    return TransformerConfig(**(base | changes))
-
-
-def some_data(n: int = 48) -> TaskData:
-    y = np.array([[i % 2, 1 - i % 2] for i in range(n)], dtype=np.int8)
-    ids = tuple(str(i) for i in range(n))
-    return TaskData(LAYOUT, ids, ids, TEXTS[:n], y, np.ones((n, 2), dtype=bool))
 
 
 def fitted(
@@ -75,12 +42,12 @@ def fitted(
 
 def test_it_learns_what_is_there_to_learn(encoder):
     losses = []
-    model = fitted(
-        settings(encoder),
-        callbacks=FitCallbacks(
-            lambda done, of, numbers: losses.append((done, of, numbers["loss"]))
-        ),
-    )
+
+    def on_step(done: int, of: int, numbers: dict[str, float]) -> None:
+        if numbers:  # else it is what the frozen layers give
+            losses.append((done, of, numbers["loss"]))
+
+    model = fitted(settings(encoder), callbacks=FitCallbacks(on_step))
     assert [x[0] for x in losses] == list(range(1, 25))  # 48 texts in batches of 8, four epochs
     assert {x[1] for x in losses} == {24}
     assert np.mean([x[2] for x in losses[-6:]]) < 0.8 * np.mean([x[2] for x in losses[:6]])
@@ -181,25 +148,25 @@ def test_the_last_layer_begins_as_the_mean_of_the_tokens(encoder):
         assert torch.allclose(net.bert(**batch).pooler_output, expected, atol=1e-5)
 
 
-def test_computing_the_last_layer_for_the_first_token_changes_nothing(encoder):
+@pytest.mark.parametrize("kind", ["bert", "mpnet"])
+def test_computing_the_last_layer_for_the_first_token_changes_nothing(tmp_path, kind):
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    from sahelclf.models.first_token import FirstTokenLayer, last_layer_for_first_token
+    from sahelclf.models.first_token import last_layer_for_first_token
 
+    folder = write_encoder(tmp_path, kind)
     whole, short = (
         AutoModelForSequenceClassification.from_pretrained(
-            encoder, num_labels=2, attn_implementation="eager"
+            folder, num_labels=2, attn_implementation="eager"
         ).eval()
         for _ in range(2)
     )
     last_layer_for_first_token(short)
-    assert isinstance(short.bert.encoder.layer[-1], FirstTokenLayer)
+    assert type(short.base_model.encoder.layer[-1]) is not type(short.base_model.encoder.layer[0])
     short.load_state_dict(whole.state_dict())
-    batch = {
-        k: torch.from_numpy(v)
-        for k, v in padded([[2, 9, 8, 7, 3], [2, 9, 3]], [[0] * 5, [0] * 3], 0).items()
-    }
+    windows = padded([[2, 9, 8, 7, 3], [2, 9, 3]], [[0] * 5, [0] * 3], whole.config.pad_token_id)
+    batch = {k: torch.from_numpy(windows[k]) for k in input_names(whole)}
     outputs = [net(**batch).logits for net in (whole, short)]
     assert torch.allclose(*outputs, atol=1e-6)
     for output in outputs:
@@ -210,7 +177,7 @@ def test_computing_the_last_layer_for_the_first_token_changes_nothing(encoder):
     )
 
 
-@pytest.mark.parametrize("kind", ["roberta", "modernbert"])
+@pytest.mark.parametrize("kind", ["roberta", "modernbert", "mpnet"])
 def test_other_encoders_train_save_and_say_the_same_through_onnx(tmp_path, kind):
     from sahelclf.models.runtime.encoder import OnnxEncoder
 

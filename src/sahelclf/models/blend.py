@@ -80,4 +80,5 @@ KIND = ModelKind(
     deterministic=False,
     members=("tfidf", "transformer"),
     exports=frozenset({"hub"}),
+    encode=lambda model, texts, on_step: model.transformer.encode(texts, on_step),
 )

@@ -1,8 +1,8 @@
 """Fine-tuning: one loop for every encoder and task, with mixed precision and checkpoints.
 
 Fast on a CPU because the windows of a batch have similar lengths and need little padding, because
-of bfloat16 where the hardware supports it, because lower layers are not trained, and because
-there is no dropout, whose random numbers cost more than they gain.
+of bfloat16 where the hardware supports it, because what the frozen lower layers give is computed
+once, and because there is no dropout, whose random numbers cost more than they gain.
 """
 
 import json
@@ -17,8 +17,9 @@ from pydantic import Field
 from sahelclf.errors import RequestError
 from sahelclf.files import file_aside
 from sahelclf.models.base import FitCallbacks, ModelConfig
+from sahelclf.models.frozen import FrozenLayers, window_keys
 from sahelclf.models.memory import return_free_pages
-from sahelclf.models.network import freeze_lower_layers, head_names
+from sahelclf.models.network import head_names
 from sahelclf.models.runtime.windows import Cut, padded
 
 BUCKET = 50  # batches whose windows are sorted by length together
@@ -73,7 +74,7 @@ class FineTuning:
 
     def __init__(
         self,
-        model: Any,
+        frozen: FrozenLayers,
         cut: Cut,
         y: np.ndarray,
         mask: np.ndarray,
@@ -84,17 +85,17 @@ class FineTuning:
         import torch
         from datasets import Dataset
 
-        self.model, self.config, self.seed, self.pad = model, config, seed, pad
-        self.device = next(model.parameters()).device
-        self.dtype = best_dtype(config.precision, self.device.type)
+        self.frozen, self.model = frozen, frozen.net
+        self.config, self.seed, self.pad = config, seed, pad
+        self.device, self.dtype = frozen.device, frozen.dtype
         weight = cut.weight[:, None] * mask[cut.text]
+        self.keys = window_keys(cut)
         self.windows = Dataset.from_dict({"ids": cut.ids, "types": cut.types})
         self.lengths = cut.lengths
         self.y = torch.tensor(y[cut.text], dtype=torch.float32)
         self.weight = torch.tensor(weight, dtype=torch.float32)
-        new = head_names(model)
-        freeze_lower_layers(model, config.frozen_layers)
-        self.trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        new = head_names(self.model)
+        self.trained = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
         self.rates = (config.learning_rate, config.head_learning_rate)
         groups = [
             {"params": [p for n, p in self.trained if (n in new) == head]} for head in (False, True)
@@ -155,7 +156,7 @@ class FineTuning:
         with torch.autocast(
             self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32
         ):
-            logits = self.model(**batch).logits
+            logits = self.frozen(batch, [self.keys[row] for row in rows])
         y, weight = self.y[rows].to(self.device), self.weight[rows].to(self.device)
         loss = binary_cross_entropy_with_logits(
             logits.float(), y, weight=weight, reduction="sum"

@@ -1,6 +1,7 @@
 """The network that is fine-tuned: Transformers' classifier of an encoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -141,22 +142,82 @@ def _start_with_mean_pooling(net: Any) -> None:
 
 
 def freeze_lower_layers(net: Any, n_layers: int) -> None:
-    """Do not train the embeddings and the lowest layers; 0 trains everything."""
-    layers, prefix = _layers(net)
+    """Do not train the embeddings, the lowest layers, and what these use; 0 trains everything."""
+    layers, prefix = layers_of(net)
     if n_layers > len(layers):
         raise RequestError(f"model.frozen_layers={n_layers}: the encoder has {len(layers)} layers")
     if n_layers == 0:
         return
     trained = (f"{prefix}.{n_layers}.", "pooler", "classifier", "score", "head")
+    shared = _used_below(net, min(n_layers, len(layers) - 1))
+    below = True
     for name, parameter in net.named_parameters():
-        if name.startswith(trained[0]):
-            return
-        parameter.requires_grad = any(part in name for part in trained[1:])
+        below = below and not name.startswith(trained[0])
+        if name in shared or (below and not any(part in name for part in trained[1:])):
+            parameter.requires_grad = False
+
+
+def _used_below(net: Any, n: int) -> set[str]:
+    """Parameters that the input of layer `n` depends on, such as MPNet's biases of distance."""
+    import torch
+
+    device = next(net.parameters()).device
+    batch = {k: torch.ones((1, 2), dtype=torch.long, device=device) for k in net.inputs}
+    if "token_type_ids" in batch:
+        batch["token_type_ids"].zero_()
+    names, parameters = zip(*net.named_parameters(), strict=True)
+    total = states_before(net, n, batch).sum()
+    gradients = torch.autograd.grad(total, parameters, allow_unused=True)
+    return {name for name, g in zip(names, gradients, strict=True) if g is not None}
+
+
+class _ReachedError(Exception):
+    """A forward pass has reached the layer whose input is wanted."""
+
+
+def states_before(net: Any, n: int, batch: Mapping[str, Any]) -> Any:
+    """The input of layer `n`, (n_windows, length, width); the layers from there on do not run."""
+
+    def stop(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        reached.append(args[0] if args else kwargs["hidden_states"])
+        raise _ReachedError
+
+    reached: list[Any] = []
+    hook = layers_of(net)[0][n].register_forward_pre_hook(stop, with_kwargs=True)
+    try:
+        net(**batch)
+    except _ReachedError:
+        return reached[0]
+    finally:
+        hook.remove()
+    raise SahelclfError(f"{type(net).__name__}: its layer {n} is not run; choose another encoder")
+
+
+@contextmanager
+def starting_at(net: Any, n: int, states: Any) -> Iterator[None]:
+    """The network runs from layer `n`, which is given these states, (n_windows, length, width)."""
+    import torch
+
+    layers, prefix = layers_of(net)
+    parent, _, attribute = prefix.rpartition(".")
+
+    def replace(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return (
+            ((states, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": states})
+        )
+
+    hook = layers[n].register_forward_pre_hook(replace, with_kwargs=True)
+    setattr(net.get_submodule(parent), attribute, torch.nn.ModuleList(layers[n:]))
+    try:
+        yield
+    finally:
+        hook.remove()
+        setattr(net.get_submodule(parent), attribute, layers)
 
 
 def head_names(net: Any) -> set[str]:
     """Parameters that are not pretrained: those of the head, and a new last layer."""
-    layers, prefix = _layers(net)
+    layers, prefix = layers_of(net)
     return _outside_encoder(net) | {
         n
         for n, _ in net.named_parameters()
@@ -173,7 +234,7 @@ def _outside_encoder(net: Any) -> set[str]:
     }
 
 
-def _layers(net: Any) -> tuple[Any, str]:
+def layers_of(net: Any) -> tuple[Any, str]:
     """The encoder's stack of layers, and the prefix of their parameters' names."""
     import torch
 

@@ -21,7 +21,12 @@ import numpy as np
 SMOOTHING = 0.5  # share of the range that moves from activations to weights
 OUTLIER_CHANNELS = 16  # of each feed-forward block
 SIDE = "_outliers"
-OF_ALL_TOKENS = ("/key/MatMul", "/value/MatMul")  # in the last layer; the rest is of one token
+OF_ALL_TOKENS = (  # in the last layer of BERT and MPNet; the rest is of one token
+    "/key/MatMul",
+    "/value/MatMul",
+    "/k/MatMul",
+    "/v/MatMul",
+)
 POINTWISE = {"Add", "Mul", "Div", "Erf", "Tanh", "Pow", "Gelu", "Relu"}
 
 Batch = Mapping[str, np.ndarray]
@@ -94,7 +99,7 @@ def inline_weights(source: Path) -> Any:
 def products(graph: Any) -> list[Any]:
     """Matrix products to quantise: those with weights in the layers, without outlier branches.
 
-    Of the last layer only the keys and values of BERT, which are computed for all tokens.
+    Of the last layer only the keys and values of BERT and MPNet, which are computed for all tokens.
     """
     weights = {i.name for i in graph.graph.initializer}
     layers = {

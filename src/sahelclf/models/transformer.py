@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from sahelclf.errors import RequestError, SahelclfError
-from sahelclf.models.base import NO_CALLBACKS, BundleReader, FitCallbacks, ModelKind
+from sahelclf.models.base import NO_CALLBACKS, BundleReader, FitCallbacks, ModelKind, OnFitStep
 from sahelclf.models.encoder_files import check_window, find_encoder, load_tokenizer
 from sahelclf.models.finetune import FineTuning, TransformerConfig, best_dtype
+from sahelclf.models.frozen import FrozenLayers, window_keys
 from sahelclf.models.linear import fit_heads
 from sahelclf.models.memory import return_free_pages, return_large_blocks
 from sahelclf.models.network import build_classifier, last_linear, refuse_pooling, set_head
@@ -64,11 +65,14 @@ class Transformer:
                 self.files, self.layout.names, self.config.pooling, self.config.dropout
             )
             device = next(self.net.parameters()).device.type
-            precision = str(best_dtype(self.config.precision, device)).removeprefix("torch.")
+            dtype = best_dtype(self.config.precision, device)
+            precision = str(dtype).removeprefix("torch.")
             self.computed_with = {"precision": precision, "threads": self.threads, "device": device}
+            self.frozen = self._freeze(self.net, dtype)
             try:
+                self.frozen.fill(cut, callbacks.on_step)
                 training = FineTuning(
-                    self.net, cut, data.y, data.mask, self.config, seed, self.files.pad
+                    self.frozen, cut, data.y, data.mask, self.config, seed, self.files.pad
                 )
                 if callbacks.checkpoint is None or not callbacks.checkpoint.is_file():
                     self._start_head(cut, data, seed)
@@ -85,6 +89,21 @@ class Transformer:
                 ) from error
         del training  # and its optimizer
         return_free_pages()
+
+    def encode(self, texts: Sequence[str], on_step: OnFitStep) -> None:
+        """Compute what the frozen layers give for these texts, and keep it for all fits."""
+        import torch
+
+        if self.config.frozen_layers == 0:
+            return
+        torch.set_num_threads(self.threads)
+        net = build_classifier(self.files, ["any"], self.config.pooling, self.config.dropout)
+        dtype = best_dtype(self.config.precision, next(net.parameters()).device.type)
+        windows = Windows(load_tokenizer(self.files), self.config.window, self.config.overlap)
+        self._freeze(net, dtype).fill(windows(list(texts)), on_step)
+
+    def _freeze(self, net: Any, dtype: Any) -> FrozenLayers:
+        return FrozenLayers(net, self.files, self.config.frozen_layers, self.config.dropout, dtype)
 
     def _refuse_long_targets(self, targets: Sequence[str] | None) -> None:
         """Refuse a target that leaves no token of a window for new text."""
@@ -128,6 +147,7 @@ class Transformer:
         import torch
 
         device = next(self.net.parameters()).device
+        keys = window_keys(cut) if dtype == self.frozen.dtype else [b""] * len(cut)
         self.net.eval()
         for rows in length_sorted_batches(cut.lengths):
             batch = cut.batch(rows, self.files.pad)
@@ -136,7 +156,7 @@ class Transformer:
                 torch.inference_mode(),
                 torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32),
             ):
-                yield rows, self.net(**given).logits.float().cpu().numpy()
+                yield rows, self.frozen(given, [keys[row] for row in rows]).float().cpu().numpy()
 
     def logits(self, texts: Sequence[str], targets: Sequence[str] | None = None) -> np.ndarray:
         """(n, n_heads) in float32: the mean over the windows of a text, weighted by tokens."""
@@ -208,5 +228,6 @@ KIND = ModelKind(
     deterministic=False,
     reads_targets=True,
     exports=frozenset({"hub"}),
+    encode=lambda model, texts, on_step: model.encode(texts, on_step),
     transformers_layout=True,
 )
