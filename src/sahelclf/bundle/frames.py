@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.corpus.language import READ, READ_OF_DOCUMENT, recognise, surely_foreign
+from sahelclf.corpus.language import READ, READ_OF_DOCUMENT, recognise_all
 from sahelclf.corpus.pages import Page, page_of
 from sahelclf.errors import RequestError
 
@@ -73,16 +73,19 @@ def add_readable(
     import pandas as pd
 
     read = READ_OF_DOCUMENT if unit == "document" else READ
+    pairs = zip(table["text"], table["title"], strict=True)
+    pages = [page_of(*pair, languages) if unit == "document" else None for pair in pairs]
+    texts = [
+        page.text if page else clean(raw) for page, raw in zip(pages, table["text"], strict=True)
+    ]
     rows: list[tuple[Page | None, str | None, str | None]] = []
-    for raw, title in zip(table["text"], table["title"], strict=True):
-        page = page_of(raw, title, languages) if unit == "document" else None
-        text, reason = page.text if page else clean(raw), None
-        language = recognise(text, read) if text.strip() else None
-        if language is None:
-            reason = "no text"
-        elif not any_language and surely_foreign(text, language, languages, read):
-            reason = f"language {language}; the model was trained on {', '.join(languages)}; "
-            reason += "any_language=True labels it anyway"
-        rows.append((page, language, reason))
+    for page, text, found in zip(pages, texts, recognise_all(texts, read, languages), strict=True):
+        reason = None if text.strip() else "no text"
+        if found.surely_foreign and not any_language:
+            reason = (
+                f"language {found.language}; the model was trained on {', '.join(languages)}; "
+                "any_language=True labels it anyway"
+            )
+        rows.append((page, found.language if text.strip() else None, reason))
     for k, name in enumerate(("page", "language", "reason")):
         table[name] = pd.Series([row[k] for row in rows], index=table.index, dtype=object)

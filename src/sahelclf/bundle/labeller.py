@@ -10,7 +10,7 @@ import numpy as np
 from sahelclf.bundle.frames import add_readable, checked_texts, input_table
 from sahelclf.bundle.load import check_manifest, open_bundle, require_small_graph
 from sahelclf.bundle.rows import Row, flat_columns, flat_row, json_row, topic_values
-from sahelclf.corpus.language import READ_OF_DOCUMENT, recognise
+from sahelclf.corpus.language import READ_OF_DOCUMENT, recognise_all
 from sahelclf.corpus.pages import Page, clean_text_page
 from sahelclf.errors import BundleError, RequestError
 from sahelclf.evaluation import decide
@@ -98,7 +98,8 @@ class Labeller:
         ids = [str(i) for i in (range(len(texts)) if ids is None else ids)]
         if len(ids) != len(texts):
             raise RequestError(f"predict: {len(texts)} texts and {len(ids)} ids; expected as many")
-        languages = list(map(recognise, texts)) if languages is None else languages
+        if languages is None:
+            languages = [found.language for found in recognise_all(texts)]
         p, stance = self._probabilities(texts)
         return [
             json_row(i, "passage", language, self._topics(p[k], stance[k]))
@@ -109,30 +110,44 @@ class Labeller:
         """Probabilities of topics for passages, (n, n_topics), from 0 to 1."""
         return self._probabilities([self.runtime.clean(t) for t in checked_texts(texts)])[0]
 
-    def predict_pages(self, pages: Sequence[Page], ids: Sequence[str]) -> list[Row]:
+    def predict_pages(
+        self,
+        pages: Sequence[Page],
+        ids: Sequence[str],
+        languages: Sequence[str] | None = None,
+    ) -> list[Row]:
         """JSON rows of cleaned pages with their passages; all passages are read together."""
         if not pages:
             return []
-        p, stance = self._probabilities(
-            [self.runtime.clean(s.text) for page in pages for s in page.passages]
-        )
+        passages = [s.text for page in pages for s in page.passages]
+        p, stance = self._probabilities([self.runtime.clean(text) for text in passages])
+        if languages is None:
+            whole = recognise_all([page.text for page in pages], READ_OF_DOCUMENT)
+            languages = [found.language for found in whole]
+        of_passages = iter(recognise_all(passages))
         edges = np.cumsum([len(page.passages) for page in pages])[:-1]
-        parts = zip(pages, ids, np.split(p, edges), np.split(stance, edges), strict=True)
-        return [self._page_row(page, i, q, s) for page, i, q, s in parts]
+        parts = zip(pages, ids, languages, np.split(p, edges), np.split(stance, edges), strict=True)
+        return [
+            self._page_row(page, i, [language, *(next(of_passages).language for _ in q)], q, s)
+            for page, i, language, q, s in parts
+        ]
 
-    def _page_row(self, page: Page, id_: str, p: np.ndarray, stance: np.ndarray) -> Row:
+    def _page_row(
+        self, page: Page, id_: str, languages: Sequence[str], p: np.ndarray, stance: np.ndarray
+    ) -> Row:
+        """The row of a page; `languages` of the whole, then of each passage."""
         words = decide.word_counts([s.text for s in page.passages])
         pooled, mean, evidence = decide.pool(p, stance, words, np.array([0]))
         document_p = sigmoid(pooled * self._scale + self._offset)[0]
         topics = self._topics(document_p, mean[0], self._thresholds)
         for k, topic in enumerate(self.topics):
             topics[topic]["evidence"] = int(evidence[0, k])
-        row = json_row(id_, "document", recognise(page.text, READ_OF_DOCUMENT), topics)
+        row = json_row(id_, "document", languages[0], topics)
         row |= {"title": page.title or None, "date": page.date}
         row["passages"] = [
-            json_row(f"{id_}#{k}", "passage", recognise(s.text), self._topics(p[k], stance[k]))
+            json_row(f"{id_}#{k}", "passage", language, self._topics(p[k], stance[k]))
             | {"text": s.text, "start": s.start, "end": s.end}
-            for k, s in enumerate(page.passages)
+            for k, (s, language) in enumerate(zip(page.passages, languages[1:], strict=True))
         ]
         row["dropped"] = [{"text": d.text, "reason": d.reason} for d in page.dropped]
         if page.stories > 1:

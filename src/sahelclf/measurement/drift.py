@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sahelclf.corpus.language import recognise
+from sahelclf.corpus.language import recognise_all
 from sahelclf.errors import RequestError
 
 WORD = re.compile(r"[^\W\d_]+")
@@ -91,7 +91,7 @@ def _words(text: str) -> list[str]:
 
 
 def _languages(texts: Sequence[str], weights: np.ndarray, languages: Sequence[str]) -> list[str]:
-    recognised = np.array([recognise(t) for t in texts])
+    recognised = np.array([found.language for found in recognise_all(texts)])
     foreign = {
         str(k): float(weights[recognised == k].sum())
         for k in np.unique(recognised)

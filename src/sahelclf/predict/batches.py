@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from sahelclf.bundle.labeller import Labeller
 from sahelclf.bundle.rows import Row
-from sahelclf.corpus.language import READ, READ_OF_DOCUMENT, recognise, surely_foreign
+from sahelclf.corpus.language import READ, READ_OF_DOCUMENT, Recognised, recognise_all
 from sahelclf.corpus.pages import page_of
 from sahelclf.predict.inputs import Source
 from sahelclf.predict.rows import Entry, Item, Reject
@@ -96,21 +96,15 @@ class BatchLabeller:
         """Rows of the good items in order; the others are rejected."""
         last = batch[-1][0]
         done = LabelledBatch(len(batch), last, sum(file == last for file, _ in batch))
-        good: list[Item] = []
-        languages: list[str] = []
+        columns: dict[str, None] = {}
+        entries: list[Entry] = []
         for _, entry in batch:
             if isinstance(entry, Item):
                 done.word_counts.append(len(entry.text.split()))
-                done.columns = (done.columns or {}) | dict.fromkeys(self._extra(entry))
-            item = entry
-            if self.unit == "document":
-                item = _as_page(entry, self.labeller.languages)
-            if isinstance(item, Item):
-                item = self._in_known_language(item, done, languages)
-            if isinstance(item, Item):
-                good.append(item)
-            else:
-                done.rejects.append(item)
+                columns |= dict.fromkeys(self._extra(entry))
+                done.columns = columns
+            entries.append(self._readable(entry))
+        good, languages = self._in_known_languages(entries, done)
         done.rows = self._rows(good, languages)
         done.extras = [self._extra(i) for i in good]
         if self.unit == "document":  # a page knows its own title and date where the row gives none
@@ -120,29 +114,54 @@ class BatchLabeller:
         done.texts = [_text(i) for i in good] if self.texts else []
         return done
 
-    def _in_known_language(self, item: Item, done: LabelledBatch, languages: list[str]) -> Entry:
-        """The item; a reject where the model was certainly not trained on its language.
+    def _readable(self, entry: Entry) -> Entry:
+        """The entry; a document with its page, a reject where nothing is left of it."""
+        if self.unit == "passage" or not isinstance(entry, Item):
+            return entry
+        page = entry.page or page_of(entry.text, entry.title, self.labeller.languages)
+        if page.passages:
+            return replace(entry, page=page)
+        return Reject(entry.where, "no text is left after cleaning", entry.id)
 
-        Appends the language of an item that is kept to `languages`, and counts the others in
-        `done.foreign`.
+    def _in_known_languages(
+        self, entries: Sequence[Entry], done: LabelledBatch
+    ) -> tuple[list[Item], list[str]]:
+        """Items to label and their languages; the rejects go to `done`.
+
+        An item is rejected where the model was certainly not trained on its language; these are
+        counted in `done.foreign`.
         """
-        text, read = _text(item), READ_OF_DOCUMENT if item.page else READ
-        language = recognise(text, read)
-        trained = self.labeller.manifest["codebook"]["languages"]
-        if self.any_language or not surely_foreign(text, language, trained, read):
-            languages.append(language)
-            return item
-        done.foreign[language] = done.foreign.get(language, 0) + 1
-        reason = (
-            f"language: {language}; the model was trained on {', '.join(trained)}; "
-            "--any-language labels it anyway"
-        )
-        return Reject(item.where, reason, item.id)
+        trained = self.labeller.languages
+        found = self._languages([e for e in entries if isinstance(e, Item)])
+        good: list[Item] = []
+        languages: list[str] = []
+        for entry in entries:
+            if not isinstance(entry, Item):
+                done.rejects.append(entry)
+                continue
+            language, foreign = next(found)
+            if self.any_language or not foreign:
+                good.append(entry)
+                languages.append(language)
+                continue
+            done.foreign[language] = done.foreign.get(language, 0) + 1
+            reason = (
+                f"language: {language}; the model was trained on {', '.join(trained)}; "
+                "--any-language labels it anyway"
+            )
+            done.rejects.append(Reject(entry.where, reason, entry.id))
+        return good, languages
+
+    def _languages(self, items: Sequence[Item]) -> Iterator[Recognised]:
+        """Languages of the items, in order; of a page, more is read."""
+        read = READ_OF_DOCUMENT if any(item.page for item in items) else READ
+        texts = [item.page.text if item.page else item.text[:READ] for item in items]
+        return iter(recognise_all(texts, read, self.labeller.languages))
 
     def _rows(self, good: list[Item], languages: list[str]) -> list[Row]:
         ids = [i.id for i in good]
         if self.unit == "document":
-            return self.labeller.predict_pages([i.page for i in good if i.page], ids)
+            return self.labeller.predict_pages([i.page for i in good if i.page], ids, languages)
         return self.labeller.predict([i.text for i in good], ids, languages)
 
     def _extra(self, item: Item) -> dict[str, object]:
@@ -164,16 +183,6 @@ class BatchLabeller:
 
 def _text(item: Item) -> str:
     return item.page.text if item.page else item.text
-
-
-def _as_page(entry: Entry, languages: Sequence[str]) -> Entry:
-    """An item with its page, cleaned and cut; a reject where nothing is left of it."""
-    if not isinstance(entry, Item):
-        return entry
-    page = entry.page or page_of(entry.text, entry.title, languages)
-    if page.passages:
-        return replace(entry, page=page)
-    return Reject(entry.where, "no text is left after cleaning", entry.id)
 
 
 @dataclass(frozen=True)
