@@ -29,15 +29,18 @@ def topic_values(
         Probabilities (n_topics,) and (n_topics, n_stances), and the thresholds (n_topics,).
     """
     topics, stances = names
+    holds = (p >= thresholds).tolist()
+    likeliest = stance.argmax(axis=1).tolist() if stances else [0] * len(topics)
     values: dict[str, Any] = {}
-    for topic, of_topic, of_stances, threshold in zip(topics, p, stance, thresholds, strict=True):
-        holds = bool(of_topic >= threshold)
+    for topic, of_topic, of_stances, it_holds, k in zip(
+        topics, p.tolist(), stance.tolist(), holds, likeliest, strict=True
+    ):
         values[topic] = {
-            "probability": round(float(of_topic), 6),
-            "holds": holds,
-            "stance": stances[int(of_stances.argmax())] if holds and stances else None,
+            "probability": round(of_topic, 6),
+            "holds": it_holds,
+            "stance": stances[k] if it_holds and stances else None,
             "stance_probability": {
-                s: round(float(x), 6) for s, x in zip(stances, of_stances, strict=True)
+                s: round(x, 6) for s, x in zip(stances, of_stances, strict=True)
             },
         }
     return values
