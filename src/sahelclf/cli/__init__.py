@@ -36,7 +36,7 @@ HELP = "\n".join((
     "commands:",
     *(f"  {name:<10} {what}" for name, what in COMMANDS.items()),
     "",
-    "python -m sahelclf COMMAND --help says more. Start with: python -m sahelclf train",
+    "python -m sahelclf COMMAND --help says more. Start with: sahelclf predict article.txt",
 ))  # fmt: skip
 
 

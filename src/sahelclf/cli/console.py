@@ -60,7 +60,10 @@ def names_of(option: str | None) -> list[str]:
 
 
 def prepare() -> None:
-    """Make both streams print on any terminal, and show what the package logs from now on."""
+    """Make both streams print on any terminal; show what the package logs, and its trainings."""
+    from sahelclf.workflows.default import show_steps
+
+    show_steps.set(progress)
     codecs.register_error("sahelclf-data", lambda error: _escaped(error, {}))
     codecs.register_error("sahelclf-text", lambda error: _escaped(error, ASCII))
     for stream, errors in ((sys.stdout, "sahelclf-data"), (sys.stderr, "sahelclf-text")):
@@ -139,10 +142,11 @@ def unit_printer() -> Callable[[Sequence[dict[str, Any]]], None]:
 @contextmanager
 def row_progress() -> Iterator[Callable[[int, int], None]]:
     """Give a function that shows how many rows are done, as a `_Progress`."""
-    shown = _Progress()
-    with shown.bar as bar:
-        bar.add_task("rows", total=None)
+    shown = _Progress()  # begins with the first rows: the labeller may be trained before that
+    try:
         yield lambda done, of: shown("rows", done, of)
+    finally:
+        shown.bar.stop()
 
 
 @contextmanager
@@ -155,8 +159,10 @@ def progress() -> "Iterator[Callable[[Step], None]]":
         text = f", step {step.done} of {step.steps}, loss {loss:.3f}" if loss is not None else ""
         shown(step.text + text, 1000 * step.share, 1000)
 
-    with shown.bar:
+    try:
         yield show
+    finally:
+        shown.bar.stop()
 
 
 class _Progress:
@@ -172,6 +178,8 @@ class _Progress:
         if bar.tasks and done < bar.tasks[-1].completed:
             bar.remove_task(bar.tasks[-1].id)
         if not bar.tasks:  # what an earlier process did takes no time of this one
+            bar.start()
+            self.last_line = time.monotonic()
             bar.add_task(text, total=total, completed=int(done))
         task = bar.tasks[-1]
         bar.update(task.id, description=text, completed=done, total=total)

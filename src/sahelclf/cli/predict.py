@@ -1,4 +1,4 @@
-"""`predict MODEL INPUT [-o OUT]`, and `predict --check INPUT`."""
+"""`predict [MODEL] INPUT [-o OUT]`, and `predict --check INPUT`."""
 
 import sys
 from typing import Any
@@ -7,14 +7,17 @@ from sahelclf.cli.console import parser, result, row_progress, unit_printer
 from sahelclf.errors import RequestError
 
 EPILOG = """examples:
-  python -m sahelclf predict bundles/tfidf-… articles.csv --text body -o labels.csv
+  python -m sahelclf predict article.txt
+  python -m sahelclf predict articles.csv --text body -o labels.csv
   python -m sahelclf predict bundles/tfidf-… pages/ -o labels.jsonl
   python -m sahelclf predict bundles/tfidf-… archive/ -o labels.csv --duplicates --resume
   python -m sahelclf predict bundles/tfidf-… archive/ -o labels.parquet --engine ray --workers 64
   python -m sahelclf predict --check archive/
   cat article.txt | python -m sahelclf predict runs:/<run id> -
 
-MODEL is a bundle folder, runs:/<run id> or models:/<name or id>. INPUT is {inputs},
+MODEL is a bundle folder, runs:/<run id>, models:/<name or id>, or default: the labeller of the
+packaged corpus, which the first command that needs it trains, once. Without MODEL it is default.
+INPUT is {inputs},
 a folder or pattern of these, or - for standard input. OUT is {outputs};
 without it, a terminal shows the labels and a pipe gets JSON lines. Rows that cannot be labelled
 go to OUT.rejects.jsonl with the reason. Exit code 1: the job failed, or a file was not read to
@@ -37,7 +40,7 @@ def run(args: list[str]) -> int:
 
     text = EPILOG.format(inputs=forms.EXPECTED, outputs=forms.EXPECTED_OUT)
     p = parser("predict", "Label passages or documents.", text)
-    p.add_argument("model", metavar="MODEL", nargs="?")
+    p.add_argument("model", metavar="MODEL", nargs="?", default="default")
     p.add_argument("input", metavar="INPUT")
     p.add_argument("-o", "--out", metavar="OUT")
     p.add_argument("--check", action="store_true", help="report what INPUT holds; label nothing")
@@ -72,16 +75,20 @@ def run(args: list[str]) -> int:
 
 
 def _run(options: dict[str, Any]) -> int:
+    from sahelclf.workflows.bundles import names_bundle
     from sahelclf.workflows.predict import check_file, predict_file
 
+    name = options["input"]
+    if names_bundle(name):
+        raise RequestError(
+            f"predict: {name} is a bundle, and INPUT is missing; expected predict {name} INPUT"
+        )
     model, check = options.pop("model"), options.pop("check")
     if check:
         names = "input unit text id title date delimiter encoding quoting sheet unique_ids"
         report = check_file(**{name: options[name] for name in names.split()})
         result("\n".join(report.lines()))
         return 1 if report.unread or report.rejected.total() == report.rows else 0
-    if model is None:
-        raise RequestError("predict: the following arguments are required: MODEL, INPUT")
     if options["out"] is None and sys.stdout.isatty():  # the rows themselves show the progress
         units = {"sink": unit_printer(), "with_text": True}
         return 1 if predict_file(model, **options | units).unread else 0

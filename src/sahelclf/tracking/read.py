@@ -26,7 +26,7 @@ class Run:
 
 def find_run(run_id: str) -> Run | None:
     """The run of this id; None where there is no store, or it has no such run."""
-    if not store_exists():
+    if not run_id or not store_exists():
         return None
     with store_errors():
         try:
@@ -39,6 +39,11 @@ def find_run(run_id: str) -> Run | None:
 
 def read_run(run_id: str, name: str) -> Run:
     """The run of this id; raise where there is none. `name` is what the user typed."""
+    if not run_id:
+        raise RequestError(
+            f"{name}: the default labeller has no run in MLflow, and this needs the predictions "
+            "that a run has; train one with a run: python -m sahelclf train"
+        )
     run = find_run(run_id)
     if run is None:
         where = f"the MLflow store {shown_uri()}"

@@ -1,4 +1,4 @@
-"""Open a bundle from a folder or from MLflow."""
+"""Open a bundle: a folder, one in MLflow, or the default labeller."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahelclf.errors import RequestError
+from sahelclf.workflows.default import DEFAULT, default_bundle
 
 if TYPE_CHECKING:
     from sahelclf.bundle.labeller import Labeller
 
 STOCK_SHARE = 0.05
+IN_MLFLOW = ("runs:", "models:")
 
 
 def load(path: str | Path = "default") -> "Labeller":
@@ -19,30 +21,25 @@ def load(path: str | Path = "default") -> "Labeller":
     Parameters
     ----------
     path
-        A bundle folder, or `runs:/<run id>` or `models:/<name or id>` in MLflow.
+        A bundle folder, or `runs:/<run id>` or `models:/<name or id>` in MLflow. `"default"` is
+        the labeller of the packaged corpus; the first call trains it and keeps it in the user's
+        cache.
 
     Raises
     ------
     BundleError
         No bundle is there, or a byte of it has changed.
-    RequestError
-        No path was given: this version has no labeller of its own yet.
 
     Examples
     --------
-    >>> labeller = sahelclf.load("bundles/tfidf-…")      # doctest: +SKIP
+    >>> labeller = sahelclf.load()                       # doctest: +SKIP
     >>> labeller.predict(["Niger recalled its envoy."])  # doctest: +SKIP
     """
-    if path == "default":
-        raise RequestError(
-            "load: no path; train a labeller first (sahelclf.train() or python -m sahelclf train, "
-            "a few seconds) and give its bundle: sahelclf.load(result.bundle)"
-        )
     return load_labeller(str(path))
 
 
 def load_labeller(model: str, *, fast: bool = False) -> "Labeller":
-    """A labeller from a folder, or from MLflow where MODEL is a URI."""
+    """A labeller from what `local_bundle` takes."""
     from sahelclf.bundle.labeller import Labeller
 
     with local_bundle(model) as folder:
@@ -51,14 +48,27 @@ def load_labeller(model: str, *, fast: bool = False) -> "Labeller":
 
 @contextmanager
 def local_bundle(model: str) -> Iterator[Path]:
-    """The folder that MODEL names; of a model in MLflow a copy, removed after the block."""
-    if model.startswith(("runs:", "models:")):
+    """The folder that MODEL names: a folder, `default`, or a URI of a model in MLflow.
+
+    Of a model in MLflow it is a copy, removed after the block.
+    """
+    if model == DEFAULT:
+        with default_bundle() as folder:
+            yield folder
+    elif model.startswith(IN_MLFLOW):
         from sahelclf.tracking.runs import fetched_bundle
 
         with fetched_bundle(model) as folder:
             yield folder
     else:
         yield Path(model)
+
+
+def names_bundle(name: str) -> bool:
+    """Whether a name is one of a bundle: a URI, `default`, or a folder with a manifest."""
+    path = Path(name)
+    named = name.startswith(IN_MLFLOW) or (name == DEFAULT and not path.exists())
+    return named or (path / "manifest.json").is_file()
 
 
 def refuse_trained_on(labeller: "Labeller", texts: Mapping[str, str], where: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahelclf.errors import RequestError
+from sahelclf.workflows.default import DEFAULT
 
 if TYPE_CHECKING:
     from sahelclf.bundle.labeller import Labeller
@@ -35,6 +36,8 @@ def errors(model: str | Path, corpus: str | Path | None = None) -> str:
 
     name = str(model)
     is_run = re.fullmatch(r"[0-9a-f]{32}", name) and not Path(name).exists()
+    if name == DEFAULT:
+        read_run("", name)
     labeller = load_labeller(f"runs:/{name}" if is_run else name)
     manifest = labeller.manifest
     given = manifest["config"]["corpus"] if corpus is None else str(corpus)

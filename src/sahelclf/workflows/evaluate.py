@@ -299,6 +299,8 @@ def _track(evaluation: Evaluation, labeller: "Labeller") -> None:
     from sahelclf.tracking.runs import Record, log_record
 
     run_id, corpus = labeller.manifest["run_id"], labeller.manifest["corpus"]
+    if not run_id:  # the default labeller
+        return
     if (evaluation.about["corpus_sha256"], evaluation.about["split"]) != (
         corpus["sha256"],
         corpus["split"],

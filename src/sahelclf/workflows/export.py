@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from sahelclf.workflows.bundles import local_bundle
+from sahelclf.workflows.bundles import IN_MLFLOW, local_bundle
 
 LOG = logging.getLogger(__name__)
 FORMS = {
@@ -18,7 +18,7 @@ def export(bundle: str | Path, form: str, out: str | Path | None = None) -> Path
     from sahelclf.bundle.labeller import Labeller
 
     name = str(bundle)
-    if name.startswith(("runs:", "models:")):
+    if name.startswith(IN_MLFLOW):
         beside = Path(f"{name.strip('/').split('/')[1]}-{form}")
     else:
         beside = Path(name).resolve().with_name(f"{Path(name).resolve().name}-{form}")

@@ -28,7 +28,7 @@ def predict_file(
     Parameters
     ----------
     model
-        Bundle folder, `runs:/…` or `models:/…`.
+        Bundle folder, `runs:/…`, `models:/…`, or `default` for the labeller of the packaged corpus.
     input
         File, folder, pattern, or `-` for standard input.
     out

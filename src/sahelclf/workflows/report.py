@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.workflows.default import DEFAULT
 from sahelclf.workflows.systems import RUN_ID
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _run_of(name: str) -> "Run | None":
     match = RUN_ID.fullmatch(name)
     if match:
         return read_run(match[1], name)
-    if not Path(name).is_dir():
+    if name != DEFAULT and not Path(name).is_dir():
         raise RequestError(
             f"{name}: neither a bundle folder nor a run; expected runs:/<32 hexadecimal digits>, "
             "or a folder that train wrote"
@@ -162,8 +163,8 @@ def _add_subject(collected: _Sources, manifest: dict[str, Any], run: "Run | None
     else:
         tables = {}
         collected.notes.append(
-            f"{name}: no predictions of run {run_id} in the MLflow store; its tables are those of "
-            "the bundle's manifest, and figures cannot be drawn"
+            f"{name}: no predictions of {f'run {run_id}' if run_id else 'a run'} in the MLflow "
+            "store; its tables are those of the bundle's manifest, and figures cannot be drawn"
         )
         recorded = manifest["scores"]
         keys = {level: level.removesuffix("s") for level in LEVELS}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahelclf.errors import RequestError
+from sahelclf.workflows.default import DEFAULT
 from sahelclf.workflows.tables import labelled_corpus, labelled_rows, read_predictions
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def _run_of(name: str) -> "Run":
     from sahelclf.bundle.load import open_bundle
     from sahelclf.tracking.read import read_run
 
+    if name == DEFAULT and not Path(name).exists():
+        return read_run("", name)
     if Path(name).is_dir():
         return read_run(str(open_bundle(Path(name))["run_id"]), name)
     match = RUN_ID.fullmatch(name)
