@@ -108,7 +108,8 @@ def small_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
     """`environment(name)` gives the Python of the clean environment of that name."""
-    root = tmp_path_factory.mktemp("environments")
+    kept = os.environ.get("TEST_ENVIRONMENTS")
+    root = Path(kept) if kept else tmp_path_factory.mktemp("environments")
     return lambda name: python_of(name, root)
 
 

@@ -1,5 +1,9 @@
-"""Clean virtual environments, each with one tool and what it needs, by requirements.lock."""
+"""Clean virtual environments, each with one tool and what it needs, by exact releases.
 
+They are built once a session; once and for all in the folder that `TEST_ENVIRONMENTS` names.
+"""
+
+import hashlib
 import os
 import re
 import subprocess
@@ -35,9 +39,14 @@ CLEAN = {
 
 def python_of(name: str, root: Path) -> Path:
     """The Python of the environment of that name, built under `root` where it is not there yet."""
-    folder = root / re.sub(r"\W+", "-", name.lower())
-    python = _python(folder)
-    return python if python.exists() else build(folder, PACKAGES[name])
+    packages = PACKAGES[name]
+    key = hashlib.sha256(" ".join(packages).encode() + _pins(packages).read_bytes()).hexdigest()
+    folder = root / f"{re.sub(r'[^a-z]+', '-', name.lower())}-{key[:8]}"
+    done = folder / "built"
+    if not done.exists():
+        build(folder, packages)
+        done.touch()
+    return _python(folder)
 
 
 def installed(python: Path) -> set[str]:
@@ -57,7 +66,7 @@ def build(folder: Path, packages: tuple[str, ...]) -> Path:
     """Install packages into a new environment; returns its Python."""
     venv.create(folder, symlinks=True)
     python = _python(folder)
-    lock = () if "-r" in packages else ("-c", str(REPOSITORY / "requirements.lock"))
+    lock = () if "-r" in packages else ("-c", str(_pins(packages)))
     pip = [
         sys.executable,
         "-m",
@@ -72,6 +81,11 @@ def build(folder: Path, packages: tuple[str, ...]) -> Path:
     if done.returncode:
         raise RuntimeError(f"{packages}: {done.stderr[-2000:]}")
     return python
+
+
+def _pins(packages: tuple[str, ...]) -> Path:
+    """The file of exact releases that packages are installed by."""
+    return Path(packages[-1]) if "-r" in packages else REPOSITORY / "requirements.lock"
 
 
 def _python(folder: Path) -> Path:
