@@ -1,4 +1,4 @@
-"""Which passages should a team label next? Six ways to choose them, by simulation.
+"""Which passages should a team label next? Seven ways to choose them, by simulation.
 
 python experiments/12-what-to-label-next/run.py [--seeds 3] [--first 0] [--corpus FOLDER]
 python experiments/12-what-to-label-next/run.py --write
@@ -27,7 +27,6 @@ from sahelclf.annotation.next import (
     draw_by_size,
     equal_scores,
     mixed_sizes,
-    text_clusters,
     topic_weights,
     uncertainty,
     unit_groups,
@@ -53,6 +52,7 @@ HERE = Path(__file__).parent
 STEPS = (50, 100, 200, 400, 800)
 RANDOM = 0.4
 FOLDS = 5
+CLUSTER_DIMENSIONS, UNITS_A_CLUSTER, MOST_CLUSTERS = 50, 5, 20
 
 
 def margin(p, **_):
@@ -103,8 +103,7 @@ TOP = {"margin": margin, "LCI": cardinality, "CVIRS": cvirs, "uncertainty, highe
 AP = "topic/average_precision"  # mean over topics: no threshold has a part in it
 SCORES = ("topic/macro_f1", AP, "stance/macro_f1", "joint/f1")
 FIRST = ("first: dictionary", "first: clusters")
-SHARPER = "uncertainty^4, drawn"  # added later: shown for the seeds that have it
-DRAWN = {"uncertainty, drawn": 1, SHARPER: 4}  # power of the score
+DRAWN = {"uncertainty, drawn": 1, "uncertainty^4, drawn": 4}  # power of the score
 WAYS = ("random", *TOP, *DRAWN)
 
 
@@ -121,6 +120,29 @@ def choose(way, n, rng, groups, model):
         return highest(TOP[way](**model), groups, n, rng)
     score = ours(**model) ** DRAWN[way] if model else np.ones(len(groups))
     return draw_by_size(mixed_sizes(score, RANDOM), groups, n, rng).rows
+
+
+def text_clusters(texts, n, seed):
+    """Name of each text's cluster: k-means on the principal directions of its TF-IDF words.
+
+    There is a cluster for every `UNITS_A_CLUSTER` of the `n` units to draw, at most
+    `MOST_CLUSTERS`.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.preprocessing import normalize
+
+    k = min(n // UNITS_A_CLUSTER, MOST_CLUSTERS, len(set(texts)))
+    if k < 2:
+        return ["cluster 1"] * len(texts)
+    x = TfidfVectorizer(
+        strip_accents="unicode", sublinear_tf=True, token_pattern=r"\w+|\S"
+    ).fit_transform(texts)
+    size = min(CLUSTER_DIMENSIONS, *(m - 1 for m in x.shape))
+    if size >= 1:
+        x = normalize(TruncatedSVD(size, random_state=seed).fit_transform(x))
+    return [f"cluster {c + 1}" for c in KMeans(k, n_init=3, random_state=seed).fit_predict(x)]
 
 
 class FittedModel(NamedTuple):
@@ -269,7 +291,7 @@ def write(out, cells):
     """results.md and the figure, of the seeds that are complete."""
     have = {(c["seed"], c["way"], c["labels"]) for c in cells}
     every = [
-        *((w, s) for w in WAYS if w != SHARPER for s in STEPS),
+        *((w, s) for w in WAYS for s in STEPS),
         *((w, s) for w in FIRST for s in STEPS[:2]),
     ]
     seeds = {k for k, *_ in have if all((k, *cell) in have for cell in every)}

@@ -9,7 +9,7 @@ from sahelclf.annotation.next import (
     equal_scores,
     group_probabilities,
     mixed_sizes,
-    text_clusters,
+    sharpened,
     topic_weights,
     uncertainty,
     unit_groups,
@@ -106,13 +106,9 @@ def test_a_first_batch_gives_every_stratum_the_same_sum(harbour):
     assert strata == ["fishing", "dredging", "(none)", "dredging"]
 
 
-def test_clusters_divide_texts_by_their_words():
-    texts = [f"boats of the harbour land fish {k}" for k in range(10)]
-    texts += [f"parliament votes on a new budget law {k}" for k in range(10)]
-    found = text_clusters(texts, 10, seed=0)
-    assert len(set(found)) == 2
-    assert len(set(found[:10])) == len(set(found[10:])) == 1
-    assert text_clusters(["a text", "a text"], 2, seed=0) == ["cluster 1"] * 2
+def test_the_draw_goes_with_the_fourth_power_of_the_uncertainty():
+    assert sharpened(np.array([2.0, 1.0, 0.0])) == pytest.approx([1, 1 / 16, 0])
+    assert sharpened(np.zeros(2)).tolist() == [0, 0]
 
 
 def test_annotators_share_units_and_divide_the_rest():

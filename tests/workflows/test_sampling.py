@@ -80,10 +80,12 @@ def test_suggestions_are_marked(work):
         assert answers == {"fishing": expected, "dredging": expected}
 
 
-def test_a_first_batch_takes_clusters_where_there_is_no_dictionary(work, caplog):
+def test_a_first_batch_is_by_chance_where_there_is_no_dictionary(work, caplog):
     with caplog.at_level("INFO"):
         batch = drawn(work, How(first=True))
-    assert "first batch by clusters of texts" in caplog.text
+    assert "first batch by chance, since . has no keywords.yaml" in caplog.text
+    # one of the three units of each of 10 of 20 documents
+    assert [u.sampling_probability for u in batch.units] == pytest.approx([10 / 60] * 10)
     assert len({u.document for u in batch.units}) == 10
     assert {u.drawn for u in batch.units} == {"random"}
 

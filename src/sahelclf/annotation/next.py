@@ -1,4 +1,4 @@
-"""What to label next: units drawn with known probabilities in proportion to a model's uncertainty.
+"""What to label next: units drawn with known probabilities, those a model is unsure of more often.
 
 A group is what gives at most one unit: a document, with the texts that are near-duplicates of its
 own. Groups are drawn systematically in random order with probabilities in proportion to the sum of
@@ -20,11 +20,8 @@ from sahelclf.errors import RequestError
 from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import labeller_layout
 
-CLUSTER_DIMENSIONS = 50
-UNITS_A_CLUSTER = 5
-MOST_CLUSTERS = 20
+SHARPNESS = 4  # power of the uncertainty; experiment 12: with 1, hardly better than by chance
 CERTAIN = 1 - 1e-9
-ANY_WORD = r"\w+|\S"  # a text of signs alone has some too
 
 
 class Drawn(NamedTuple):
@@ -54,6 +51,12 @@ def uncertainty(p: np.ndarray, stance: np.ndarray, weight: np.ndarray) -> np.nda
         (t,) of the topics.
     """
     return np.asarray((_bits(p) + _bits(1 - p) + p * _bits(stance).sum(axis=2)) @ weight)
+
+
+def sharpened(score: np.ndarray) -> np.ndarray:
+    """(n,) scores to the power `SHARPNESS`, the highest 1; most units have like uncertainties."""
+    top = score.max()
+    return np.asarray((score / top) ** SHARPNESS) if top > 0 else score
 
 
 def _bits(p: np.ndarray) -> np.ndarray:
@@ -150,29 +153,6 @@ def dictionary_strata(dictionary: Path, codebook: Codebook, texts: Sequence[str]
     model.fit(TaskData(layout, ids, ids, tuple(texts), *answers), seed=0)
     terms = model.logits(texts)[:, : len(codebook.topics)]  # as many as a text has of each topic
     return rarest([[codebook.topic_names[k] for k in np.flatnonzero(row > 0)] for row in terms])
-
-
-def text_clusters(texts: Sequence[str], n: int, seed: int) -> list[str]:
-    """Name of each text's cluster: k-means on the principal directions of its TF-IDF words.
-
-    There is a cluster for every `UNITS_A_CLUSTER` of the `n` units to draw, at most
-    `MOST_CLUSTERS`.
-    """
-    from sklearn.cluster import KMeans
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.preprocessing import normalize
-
-    k = min(n // UNITS_A_CLUSTER, MOST_CLUSTERS, len(set(texts)))
-    if k < 2:
-        return ["cluster 1"] * len(texts)
-    x = TfidfVectorizer(
-        strip_accents="unicode", sublinear_tf=True, token_pattern=ANY_WORD
-    ).fit_transform(texts)
-    size = min(CLUSTER_DIMENSIONS, *(m - 1 for m in x.shape))
-    if size >= 1:
-        x = normalize(TruncatedSVD(size, random_state=seed).fit_transform(x))
-    return [f"cluster {c + 1}" for c in KMeans(k, n_init=3, random_state=seed).fit_predict(x)]
 
 
 def equal_scores(strata: Sequence[str]) -> np.ndarray:

@@ -72,7 +72,7 @@ def draw_strata(frame: Frame, by: Sequence[str], predictions: str | None) -> Cho
 
 
 def draw_next(frame: Frame, corpus: Path, model: str | None, random: float) -> Chosen:
-    """Units of which a model is least sure; without one, of all topics or clusters alike.
+    """Units of which a model is least sure; without one, of all topics of a dictionary alike.
 
     Texts that the corpus has labels of are left out; at most one unit of a document or of
     near-duplicates is drawn.
@@ -94,7 +94,7 @@ def draw_next(frame: Frame, corpus: Path, model: str | None, random: float) -> C
         predicted = predict_units(frame, model)
         weight = following.topic_weights(positives)
         parts = predicted.probability[left], predicted.stance_probability[left]
-        score = following.uncertainty(*parts, weight)
+        score = following.sharpened(following.uncertainty(*parts, weight))
     else:
         score = following.equal_scores(_first_strata(frame, corpus, texts))
     groups = following.unit_groups(texts, [_document(frame.items[k]) for k in left.tolist()])
@@ -133,14 +133,14 @@ def _labelled(corpus: Path, codebook: Codebook) -> tuple[set[str], list[int]]:
 
 
 def _first_strata(frame: Frame, corpus: Path, texts: Sequence[str]) -> list[str]:
-    from sahelclf.annotation.next import dictionary_strata, text_clusters
+    from sahelclf.annotation.next import dictionary_strata
     from sahelclf.models.keywords import FILE
 
     if (corpus / FILE).is_file():
         LOG.info(f"first batch by the terms of {corpus / FILE}")
         return dictionary_strata(corpus / FILE, frame.codebook, texts)
-    LOG.info(f"first batch by clusters of texts ({corpus} has no {FILE})")
-    return text_clusters(texts, frame.n, frame.seed)
+    LOG.info(f"first batch by chance, since {corpus} has no {FILE}")
+    return ["all"] * len(texts)
 
 
 def _document(item: "Item") -> str:
