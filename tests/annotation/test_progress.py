@@ -5,11 +5,19 @@ import math
 import numpy as np
 import pytest
 
-from sahelclf.annotation.progress import Curve, fit, model_kappas, shares, weighted_share
+from sahelclf.annotation.progress import (
+    Curve,
+    Estimate,
+    Share,
+    fit,
+    model_kappas,
+    shares,
+    weighted_share,
+)
 from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
 from sahelclf.records import BatchRecord, Label, SampledUnit
-from sahelclf.workflows.status import curve_sizes, learning_curves, status
+from sahelclf.workflows.status import annotate_status, curve_sizes, learning_curves
 
 SIZES = np.array([25, 100, 400])
 
@@ -55,15 +63,38 @@ def test_intervals_come_from_the_draws():
 def test_a_weighted_share_by_hand():
     # y = 1, 0, 0, 0 with weight 2: share 1/4; variance = 4/3 * 4 * (9/16 + 3/16) / 64 = 1/16;
     # as many even units have that variance: (3/16) / (1/16) = 3
-    share = weighted_share(np.array([1.0, 0, 0, 0]), np.full(4, 2.0))
-    z2, n, p = 1.959963984540054**2, 3, 0.25
-    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = math.sqrt(z2) / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    share = weighted_share(np.array([1.0, 0, 0, 0]), np.full(4, 2.0), np.zeros(4))
     assert share.value == pytest.approx(0.25)
-    assert (share.low, share.high) == pytest.approx((middle - half, middle + half))
+    assert (share.low, share.high) == pytest.approx(wilson(0.25, 3))
     # nobody has it: the interval is still open upwards, to z2 / (n + z2)
-    none = weighted_share(np.zeros(4), np.ones(4))
-    assert (none.value, none.low, none.high) == pytest.approx((0, 0, z2 / (4 + z2)))
+    none = weighted_share(np.zeros(4), np.ones(4), np.zeros(4))
+    assert (none.value, none.low, none.high) == pytest.approx((0, *wilson(0, 4)))
+
+
+Z2 = 1.959963984540054**2
+
+
+def wilson(p, n):
+    middle = (p + Z2 / (2 * n)) / (1 + Z2 / n)
+    half = math.sqrt(Z2) / (1 + Z2 / n) * math.sqrt(p * (1 - p) / n + Z2 / (4 * n * n))
+    return middle - half, middle + half
+
+
+def test_intervals_close_as_the_collection_is_coded():
+    y, w = np.array([1.0, 0, 0, 0]), np.full(4, 2.0)
+    # half of the collection: the variance 1/16 of above is halved, so 6 units have it
+    half = weighted_share(y, w, np.full(4, 0.5))
+    assert (half.low, half.high) == pytest.approx(wilson(0.25, 6))
+    # nobody has it, half is coded: as 8 units
+    none = weighted_share(np.zeros(4), w, np.full(4, 0.5))
+    assert (none.low, none.high) == pytest.approx(wilson(0, 8))
+    for values in (y, np.zeros(4)):
+        whole = weighted_share(values, w, np.ones(4))
+        assert whole.low == whole.value == whole.high
+    # 100 of 500 are coded; 1/n - 1/N is .008, and with 100 more .003
+    share = Share("t", 100, Estimate(0.5, 0.4, 0.6), left=400)
+    assert share.width_after(100) == pytest.approx(0.2 * math.sqrt(3 / 8))
+    assert share.width_after(400) == share.width_after(900) == 0
 
 
 def record(name, *units):
@@ -79,10 +110,16 @@ def test_shares_weigh_units_and_batches_and_leave_out_what_is_looked_at_again():
         record("two", ("u3", 1.0, "random"), ("u4", 1.0, "again")),
     ]
     labels = {"u1": holds, "u2": none, "u3": holds, "u4": holds}
+    batches[0] = batches[0].model_copy(update={"collection": "other"})
     (share,) = shares(batches, labels, ["t"])
     # batch one counts twice, with 1/3; batch two once, with 1: (2 * 1/3 + 1) / 3 = 5/9
     assert (share.n, share.share.value) == (3, pytest.approx(5 / 9))
-    assert share.width_after(9) == pytest.approx(share.width / 2)
+    # one of the three units of batch one has no label: probabilities 2/3 of 1/2 and of 1/4 stand
+    # for 3 + 6 units, so 7 are left there; batch two is all of its collection
+    assert share.left == pytest.approx(7)
+    # the same batch half answered: 3 of 6 drawn came back, and 2 have labels: 2/6 of 1/2 and 1/4
+    batches[0] = batches[0].model_copy(update={"strategy": {"n": 6}})
+    assert shares(batches, labels, ["t"])[0].left == pytest.approx(6 + 12 - 2)
 
 
 def test_kappa_of_successive_models_by_hand():
@@ -111,9 +148,9 @@ def test_the_curve_of_a_corpus_rises_and_ends_with_all_units(harbour):
 
 def test_status_of_bundles_needs_two_and_texts(harbour, tmp_path):
     with pytest.raises(RequestError, match="expected two or more"):
-        status(harbour, ["one"])
-    assert "--texts FILE" in status(harbour, ["one", "two"]).problem
+        annotate_status(harbour, ["one"])
+    assert "--texts FILE" in annotate_status(harbour, ["one", "two"]).problem
     texts = tmp_path / "texts.csv"
     passage = read_corpus(harbour).passages[0]
     texts.write_text(f'id,text\n1,"{passage.text}"\n', encoding="utf-8")
-    assert "every text is labelled" in status(harbour, ["one", "two"], texts=texts).problem
+    assert "every text is labelled" in annotate_status(harbour, ["one", "two"], texts=texts).problem

@@ -89,11 +89,12 @@ def test_from_a_collection_to_a_labeller_with_two_coders(folder):
         run(folder, "train", "corpus=mine", "crossfit=3", f"out={name}", seed)
     status = run(folder, "annotate", "status", "--corpus", "mine", "one", "two").stdout
     for expected in ("120 units with labels, 0 undecided", "batch batch-1: 120 units",
-                     "100 more units:", "width with 100 more", "one and two:"):  # fmt: skip
+                     "100 more units:", "width with the 20 that are left",
+                     "one and two:"):  # fmt: skip
         assert expected in status, status
     (folder / "articles.csv").rename(folder / "moved.csv")
     done = run(folder, "annotate", "status", "--corpus", "mine", "one", "two", code=2)
-    assert "width with 100 more" in done.stdout  # all but the comparison
+    assert "width with the 20" in done.stdout  # all but the comparison
     assert "the bundles are not compared: annotate status: the collection" in done.stderr
     write_lines(folder / "new.jsonl", [{"words": f"text {k} of a later month"} for k in range(9)])
     new = ["--texts", "new.jsonl", "--text", "words"]

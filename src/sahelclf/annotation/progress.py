@@ -7,7 +7,7 @@ add where it goes on as it does, and no more than that.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 
@@ -88,11 +88,15 @@ def _estimate(values: np.ndarray) -> Estimate:
 
 @dataclass(frozen=True)
 class Share:
-    """Share of the collection that a topic holds in, estimated from n coded units."""
+    """Share of the collection that a topic holds in, estimated from n coded units.
+
+    `left` is about how many units of the collection have no label yet.
+    """
 
     topic: str
     n: int
     share: Estimate
+    left: float
 
     @property
     def width(self) -> float:
@@ -100,8 +104,13 @@ class Share:
         return self.share.high - self.share.low
 
     def width_after(self, more: int) -> float:
-        """Width with `more` units drawn in the same way."""
-        return self.width * sqrt(self.n / (self.n + more))
+        """Width with `more` units drawn in the same way; 0 where none is left then.
+
+        The variance of a share of n of N units is in proportion to 1 / n - 1 / N.
+        """
+        if more >= self.left:
+            return 0.0
+        return self.width * sqrt(self.n * (1 - more / self.left) / (self.n + more))
 
 
 def shares(
@@ -110,30 +119,43 @@ def shares(
     """Shares of topics in the collection, from the units that were drawn with known probabilities.
 
     A unit counts 1 / sampling probability times (Hájek). Batches count by their number of units.
-    Units that were drawn again, and those without a decision, are left out. The interval is
-    Wilson's, of as many units as have the same variance.
+    Units that were drawn again, and those without a decision, are left out; the probabilities of
+    the others are then lower by the share of the batch that is missing. The interval is Wilson's,
+    of as many units as have the same variance.
     """
-    weights, holding = [], []
+    weights, probabilities, holding = [np.zeros(0)], [np.zeros(0)], []
+    left: dict[str, float] = {}
     for batch in batches:
-        units = [u for u in batch.units if u.drawn != "again" and u.unit in labels]
-        inverse = np.array([1 / u.sampling_probability for u in units])
-        weights.append(inverse / inverse.sum() * len(units) if units else inverse)
+        drawn = [u for u in batch.units if u.drawn != "again"]
+        units = [u for u in drawn if u.unit in labels]
+        if not units:
+            continue
+        size = max(int(str(batch.strategy.get("n", 0))), len(drawn))
+        p = np.array([u.sampling_probability for u in units]) * len(units) / size
+        weights.append(1 / p / (1 / p).sum() * len(units))
+        probabilities.append(p)
+        left[batch.collection] = float((1 / p).sum()) - len(units)
         holding += [[topic in labels[u.unit] for topic in topics] for u in units]
-    weight = np.concatenate(weights) if weights else np.zeros(0)
+    weight, probability = np.concatenate(weights), np.concatenate(probabilities)
     y = np.array(holding, dtype=float).reshape(len(weight), len(topics))
     return [
-        Share(t, len(weight), weighted_share(y[:, k], weight))
+        Share(t, len(weight), weighted_share(y[:, k], weight, probability), sum(left.values()))
         for k, t in enumerate(topics)
         if len(weight) > 1
     ]
 
 
-def weighted_share(y: np.ndarray, weight: np.ndarray) -> Estimate:
-    """Weighted mean of (n,) zeros and ones, with Wilson's interval."""
+def weighted_share(y: np.ndarray, weight: np.ndarray, probability: np.ndarray) -> Estimate:
+    """Weighted mean of (n,) zeros and ones, with Wilson's interval.
+
+    A unit's part of the variance counts 1 - `probability` times (Hájek): with equal probabilities
+    n / N, that is the correction for a finite collection.
+    """
     n, total = len(y), weight.sum()
     share = float((weight * y).sum() / total)
-    variance = n / (n - 1) * float(((weight * (y - share)) ** 2).sum()) / total**2
-    even = total**2 / (weight**2).sum()  # Kish
+    squares = weight**2 * (1 - probability)
+    variance = n / (n - 1) * float((squares * (y - share) ** 2).sum()) / total**2
+    even = total**2 / squares.sum() if squares.sum() > 0 else inf  # Kish
     units = float(share * (1 - share) / variance if variance > 0 else even)
     middle = (share + Z**2 / (2 * units)) / (1 + Z**2 / units)
     half = Z / (1 + Z**2 / units) * sqrt(share * (1 - share) / units + Z**2 / (4 * units**2))

@@ -31,9 +31,9 @@ def run(args: list[str]) -> int:
     options = _parser().parse_args(args)
 
     from sahelclf.predict.intake import number_of
-    from sahelclf.workflows.status import FEWEST, status
+    from sahelclf.workflows.status import FEWEST, annotate_status
 
-    done = status(
+    done = annotate_status(
         options.corpus,
         options.bundles,
         texts=options.texts,
@@ -95,10 +95,12 @@ def _show_shares(shares: "list[Share]") -> None:
     if not shares:
         return
     result(f"\nshares of the collection, from {shares[0].n:,} units, with 95% intervals\n")
-    rows = [["topic", "share", "interval", "width", f"width with {MORE} more"]]
+    more = min(MORE, round(shares[0].left))
+    others = f"{more} more" if more == MORE else f"the {more} that are left"
+    rows = [["topic", "share", "interval", "width", f"width with {others}"]]
     for s in shares:
         interval = f"[{s.share.low:.1%}, {s.share.high:.1%}]"
-        widths = [f"{100 * w:.1f} points" for w in (s.width, s.width_after(MORE))]
+        widths = [f"{100 * w:.1f} points" for w in (s.width, s.width_after(more))]
         rows.append([s.topic, f"{s.share.value:.1%}", interval, *widths])
     table(rows, to_stdout=True)
 
