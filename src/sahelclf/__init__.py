@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sahelclf.bundle.labeller import Labeller
+    from sahelclf.workflows.annotate import annotate_adjudicate, annotate_import
+    from sahelclf.workflows.audit import annotate_audit
     from sahelclf.workflows.bundles import load
     from sahelclf.workflows.compare import compare
     from sahelclf.workflows.estimator import TopicStanceClassifier
     from sahelclf.workflows.evaluate import evaluate
     from sahelclf.workflows.measure import measure
     from sahelclf.workflows.predict import predict_file
+    from sahelclf.workflows.sampling import annotate_sample
+    from sahelclf.workflows.status import annotate_status
     from sahelclf.workflows.train import train
 
 __version__ = "0.2.0"
@@ -26,6 +30,11 @@ __all__ = [
     "Labeller",
     "TopicStanceClassifier",
     "__version__",
+    "annotate_adjudicate",
+    "annotate_audit",
+    "annotate_import",
+    "annotate_sample",
+    "annotate_status",
     "compare",
     "evaluate",
     "load",
@@ -36,6 +45,11 @@ __all__ = [
 _MODULES = {
     "Labeller": "bundle.labeller",
     "TopicStanceClassifier": "workflows.estimator",
+    "annotate_adjudicate": "workflows.annotate",
+    "annotate_audit": "workflows.audit",
+    "annotate_import": "workflows.annotate",
+    "annotate_sample": "workflows.sampling",
+    "annotate_status": "workflows.status",
     "compare": "workflows.compare",
     "evaluate": "workflows.evaluate",
     "load": "workflows.bundles",

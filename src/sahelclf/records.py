@@ -119,17 +119,20 @@ class UndecidedPassage(AnyPassage):
 
 
 class Annotation(Frozen):
-    """One annotator's labels of one unit, never edited.
+    """One annotator's labels of one unit; the line is never edited.
 
     Round 0 is the pilot. A unit that is labelled again has a higher round: by one annotator as a
     retest, by all of them where the codebook has changed. `suggested` says that the annotator saw a
-    model's answers; such labels are left out of agreement.
+    model's answers; such labels are left out of agreement. `correction` says that the annotator
+    takes back the answer before, of the same round: the last one counts for the label, the first
+    one for agreement.
     """
 
     unit: Id
     round: Annotated[int, Field(ge=0)] = 1
     topics: Topics
     suggested: bool = False
+    correction: bool = False
     note: str = ""
 
 

@@ -11,7 +11,7 @@ from sahelclf.annotation import sheet, xlsx
 from sahelclf.annotation.page import batch_id
 from sahelclf.annotation.tools import TOOLS, tool
 from sahelclf.errors import RequestError
-from sahelclf.workflows.annotate import import_batch
+from sahelclf.workflows.annotate import annotate_import
 
 NAMES = ("anna", "ben")
 ANSWERS = {"sanctions": "favor", "diplomacy": "no"}
@@ -155,6 +155,6 @@ def test_a_name_that_the_batch_does_not_have_is_refused(name, batch):
 def test_all_files_with_wrong_names_are_listed_and_nothing_is_written(batch, tmp_path):
     sheets = [sheet_file(batch, user) for user in ("anna-final", "ben2")]
     with pytest.raises(RequestError) as caught:
-        import_batch(batch.root, sheets, tmp_path / "corpus")
+        annotate_import(batch.root, sheets, tmp_path / "corpus")
     assert [p.split(": ")[0] for p in caught.value.problems] == [str(s) for s in sheets]
     assert not (tmp_path / "corpus").exists()

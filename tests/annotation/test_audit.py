@@ -19,8 +19,8 @@ from sahelclf.corpus.read import read_annotations, read_corpus
 from sahelclf.corpus.rounds import annotated_units
 from sahelclf.evaluation.predictions import Names, Predictions
 from sahelclf.records import Label
-from sahelclf.workflows.annotate import import_batch
-from sahelclf.workflows.audit import audit
+from sahelclf.workflows.annotate import annotate_import
+from sahelclf.workflows.audit import annotate_audit
 from support import write_corpus, write_lines
 
 BOOK = Codebook(
@@ -91,7 +91,7 @@ def test_wrong_labels_come_back_as_a_batch_of_the_next_round(tmp_path):
     ]
     for name in "ab":
         write_lines(root / "raw" / f"{name}.jsonl", rows)
-    done = audit(root, tmp_path / "again", n=6, tools=["page"])
+    done = annotate_audit(root, tmp_path / "again", n=6, tools=["page"])
     assert {*wrong} <= {u.unit for u in done.batch.units}
     batch = read_batch(tmp_path / "again")
     assert {(u.drawn, tuple(u.annotators), u.suggestion) for u in batch.units} == {
@@ -109,7 +109,7 @@ def test_wrong_labels_come_back_as_a_batch_of_the_next_round(tmp_path):
         ]  # fmt: skip
         write_lines(tmp_path / f"answers-{name}.jsonl", saved)
     files = [tmp_path / f"answers-{name}.jsonl" for name in "ab"]
-    import_batch(tmp_path / "again", files, root)
+    annotate_import(tmp_path / "again", files, root)
     after = read_corpus(root)
     labels = {p.id: p.topics for p in after.passages}
     assert {labels[unit]["dredging"].stance for unit in wrong} == {"con"}

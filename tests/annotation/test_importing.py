@@ -8,23 +8,25 @@ from hypothesis import strategies as st
 
 from annotation.batches import CODEBOOK, FakeTool, answer, answers, contents, lines, make_batch
 from sahelclf.annotation import tools
+from sahelclf.annotation.adjudication import decide
 from sahelclf.annotation.answers import Answer, ReadAnswers, from_topics
 from sahelclf.annotation.batch import read_batch
 from sahelclf.annotation.importing import import_answers
+from sahelclf.annotation.page import Decision
 from sahelclf.corpus.agreement import agreement
 from sahelclf.corpus.edit import CorpusEdit
 from sahelclf.corpus.read import read_annotations, read_batches, read_corpus
-from sahelclf.corpus.rounds import annotated_units
+from sahelclf.corpus.rounds import annotated_units, retest_units
 from sahelclf.corpus.validate import validate
 from sahelclf.errors import RequestError
 from sahelclf.records import Label
-from sahelclf.workflows.annotate import import_batch
+from sahelclf.workflows.annotate import annotate_import
 
 
-def put(batch, root, *parts):
+def put(batch, root, *parts, correct=False):
     """Import these answers into the corpus in `root`."""
     edit = CorpusEdit.open(root) if root.exists() else new(batch, root)
-    return import_answers(batch, parts, edit)
+    return import_answers(batch, parts, edit, correct=correct)
 
 
 def new(batch, root):
@@ -101,6 +103,51 @@ def test_importing_again_changes_nothing_and_more_answers_are_added(tmp_path):
     assert [u.unit for u in read_batches(read_corpus(root))[0].units] == ["u1", "u2"]
     put(batch, root, answers(answer("ben", "u1", water="against")))
     assert [p.id for p in read_corpus(root).undecided] == ["u1"]
+
+
+def test_a_correction_decides_on_the_label_and_agreement_stays_that_of_the_first_answers(tmp_path):
+    batch, root = make_batch(tmp_path / "b", ["u1", "u2"]), tmp_path / "c"
+    put(batch, root, answers(answer("anna", "u1"), answer("anna", "u2", "favor")))
+    put(batch, root, answers(answer("ben", "u1", "favor"), answer("ben", "u2", "favor")))
+    changed = answers(answer("anna", "u1", "favor", note="misread"), answer("anna", "u2", "favor"))
+    (problem,) = problems_of(batch, root, changed)
+    assert "water no before, favor now; if anna corrects the answer, add --correct" in problem
+    done = put(batch, root, changed, correct=True)
+    assert (done.corrected, done.known, done.new) == ({"anna": 1}, {"anna": 1}, {})
+    assert (done.undecided, done.notes) == ([], [])
+    corpus = read_corpus(root)
+    assert {p.id: p.topics for p in corpus.passages}["u1"] == {"water": Label(stance="favor")}
+    assert "C07" not in {f.code for f in validate(corpus)}
+    favor = {"water": {"stance": "favor"}}
+    assert lines(root / "raw" / "anna.jsonl") == [
+        {"unit": "u1", "round": 1, "topics": {}},
+        {"unit": "u2", "round": 1, "topics": favor},
+        {"unit": "u1", "round": 1, "topics": favor, "correction": True, "note": "misread"},
+    ]
+    # the first answers: no/favor, favor/favor
+    figures = {
+        a.what: a for a in agreement(corpus, annotated_units(corpus, read_annotations(corpus)))
+    }
+    assert figures["water"].agree == pytest.approx(0.5)
+    assert retest_units(corpus, read_annotations(corpus)) == []
+    before = contents(root)
+    assert put(batch, root, changed, correct=True).files == []
+    assert put(batch, root, changed).files == []
+    assert contents(root) == before
+    back = put(batch, root, answers(answer("anna", "u1")), correct=True)
+    assert (back.corrected, back.undecided) == ({"anna": 1}, ["u1"])
+
+
+def test_a_correction_of_a_decided_unit_says_that_the_label_stays(tmp_path):
+    batch, root = make_batch(tmp_path / "b", ["u1"]), tmp_path / "c"
+    put(batch, root, answers(answer("anna", "u1")), answers(answer("ben", "u1", "favor")))
+    decision = Decision("u1", 1, {"water": "against", "roads": "no"}, "read twice", "here")
+    decide(CorpusEdit.open(root), [decision], "eva")
+    done = put(batch, root, answers(answer("anna", "u1", "favor")), correct=True)
+    assert done.notes == [
+        "corrected, but the label stays, since adjudication.jsonl or a later round decides: u1"
+    ]
+    assert read_corpus(root).passages[0].topics == {"water": Label(stance="against")}
 
 
 def test_units_of_one_document_follow_each_other_in_order(tmp_path):
@@ -276,17 +323,17 @@ def test_files_of_a_tool_are_imported(tmp_path, monkeypatch):
     ]
     export = tmp_path / "export.json"
     export.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-    done = import_batch(batch.root, [export], tmp_path / "c", annotator="ben")
+    done = annotate_import(batch.root, [export], tmp_path / "c", annotator="ben")
     assert done.left_out == {"skipped": 1}
     assert done.missing == {"anna": 2, "ben": 1}
     assert done.notes == ["answers of ben; the batch was drawn for anna"]
     with pytest.raises(RequestError, match=r"none.json: no such file"):
-        import_batch(batch.root, [tmp_path / "none.json"], tmp_path / "c")
+        annotate_import(batch.root, [tmp_path / "none.json"], tmp_path / "c")
     other = tmp_path / "other.yaml"
     other.write_text(CODEBOOK.replace("0.1", "0.2"), encoding="utf-8")
     with pytest.raises(RequestError, match=r"is not the codebook of"):
-        import_batch(batch.root, [export], tmp_path / "c", codebook=other)
-    import_batch(batch.root, [export], tmp_path / "new", codebook=other)
+        annotate_import(batch.root, [export], tmp_path / "c", codebook=other)
+    annotate_import(batch.root, [export], tmp_path / "new", codebook=other)
     assert read_corpus(tmp_path / "new").codebook.version == "0.2"
 
 
@@ -334,7 +381,7 @@ def test_answers_of_a_filled_sheet(tmp_path):
         writer = csv.DictWriter(stream, [*rows[0]])
         writer.writeheader()
         writer.writerows(rows)
-    done = import_batch(batch.root, [path], tmp_path / "c")
+    done = annotate_import(batch.root, [path], tmp_path / "c")
     assert (done.new, done.missing, done.left_out) == (
         {"anna": 1}, {"anna": 1}, {"not answered": 1},
     )  # fmt: skip

@@ -10,7 +10,7 @@ from annotation.tool_batches import NINE, TEXTS, TWO, tool_batch
 from sahelclf.annotation import doccano, label_studio, potato
 from sahelclf.annotation.answers import to_topics
 from sahelclf.annotation.batch import Batch
-from sahelclf.workflows.annotate import import_batch
+from sahelclf.workflows.annotate import annotate_import
 
 pytestmark = [pytest.mark.tools, pytest.mark.filterwarnings("ignore")]
 NOTE = 'A "note"; é'
@@ -47,7 +47,7 @@ def suggested_batch(root: Path, topics=TWO) -> Batch:
 
 def assert_imported(batch: Batch, files: list[Path], corpus: Path, said: dict, annotator=None):
     """What comes back by `annotate import` is what the users said."""
-    import_batch(batch.root, files, corpus, annotator=annotator)
+    annotate_import(batch.root, files, corpus, annotator=annotator)
     texts = {p["id"]: p["text"] for p in lines(corpus / "passages.jsonl")}
     assert texts == {unit: TEXTS[unit] for answers in said.values() for unit in answers}
     for name, answers in said.items():

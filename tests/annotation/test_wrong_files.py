@@ -9,7 +9,7 @@ from annotation.batches import make_batch
 from sahelclf.annotation import page, sheet
 from sahelclf.annotation.units import unit_check
 from sahelclf.errors import RequestError
-from sahelclf.workflows.annotate import import_batch
+from sahelclf.workflows.annotate import annotate_import
 
 
 def sheet_of(root, ids):
@@ -24,7 +24,7 @@ def sheet_of(root, ids):
 
 def refused(batch, *files):
     with pytest.raises(RequestError) as caught:
-        import_batch(batch.root, files, batch.root.parent / "c")
+        annotate_import(batch.root, files, batch.root.parent / "c")
     return caught.value.problems
 
 

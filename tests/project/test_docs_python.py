@@ -17,6 +17,11 @@ RESULTS = {
     "compare": "compared",
     "predict_file": "summary",
     "measure": "measured",
+    "annotate_sample": "batch",
+    "annotate_import": "imported",
+    "annotate_adjudicate": "decided",
+    "annotate_status": "status",
+    "annotate_audit": "audit",
     "TopicStanceClassifier": "classifier",
 }
 
@@ -39,7 +44,27 @@ def names(tmp_path_factory, harbour):
         patch.chdir(folder)
         for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
             exec(compile(block, "docs/python.md", "exec"), values)
+            if "annotate_sample" in block:
+                fill(values["batch"].root, passages)
     return values | {"folder": folder}
+
+
+def fill(batch, passages):
+    """Both sheets with the corpus's labels.
+
+    ben overlooks all topics of the first three rows, and both confuse the topics of the next nine.
+    """
+    other = {"fishing": "dredging", "dredging": "fishing"}
+    labels = dict(zip(passages["id"], passages["topics"], strict=True))
+    for name in ("anna", "ben"):
+        sheet = pd.read_csv(batch / f"sheet-{name}.csv", dtype=str, keep_default_na=False)
+        for row in sheet.index[1:]:
+            topics = labels[sheet.loc[row, "id"].removeprefix("u:")]
+            for topic in other:
+                meant = other[topic] if 3 < row <= 12 else topic
+                answer = topics.get(meant, {}).get("stance", "no")
+                sheet.loc[row, topic] = "no" if name == "ben" and row <= 3 else answer
+        sheet.to_csv(batch / f"sheet-{name}.csv", index=False, encoding="utf-8-sig")
 
 
 def test_every_block_runs(names):
@@ -57,6 +82,13 @@ def test_every_block_runs(names):
     assert (names["summary"].labelled, names["summary"].rejected) == (120, 0)
     assert set(names["shares"]["topic"]) == {"fishing", "dredging"}
     assert (names["folder"] / "shares" / "shares.csv").exists()
+    assert (names["imported"].new, names["imported"].missing["ben"]) == ({"anna": 60, "ben": 60}, 0)
+    differing = names["imported"].undecided
+    assert 0 < len(differing) <= 3
+    assert names["to_decide"].open == names["decided"].open  # no majority of two
+    assert {*names["decided"].open} == {*differing}
+    assert names["status"].units == 60 - len(differing)
+    assert names["audit"].batch.info.strategy["round"] == 2
     assert names["classifier"].predict(names["texts"]) == [{"fishing": "pro"}, {"dredging": "con"}]
 
 

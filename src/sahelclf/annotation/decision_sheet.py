@@ -1,4 +1,4 @@
-"""The sheet for adjudication: a CSV file with the answers to each differing unit, without names.
+"""The sheet for adjudication: the answers to each differing unit, without names.
 
 Columns: `unit`, `check`, `round`, `title`, `text`, `answers 1`, `answers 2`, …, one a topic, `why`.
 Topics on which all annotators agree are filled. `check` is a hash of the unit, its text and the
@@ -15,6 +15,7 @@ from sahelclf.annotation.page import Case, Decision, ReadDecisions
 from sahelclf.annotation.sheet import FORMULA, GUIDE, MARK, SAFE_ID
 from sahelclf.annotation.sheet_files import file_rows
 from sahelclf.annotation.units import plain_cell
+from sahelclf.annotation.xlsx import write_workbook
 from sahelclf.codebook import Codebook
 from sahelclf.errors import RequestError
 from sahelclf.files import file_aside
@@ -24,7 +25,17 @@ GIVEN = "answers "
 
 
 def write_decision_sheet(path: Path, codebook: Codebook, cases: Sequence[Case]) -> Path:
-    """Write the sheet; the order of a unit's answers does not tell who gave them."""
+    """Write the sheet, as CSV or (.xlsx) as a workbook."""
+    rows = decision_rows(codebook, cases)
+    if path.suffix.lower() == ".xlsx":
+        return write_workbook(path, rows, codebook)
+    with file_aside(path) as aside, aside.open("w", encoding="utf-8-sig", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    return path
+
+
+def decision_rows(codebook: Codebook, cases: Sequence[Case]) -> list[list[str]]:
+    """Rows of the sheet; the order of a unit's answers does not tell who gave them."""
     most = max((len(c.answers) for c in cases), default=0)
     given = [f"{GIVEN}{k + 1}" for k in range(most)]
     topics = codebook.topic_names
@@ -46,9 +57,7 @@ def write_decision_sheet(path: Path, codebook: Codebook, cases: Sequence[Case]) 
         texts = [_no_formula(plain_cell(text)) for text in (case.title, case.text)]
         cells = [unit, _check(case), str(case.round), *texts]
         rows.append([*cells, *shown, *("" for _ in range(most - len(shown))), *agreed, ""])
-    with file_aside(path) as aside, aside.open("w", encoding="utf-8-sig", newline="") as stream:
-        csv.writer(stream).writerows(rows)
-    return path
+    return rows
 
 
 def _no_formula(text: str) -> str:

@@ -1,7 +1,8 @@
 """Answers of annotators become a corpus: `raw/<annotator>.jsonl`, documents and passages.
 
 All answers are checked before anything is written. An answer that is in the corpus already changes
-nothing; another answer of the same annotator is refused, since `raw/` is never edited.
+nothing. Another answer of the same annotator is refused, unless it is given as a correction: then
+it is a new line of `raw/`, where no line is ever edited.
 """
 
 import re
@@ -19,7 +20,7 @@ from sahelclf.annotation.batch import BATCH, UNITS, Batch, BatchUnit
 from sahelclf.annotation.checks import answer_problems, codebook_problems, raise_all
 from sahelclf.codebook import validation_problems
 from sahelclf.corpus.edit import CorpusEdit
-from sahelclf.corpus.rounds import current_labels
+from sahelclf.corpus.rounds import current_labels, deciding_labels
 from sahelclf.files import files_sha256
 from sahelclf.records import Annotation, BatchRecord, Date, Document, Passage, SampledUnit
 
@@ -32,8 +33,8 @@ class Imported:
 
     Attributes
     ----------
-    new, known
-        Answers by annotator that were added, and that the corpus had already.
+    new, known, corrected
+        Answers by annotator that were added, that the corpus had already, and that replace one.
     missing
         Units by annotator that are assigned and have no answer yet.
     left_out
@@ -46,6 +47,7 @@ class Imported:
 
     new: Counter[str] = field(default_factory=Counter)
     known: Counter[str] = field(default_factory=Counter)
+    corrected: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     undecided: list[str] = field(default_factory=list)
@@ -53,7 +55,9 @@ class Imported:
     notes: list[str] = field(default_factory=list)
 
 
-def import_answers(batch: Batch, read: Sequence[ReadAnswers], edit: CorpusEdit) -> Imported:
+def import_answers(
+    batch: Batch, read: Sequence[ReadAnswers], edit: CorpusEdit, *, correct: bool = False
+) -> Imported:
     """Add answers to a corpus; raises `RequestError` with every problem before it writes.
 
     Parameters
@@ -64,12 +68,15 @@ def import_answers(batch: Batch, read: Sequence[ReadAnswers], edit: CorpusEdit) 
         What the tools' readers returned, one a file.
     edit
         The corpus, opened or new; it is written where something changes.
+    correct
+        Answers that differ from those in the corpus are the annotators' corrections.
     """
     answers = [answer for part in read for answer in part.answers]
     problems = [problem for part in read for problem in part.problems]
     problems += codebook_problems(batch.codebook, edit.codebook, str(edit.root))
     problems += answer_problems(batch, answers)
     problems += _corpus_problems(batch, answers, edit)
+    problems += [] if correct else _changed_answers(batch, answers, edit)
     if problems:
         raise_all(problems)
     result = Imported(left_out=sum((part.left_out for part in read), Counter()))
@@ -85,8 +92,14 @@ def import_answers(batch: Batch, read: Sequence[ReadAnswers], edit: CorpusEdit) 
 
 
 def _corpus_problems(batch: Batch, answers: Sequence[Answer], edit: CorpusEdit) -> list[str]:
-    """What does not agree with the corpus: texts, labels without annotations, other answers."""
-    problems = []
+    """What does not agree with the corpus: texts, labels without annotations, names."""
+    names = {a.lower(): a for a in edit.annotations}
+    problems = [
+        f"{a.where}: annotator {a.annotator!r}: {edit.root} has {other!r}; give one name with "
+        f"--annotator {a.annotator}={other}"
+        for a in answers
+        if (other := names.get(a.annotator.lower(), a.annotator)) != a.annotator
+    ]
     annotated = {row.unit for rows in edit.annotations.values() for row in rows}
     where_of: dict[str, str] = {}
     for a in answers:
@@ -101,7 +114,7 @@ def _corpus_problems(batch: Batch, answers: Sequence[Answer], edit: CorpusEdit) 
                 f"{where}: unit: {unit!r} has labels in {edit.root} that no file of raw/ explains; "
                 "answers would replace them"
             )
-    return problems + _changed_answers(batch, answers, edit)
+    return problems
 
 
 def id_conflict(unit: BatchUnit, edit: CorpusEdit) -> str | None:
@@ -117,33 +130,31 @@ def id_conflict(unit: BatchUnit, edit: CorpusEdit) -> str | None:
 
 
 def _changed_answers(batch: Batch, answers: Sequence[Answer], edit: CorpusEdit) -> list[str]:
+    """Answers that differ from what the same annotator answered in the corpus."""
     known = _known(edit, _round(batch))
-    names = {a.lower(): a for a in edit.annotations}
     problems = []
     for a in answers:
-        other = names.get(a.annotator.lower(), a.annotator)
-        if other != a.annotator:
-            problems.append(
-                f"{a.where}: annotator {a.annotator!r}: {edit.root} has {other!r}; give one name "
-                f"with --annotator {a.annotator}={other}"
-            )
         before = known.get((a.annotator, a.unit))
-        if before is None:
-            continue
-        differing = [
-            f"{topic} {old} before, {a.answers.get(topic)} now"
-            for topic, old in from_topics(edit.codebook, before.topics).items()
-            if a.answers.get(topic) != old
-        ]
+        differing = _differences(edit, before, a) if before else []
         if differing:
             problems.append(
                 f"{a.where}: {a.annotator} answered {a.unit!r} otherwise in the corpus: "
-                f"{'; '.join(differing)}; raw/{a.annotator}.jsonl is never edited"
+                f"{'; '.join(differing)}; if {a.annotator} corrects the answer, add --correct"
             )
     return problems
 
 
+def _differences(edit: CorpusEdit, before: Annotation, answer: Answer) -> list[str]:
+    """Topics with another answer than before."""
+    return [
+        f"{topic} {old} before, {answer.answers.get(topic)} now"
+        for topic, old in from_topics(edit.codebook, before.topics).items()
+        if answer.answers.get(topic) != old
+    ]
+
+
 def _known(edit: CorpusEdit, number: int) -> dict[tuple[str, str], Annotation]:
+    """The last answer of each annotator to each unit in a round."""
     return {
         (name, row.unit): row
         for name, rows in edit.annotations.items()
@@ -234,8 +245,10 @@ def _add_answers(
     number = _round(batch)
     known = _known(edit, number)
     order = {u.unit: k for k, u in enumerate(batch.units)}
+    corrected = []
     for a in sorted(answers, key=lambda a: (a.annotator, order[a.unit])):
-        if (a.annotator, a.unit) in known:
+        before = known.get((a.annotator, a.unit))
+        if before and not _differences(edit, before, a):
             result.known[a.annotator] += 1
             continue
         row = Annotation(
@@ -243,14 +256,32 @@ def _add_answers(
             round=number,
             topics=to_topics(batch.codebook, a.answers),
             suggested=batch.unit[a.unit].suggestion is not None,
+            correction=before is not None,
             note=a.note,
         )
         edit.add_annotation(a.annotator, row)
-        result.new[a.annotator] += 1
+        (result.corrected if before else result.new)[a.annotator] += 1
+        corrected += [a.unit] if before else []
+    result.notes += _without_effect(edit, number, corrected)
     done = {*_known(edit, number)}
     for name in sorted({a.annotator for a in answers} | {*batch.info.annotators}):
         left = [u for u in batch.assigned(name) if (name, u.unit) not in done]
         result.missing[name] = len(left)
+
+
+def _without_effect(edit: CorpusEdit, number: int, corrected: Sequence[str]) -> list[str]:
+    """Corrected units whose label does not follow from this round's answers."""
+    decided = {(a.unit, a.round) for a in edit.adjudications}
+    deciding = deciding_labels(edit.annotations)
+    kept = [
+        u for u in dict.fromkeys(corrected) if deciding[u][0] != number or (u, number) in decided
+    ]
+    if not kept:
+        return []
+    return [
+        f"corrected, but the label stays, since adjudication.jsonl or a later round decides: "
+        f"{', '.join(kept)}"
+    ]
 
 
 def _add_batch(batch: Batch, answered: set[str], edit: CorpusEdit) -> None:

@@ -1,10 +1,10 @@
-"""The coding sheet as a workbook: answers are chosen from a list, the codebook lies beside them."""
+"""Sheets as workbooks: answers are chosen from a list, the codebook lies beside them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sahelclf.annotation.answers import ReadAnswers, choices
-from sahelclf.annotation.batch import Batch, BatchUnit
+from sahelclf.annotation.batch import Batch
 from sahelclf.annotation.sheet import files_of, sheet_rows
 from sahelclf.annotation.sheet import read as read_sheet
 from sahelclf.annotation.sheet_files import UNITS
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from openpyxl import Workbook
+    from openpyxl.worksheet.worksheet import Worksheet
 
 CODEBOOK = "codebook"
-WIDTHS = {"id": 16, "title": 30, "text": 90, "suggestion": 24}
-HIDDEN = ("check", "sampling_probability", "stratum")
+WIDTHS = {"id": 16, "unit": 16, "title": 30, "text": 90, "suggestion": 24, "why": 40}
+HIDDEN = ("check", "sampling_probability", "stratum", "round")
 TOPIC_WIDTH = 16
 
 
@@ -27,9 +28,7 @@ def write(batch: Batch) -> list[Path]:
     paths = []
     for annotator, path in files_of(batch, ".xlsx"):
         units = batch.assigned(annotator) if annotator else batch.units
-        with file_aside(path) as aside:
-            _workbook(batch, units).save(aside)
-        paths.append(path)
+        paths.append(write_workbook(path, sheet_rows(batch, units), batch.codebook))
     return paths
 
 
@@ -38,17 +37,15 @@ def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
     return read_sheet(path, batch, annotator)
 
 
-def _workbook(batch: Batch, units: "Sequence[BatchUnit]") -> "Workbook":
+def write_workbook(path: Path, rows: "Sequence[Sequence[str]]", codebook: Codebook) -> Path:
+    """Write a workbook of a header, a guide and rows of units, whose topics are columns."""
     from openpyxl import Workbook
     from openpyxl.styles import Alignment, Font
     from openpyxl.utils import get_column_letter
-    from openpyxl.worksheet.datavalidation import DataValidation
 
     book = Workbook()
     sheet: Any = book.active
     sheet.title = UNITS
-    rows = sheet_rows(batch, units)
-    topics = batch.codebook.topic_names
     for k, row in enumerate(rows, 1):
         for at, value in enumerate(row, 1):
             if value:
@@ -61,7 +58,21 @@ def _workbook(batch: Batch, units: "Sequence[BatchUnit]") -> "Workbook":
         column.hidden = name in HIDDEN
         sheet.cell(1, at).font = Font(bold=True)
     sheet.freeze_panes = "A3"
-    allowed = choices(batch.codebook)
+    _list_of_answers(sheet, rows, codebook)
+    _codebook_sheet(book, codebook)
+    with file_aside(path) as aside:
+        book.save(aside)
+    return path
+
+
+def _list_of_answers(
+    sheet: "Worksheet", rows: "Sequence[Sequence[str]]", codebook: Codebook
+) -> None:
+    """Let every cell of a topic take one of the codebook's answers alone."""
+    from openpyxl.utils import get_column_letter
+    from openpyxl.worksheet.datavalidation import DataValidation
+
+    allowed = choices(codebook)
     listed = DataValidation(
         type="list",
         formula1=f"{CODEBOOK}!$A$3:$A${2 + len(allowed)}",
@@ -70,11 +81,10 @@ def _workbook(batch: Batch, units: "Sequence[BatchUnit]") -> "Workbook":
         errorTitle="Not an answer",
         error=f"Choose one of {', '.join(allowed)}"[:255],
     )
-    first, last = (get_column_letter(len(rows[0]) - k) for k in (len(topics) - 1, 0))
+    columns = [k for k, name in enumerate(rows[0], 1) if name in codebook.topics]
+    first, last = get_column_letter(columns[0]), get_column_letter(columns[-1])
     listed.add(f"{first}3:{last}{max(len(rows), 3)}")
     sheet.add_data_validation(listed)
-    _codebook_sheet(book, batch.codebook)
-    return book
 
 
 def _codebook_sheet(book: "Workbook", codebook: Codebook) -> None:

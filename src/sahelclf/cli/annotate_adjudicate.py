@@ -15,8 +15,8 @@ EPILOG = """examples:
   python -m sahelclf annotate adjudicate --corpus my-corpus --from decisions.jsonl --annotator eva
   python -m sahelclf annotate adjudicate --corpus my-corpus --rule majority
 
-The page (.html) or the sheet (.csv) shows the answers to each unit without names, and asks for a
-decision and its reason. The decisions go to adjudication.jsonl, and the units get their labels.
+The page (.html) or the sheet (.csv, .xlsx) shows the answers to each unit without names, and asks
+for a decision and its reason. Decisions go to adjudication.jsonl, and the units get their labels.
 --rule majority decides without a person where more than half of the annotators gave one answer to
 every topic; decided_by and why say so. Other units stay undecided, and are not trained on.
 """
@@ -27,22 +27,23 @@ def run(args: list[str]) -> int:
     options = _parser().parse_args(args)
 
     from sahelclf.predict.intake import number_of
-    from sahelclf.workflows.annotate import adjudicate, write_cases
+    from sahelclf.workflows.annotate import annotate_adjudicate
 
-    given = [options.out, options.decisions, options.rule]
-    if sum(value is not None for value in given) != 1:
-        raise RequestError("annotate adjudicate: expected one of -o FILE, --from FILE and --rule")
     if (options.annotator is not None) != (options.decisions is not None):
         raise RequestError("annotate adjudicate: --annotator NAME goes with --from FILE, always")
+    decided = annotate_adjudicate(
+        options.corpus,
+        options.decisions,
+        out=options.out,
+        decided_by=options.annotator or "",
+        rule=options.rule,
+    )
     if options.out is not None:
-        n = write_cases(options.corpus, options.out)
+        n = len(decided.open)
         command = f"python -m sahelclf annotate adjudicate --corpus {options.corpus}"
         say(f"{number_of(n, 'unit')} to decide. Then: {command} --from FILE --annotator NAME")
         result(options.out)
         return 0
-    decided = adjudicate(
-        options.corpus, options.decisions, decided_by=options.annotator or "", rule=options.rule
-    )
     _show(decided)
     result(options.corpus)
     return 0
@@ -53,7 +54,9 @@ def _parser() -> "argparse.ArgumentParser":
         "annotate adjudicate", "Decide on units that annotators answered differently.", EPILOG
     )
     p.add_argument("--corpus", metavar="FOLDER", required=True)
-    p.add_argument("-o", "--out", metavar="FILE", help="write a page (.html) or a sheet (.csv)")
+    p.add_argument(
+        "-o", "--out", metavar="FILE", help="write a page (.html) or a sheet (.csv, .xlsx)"
+    )
     decisions = "the filled sheet, or what the page saved"
     p.add_argument("--from", dest="decisions", metavar="FILE", help=decisions)
     p.add_argument("--annotator", metavar="NAME", help="who decided")

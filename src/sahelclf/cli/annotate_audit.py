@@ -25,9 +25,9 @@ def run(args: list[str]) -> int:
 
     from sahelclf.annotation.audit import by_annotator
     from sahelclf.predict.intake import number_of
-    from sahelclf.workflows.audit import audit
+    from sahelclf.workflows.audit import annotate_audit
 
-    done = audit(
+    done = annotate_audit(
         options.corpus,
         options.out,
         n=options.n,

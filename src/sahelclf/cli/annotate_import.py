@@ -14,6 +14,7 @@ EPILOG = """examples:
   python -m sahelclf annotate import batch-1 export.json --corpus my-corpus --from label-studio
   python -m sahelclf annotate import batch-1 sheet.xlsx --corpus my-corpus --annotator anna
   python -m sahelclf annotate import batch-1 export.json --corpus my-corpus --annotator 3=anna,4=ben
+  python -m sahelclf annotate import batch-1 sheet-anna.csv --corpus my-corpus --correct
 
 All files are checked first; every problem is shown with its place, and then nothing is written.
 Work that is half done can be imported, and again later. Importing twice changes nothing. Where
@@ -25,15 +26,16 @@ def run(args: list[str]) -> int:
     """Import, and say what came in."""
     options = _parser().parse_args(args)
 
-    from sahelclf.workflows.annotate import import_batch
+    from sahelclf.workflows.annotate import annotate_import
 
-    imported = import_batch(
+    imported = annotate_import(
         options.batch,
         options.files,
         options.corpus,
         codebook=options.codebook,
         annotator=options.annotator,
         tool=options.tool,
+        correct=options.correct,
     )
     _show(imported, options.corpus)
     result(options.corpus)
@@ -53,16 +55,20 @@ def _parser() -> "argparse.ArgumentParser":
     )
     p.add_argument("--annotator", metavar="NAME", help=annotator)
     p.add_argument("--from", dest="tool", metavar="TOOL", help="tool of the files")
+    correct = "answers that differ from the annotator's earlier ones correct them; they decide on "
+    correct += "the label, and agreement stays that of the first answers"
+    p.add_argument("--correct", action="store_true", help=correct)
     return p
 
 
 def _show(imported: "Imported", corpus: str) -> None:
     from sahelclf.predict.intake import number_of
 
-    rows = [["annotator", "new", "known", "not yet answered"]]
-    for name in imported.missing:
-        counts = (imported.new[name], imported.known[name], imported.missing[name])
-        rows.append([name, *(f"{n:,}" for n in counts)])
+    counts = {"new": imported.new, "known": imported.known, "corrected": imported.corrected}
+    shown = {k: n for k, n in counts.items() if n or k != "corrected"}
+    shown |= {"not yet answered": imported.missing}
+    rows = [["annotator", *shown]]
+    rows += [[name, *(f"{n[name]:,}" for n in shown.values())] for name in imported.missing]
     table(rows)
     for reason, n in sorted(imported.left_out.items()):
         say(f"left out: {n:,} {reason}")

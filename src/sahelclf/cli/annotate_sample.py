@@ -1,6 +1,5 @@
 """`annotate sample [INPUT] -o BATCH`: units to annotate, with their sampling probabilities."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahelclf.cli.console import names_of, parser, result, say
@@ -49,29 +48,34 @@ def run(args: list[str]) -> int:
         )
 
     from sahelclf.predict.intake import number_of
-    from sahelclf.predict.rows import Columns
-    from sahelclf.workflows.sampling import For, How, sample_collection, sample_corpus
+    from sahelclf.predict.rows import COLUMN_ROLES
+    from sahelclf.workflows.sampling import annotate_sample
 
-    out, draw = Path(options.out), {"n": options.n, "seed": options.seed}
-    for_whom = For(names_of(options.to), names_of(options.annotators), options.overlap)
-    if options.input is None:
-        batch = sample_corpus(options.corpus, out, for_whom, **draw)
-    else:
-        how = How(
-            by=names_of(options.by),
-            predictions=options.predictions,
-            next_by=options.next,
-            first=options.first,
-            random=options.random,
-            suggest=options.suggest,
-        )
-        columns = Columns(options.text, options.id, options.title, options.date)
-        of_input = {"unit": options.unit, "columns": columns}
-        of_input |= {"corpus": options.corpus, "codebook": options.codebook}
-        batch = sample_collection(options.input, out, for_whom, how, **draw, **of_input)
+    of_input = {
+        "by": names_of(options.by),
+        "next_by": options.next,
+        "predictions": options.predictions,
+        "first": options.first,
+        "random": options.random,
+        "suggest": options.suggest,
+        "codebook": options.codebook,
+        "unit": options.unit,
+        **{role: getattr(options, role) for role in COLUMN_ROLES},
+    }
+    batch = annotate_sample(
+        options.input,
+        out=options.out,
+        n=options.n,
+        seed=options.seed,
+        tools=names_of(options.to),
+        annotators=names_of(options.annotators),
+        overlap=options.overlap,
+        corpus=options.corpus,
+        **(of_input if options.input is not None else {}),
+    )
     many = ", ".join(batch.info.annotators) or "everybody"
     say(f"{number_of(len(batch.units), 'unit')} for {many}. Answer every topic of every unit.")
-    result(str(out))
+    result(options.out)
     return 0
 
 
@@ -103,7 +107,7 @@ def _parser() -> "argparse.ArgumentParser":
     how.add_argument(
         "--first",
         action="store_true",
-        help="a first batch without a model: by the corpus's keywords.yaml, else by clusters",
+        help="a first batch without a model: by the corpus's keywords.yaml, else by chance",
     )
     model = "what to label next: units of which this bundle (or table of predict) is least sure"
     how.add_argument("--next", metavar="MODEL", help=model)

@@ -135,7 +135,7 @@ class CorpusEdit:
         if annotator not in self._raw:
             self._raw[annotator] = _Lines(self.root / RAW / f"{annotator}.jsonl")
         record = {"unit": row.unit, "round": row.round, "topics": plain_topics(row.topics)}
-        record |= {"suggested": True} if row.suggested else {}
+        record |= {name: True for name in ("suggested", "correction") if getattr(row, name)}
         self._raw[annotator].add(record | ({"note": row.note} if row.note else {}))
 
     def add_adjudication(self, row: Adjudication) -> None:

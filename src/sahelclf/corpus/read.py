@@ -135,7 +135,8 @@ def read_annotations(corpus: Corpus) -> dict[str, list[Annotation]]:
     for path in sorted((corpus.root / "raw").glob("*.jsonl")):
         rows = read_records(path, Annotation, problems)
         problems += _check_units(rows, corpus)
-        problems += duplicate_problems(rows, lambda a: f"{a.unit} (round {a.round})")
+        first = [(where, a) for where, a in rows if not a.correction]
+        problems += duplicate_problems(first, lambda a: f"{a.unit} (round {a.round})")
         by_annotator[path.stem] = [a for _, a in rows]
     _raise_all(problems)
     return by_annotator

@@ -22,7 +22,7 @@ def annotated_units(
 ) -> list[CodedUnit]:
     """Units with two annotators or more in that round, in the corpus's order.
 
-    Labels of annotators who saw a model's answers do not count.
+    Labels of annotators who saw a model's answers do not count, nor do corrections.
     """
     labels = _labels_by_unit(annotations, number)
     owner = corpus.owner
@@ -31,12 +31,14 @@ def annotated_units(
 
 def retest_units(corpus: Corpus, annotations: dict[str, list[Annotation]]) -> list[CodedUnit]:
     """Units that one annotator alone labelled again, beside that annotator's round before."""
-    annotators = Counter((row.unit, row.round) for rows in annotations.values() for row in rows)
+    annotators = Counter(
+        (row.unit, row.round) for rows in annotations.values() for row in rows if not row.correction
+    )
     units = []
     for name in sorted(annotations):
         rounds: dict[str, list[Annotation]] = defaultdict(list)
         for row in annotations[name]:
-            if row.round >= 1:
+            if row.round >= 1 and not row.correction:
                 rounds[row.unit].append(row)
         for unit, rows in rounds.items():
             for a, b in pairwise(sorted(rows, key=lambda row: row.round)):
@@ -52,7 +54,7 @@ def _labels_by_unit(
     labels: dict[str, dict[str, Topics]] = defaultdict(dict)
     for name in sorted(annotations):
         for row in annotations[name]:
-            if row.round == number and not row.suggested:
+            if row.round == number and not row.suggested and not row.correction:
                 labels[row.unit][name] = row.topics
     return labels
 
@@ -71,7 +73,8 @@ def deciding_labels(
     """The round that decides on each unit, and its labels by annotator.
 
     It is the last round in which two annotators or more labelled the unit; without one, the last
-    round of all. A retest by one annotator decides nothing; a round for a new codebook does.
+    round of all. A retest by one annotator decides nothing; a round for a new codebook does. Of an
+    annotator's answers in a round, the last one counts: the others were corrected.
     """
     given: dict[str, dict[int, dict[str, Topics]]] = defaultdict(lambda: defaultdict(dict))
     for name in sorted(annotations):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sahelclf.corpus.edit import CorpusEdit
 
 
-def import_batch(
+def annotate_import(
     batch: str | Path,
     files: Sequence[str | Path],
     corpus: str | Path,
@@ -22,6 +22,7 @@ def import_batch(
     codebook: str | Path | None = None,
     annotator: str | None = None,
     tool: str | None = None,
+    correct: bool = False,
 ) -> "Imported":
     """Add annotators' answers to a corpus, or make it; doing so twice changes nothing.
 
@@ -40,6 +41,15 @@ def import_batch(
         names for those in the files, which may be ids: `3=anna,4=ben`.
     tool
         Tool of the files; recognised by default.
+    correct
+        Answers that differ from what the same annotator answered before correct that. They decide
+        on the label; agreement stays that of the first answers.
+
+    Returns
+    -------
+    Imported
+        `.new`, `.known`, `.corrected` and `.missing` count answers by annotator; `.undecided` are
+        the units that need a decision; `.files` were written.
 
     Raises
     ------
@@ -63,7 +73,7 @@ def import_batch(
     parts = [part for _, part in read]
     if problems:
         raise_all([*problems, *(p for part in parts for p in part.problems)])
-    return import_answers(opened, parts, edit)
+    return import_answers(opened, parts, edit, correct=correct)
 
 
 def _read(path: Path, batch: "Batch", annotator: str | None, tool: str | None) -> "ReadAnswers":
@@ -95,57 +105,54 @@ def _corpus(root: Path, batch: "Batch", codebook: Path | None) -> "CorpusEdit":
     return CorpusEdit(root, given or batch.codebook, source.read_bytes())
 
 
-def write_cases(corpus: str | Path, out: str | Path) -> int:
-    """Write the units to decide as a page (`.html`) or a sheet (`.csv`); returns how many."""
-    from sahelclf.annotation.adjudication import cases
-    from sahelclf.annotation.decision_sheet import write_decision_sheet
-    from sahelclf.annotation.page import write_decisions_page
-    from sahelclf.corpus.edit import CorpusEdit
-    from sahelclf.files import refuse_taken
-
-    path = Path(out)
-    writers = {".html": write_decisions_page, ".csv": write_decision_sheet}
-    if path.suffix.lower() not in writers:
-        raise RequestError(f"{path}: unknown form {path.suffix!r}; expected .html or .csv")
-    refuse_taken(path)
-    edit = CorpusEdit.open(Path(corpus))
-    to_decide = cases(edit)
-    if not to_decide:
-        raise RequestError(f"{corpus}: no unit to decide: annotators agree, or all are decided")
-    writers[path.suffix.lower()](path, edit.codebook, to_decide)
-    return len(to_decide)
-
-
-def adjudicate(
+def annotate_adjudicate(
     corpus: str | Path,
-    file: str | Path | None = None,
+    decisions: str | Path | None = None,
     *,
+    out: str | Path | None = None,
     decided_by: str = "",
     rule: str | None = None,
 ) -> "Decided":
-    """Add decisions to `adjudication.jsonl`, and the labels that follow.
+    """Write the units to decide, or add decisions to `adjudication.jsonl`, with their labels.
 
     Parameters
     ----------
-    file
+    decisions
         The filled sheet, or what the page saved.
+    out
+        File to write, in place of decisions: a page (`.html`) or a sheet (`.csv`, `.xlsx`).
     decided_by
         Who decided.
     rule
         `majority` decides, in place of a file, where more than half of the annotators gave one
         answer to every topic; `decided_by` and `why` then name the rule.
+
+    Returns
+    -------
+    Decided
+        `.new` and `.known` are the decided units, `.open` those without a decision; `.files` were
+        written.
+
+    Raises
+    ------
+    RequestError
+        With every problem of the file; nothing was written then.
     """
     from sahelclf.annotation.adjudication import RULE, cases, decide, majority
     from sahelclf.annotation.decision_sheet import read_decision_sheet
     from sahelclf.annotation.page import read_decisions
     from sahelclf.corpus.edit import CorpusEdit
 
-    if (file is None) == (rule is None) or rule not in (None, "majority"):
-        raise RequestError("adjudicate: expected a file of decisions, or the rule majority")
+    if sum(x is not None for x in (out, decisions, rule)) != 1 or rule not in (None, "majority"):
+        raise RequestError(
+            "annotate adjudicate: expected one of -o FILE, --from FILE and --rule majority"
+        )
+    if out is not None:
+        return _write_cases(Path(corpus), Path(out))
     edit = CorpusEdit.open(Path(corpus))
-    if file is None:
+    if decisions is None:
         return decide(edit, majority(edit), RULE)
-    path = Path(file)
+    path = Path(decisions)
     if not path.exists():
         raise RequestError(f"{path}: no such file; expected the filled sheet, or a page's file")
     if not decided_by.strip():
@@ -157,3 +164,28 @@ def adjudicate(
     decided = decide(edit, read.decisions, decided_by.strip(), read.problems)
     decided.left_out = read.left_out
     return decided
+
+
+def _write_cases(corpus: Path, path: Path) -> "Decided":
+    from sahelclf.annotation.adjudication import Decided, cases
+    from sahelclf.annotation.decision_sheet import write_decision_sheet
+    from sahelclf.annotation.page import write_decisions_page
+    from sahelclf.corpus.edit import CorpusEdit
+    from sahelclf.files import refuse_taken
+
+    writers = {
+        ".html": write_decisions_page,
+        ".csv": write_decision_sheet,
+        ".xlsx": write_decision_sheet,
+    }
+    if path.suffix.lower() not in writers:
+        raise RequestError(
+            f"{path}: unknown form {path.suffix!r}; expected one of {', '.join(writers)}"
+        )
+    refuse_taken(path)
+    edit = CorpusEdit.open(corpus)
+    to_decide = cases(edit)
+    if not to_decide:
+        raise RequestError(f"{corpus}: no unit to decide: annotators agree, or all are decided")
+    writers[path.suffix.lower()](path, edit.codebook, to_decide)
+    return Decided(open=[case.unit for case in to_decide], files=[path])

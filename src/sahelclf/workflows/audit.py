@@ -23,7 +23,7 @@ class Audit:
     batch: "Batch"
 
 
-def audit(
+def annotate_audit(
     corpus: str | Path,
     out: str | Path,
     *,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sahelclf.errors import RequestError
-from sahelclf.predict.rows import Columns
+from sahelclf.predict.rows import COLUMN_ROLES, Columns
 
 if TYPE_CHECKING:
     from sahelclf.annotation.batch import Batch, BatchUnit
@@ -40,11 +40,11 @@ class How:
     predictions
         What `predict` wrote for the collection.
     next_by
-        Bundle, or table that `predict` wrote: units are drawn in proportion to its uncertainty, at
+        Bundle, or table that `predict` wrote: units are drawn more often where it is unsure, at
         most one of a document or of near-duplicates.
     first
         The same without a model: the same sum of probabilities for every topic of the dictionary
-        of the corpus, or for every cluster of texts where it has no `keywords.yaml`.
+        of the corpus; by chance where it has no `keywords.yaml`.
     random
         The share that is drawn by chance, where `next_by` or `first` draws the rest.
     suggest
@@ -101,6 +101,80 @@ class How:
             chosen = with_suggestions(frame, chosen, model)
             strategy |= {"suggest": model}
         return chosen, strategy
+
+
+def annotate_sample(
+    input: str | Path | None = None,  # noqa: A002 - the name that the command has for it
+    *,
+    out: str | Path,
+    n: int = 100,
+    seed: int = 0,
+    tools: Sequence[str] = ("page", "sheet"),
+    annotators: Sequence[str] = (),
+    overlap: float = 1.0,
+    corpus: str | Path | None = None,
+    codebook: str | Path | None = None,
+    unit: str | None = None,
+    **settings: Any,
+) -> "Batch":
+    """Draw units to annotate, with known probabilities, and write them for the annotators.
+
+    Parameters
+    ----------
+    input
+        The collection: file, folder or pattern, as `predict_file` takes it. Without it, passages
+        of the corpus are drawn, equally many of each topic and stance.
+    out
+        Folder of the batch; a new one.
+    tools
+        What the annotators get: `page`, `sheet`, `xlsx`, `label-studio`, `doccano`, `prodigy`,
+        `argilla`, `potato`.
+    annotators, overlap
+        Files for each; `overlap` is the share of the units that all of them get.
+    corpus
+        Folder with the codebook, the `keywords.yaml` and the labels so far.
+    codebook
+        File of topics and stances, where there is no corpus yet.
+    unit
+        `"passage"` or `"document"`, as in `predict_file`.
+    settings
+        Columns `text`, `id`, `title`, `date`; how units of a collection are drawn (by default all
+        with the same probability): `by`, `predictions`, `next_by`, `first`, `random`, `suggest`, as
+        in `How`.
+
+    Returns
+    -------
+    Batch
+        `.root` is its folder, `.units` are the drawn units, `.info` says how they were drawn.
+
+    Raises
+    ------
+    RequestError
+        With all that does not go together, and units that cannot join the corpus.
+    """
+    for_whom = For(tools, annotators, overlap)
+    folder = None if corpus is None else str(corpus)
+    if input is not None:
+        columns = Columns(**{k: settings.pop(k) for k in COLUMN_ROLES if k in settings})
+        return sample_collection(
+            str(input),
+            Path(out),
+            for_whom,
+            How(**settings),
+            n=n,
+            seed=seed,
+            unit=unit,
+            columns=columns,
+            corpus=folder,
+            codebook=None if codebook is None else str(codebook),
+        )
+    of_collection = {"codebook": codebook, "unit": unit, **settings}
+    given = [name for name, value in of_collection.items() if value]
+    if given:
+        raise RequestError(
+            f"annotate sample: {', '.join(given)}: needs the collection to draw from"
+        )
+    return sample_corpus(folder, Path(out), for_whom, n=n, seed=seed)
 
 
 def sample_corpus(

@@ -51,7 +51,7 @@ class Status:
     problem: str = ""
 
 
-def status(
+def annotate_status(
     corpus: str | Path,
     bundles: Sequence[str | Path] = (),
     *,
