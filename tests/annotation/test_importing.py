@@ -1,6 +1,7 @@
 """Answers become a corpus: exactly, once, and with every problem named."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ from sahelclf.corpus.edit import CorpusEdit
 from sahelclf.corpus.read import read_annotations, read_batches, read_corpus
 from sahelclf.corpus.rounds import annotated_units, retest_units
 from sahelclf.corpus.validate import validate
-from sahelclf.errors import RequestError
+from sahelclf.errors import CorpusError, RequestError, SahelclfError
 from sahelclf.records import Label
 from sahelclf.workflows.annotate import annotate_import
 
@@ -338,8 +339,6 @@ def test_files_of_a_tool_are_imported(tmp_path, monkeypatch):
 
 
 def test_a_broken_write_leaves_no_new_corpus(tmp_path, monkeypatch):
-    from pathlib import Path
-
     batch = make_batch(tmp_path / "b", ["u1"])
     write_text = Path.write_text
 
@@ -349,9 +348,51 @@ def test_a_broken_write_leaves_no_new_corpus(tmp_path, monkeypatch):
         return write_text(self, *args, **more)
 
     monkeypatch.setattr(Path, "write_text", broken)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(SahelclfError, match="not written: No space"):
         put(batch, tmp_path / "c", answers(answer("anna", "u1")))
     assert not (tmp_path / "c").exists()
+
+
+def test_two_imports_at_once_lose_no_answer(tmp_path):
+    batch, root = make_batch(tmp_path / "b", ["u1", "u2"]), tmp_path / "c"
+    put(batch, root, answers(answer("anna", "u1")))
+    first, second = CorpusEdit.open(root), CorpusEdit.open(root)
+    import_answers(batch, [answers(answer("anna", "u2"))], first)
+    with pytest.raises(SahelclfError, match="changed by another process meanwhile; nothing was"):
+        import_answers(batch, [answers(answer("ben", "u2"))], second)
+    put(batch, root, answers(answer("ben", "u2")))
+    assert {n: len(r) for n, r in read_annotations(read_corpus(root)).items()} == {
+        "anna": 2,
+        "ben": 1,
+    }
+
+
+@pytest.mark.parametrize("moved", range(5))
+def test_an_import_that_was_killed_is_completed_by_the_next(tmp_path, monkeypatch, moved):
+    class Killed(BaseException):
+        pass
+
+    batch = make_batch(tmp_path / "b", ["u1", "u2"])
+    put(batch, tmp_path / "c", answers(answer("anna", "u1")))
+    put(batch, tmp_path / "whole", answers(answer("anna", "u1")))
+    more = answers(answer("ben", "u1", "favor"), answer("anna", "u2", roads="against"))
+    put(batch, tmp_path / "whole", more)
+    replace, done = Path.replace, []
+
+    def killed(self, target):
+        if len(done) == moved:
+            raise Killed
+        done.append(target)
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(Killed):
+            put(batch, tmp_path / "c", more)
+    with pytest.raises(CorpusError, match="was interrupted; run it again"):
+        read_corpus(tmp_path / "c")
+    assert put(batch, tmp_path / "c", more).files == []
+    assert contents(tmp_path / "c") == contents(tmp_path / "whole")
 
 
 def test_reasons_of_left_out_answers_are_summed(tmp_path):

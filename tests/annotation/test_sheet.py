@@ -157,6 +157,40 @@ def test_a_changed_text_is_seen_by_its_check(book, tmp_path):
     assert sheet.read(path, batch, "anna").answers[0].check != batch.units[0].check
 
 
+@pytest.mark.parametrize(
+    ("encoding", "delimiter"),
+    [("utf-8-sig", ";"), ("cp1252", ";"), ("utf-16", "\t"), ("utf-8", ",")],
+)
+def test_a_sheet_is_read_as_spreadsheets_save_it(book, tmp_path, encoding, delimiter):
+    text = "L’armée a levé le siège ; « enfin », dit-on — 5 €"
+    units = [batch_unit("u1", text), batch_unit("u2", text.upper())]
+    batch = batch_in(tmp_path, book, units, annotators=["anna"])
+    (path,) = sheet.write(batch)
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        rows = [*csv.reader(stream)]
+    for row, more in zip(rows, (["note", ""], ["", ""], ["sûr ?", "x"], ["", ""]), strict=True):
+        row[6:] = [*(["pro", "NO "] if row[0].startswith("u") else row[6:]), *more]
+
+    def save(coding):
+        with path.open("w", encoding=coding, newline="", errors="replace") as stream:
+            csv.writer(stream, delimiter=delimiter).writerows(rows)
+
+    save(encoding)
+    read = sheet.read(path, batch, None)
+    assert read.problems == []
+    assert [(*a.answers.values(), a.check, a.note) for a in read.answers] == [
+        ("pro", "no", units[0].check, "sûr ?"),
+        ("pro", "no", units[1].check, ""),
+    ]
+    save("mac-roman")
+    with pytest.raises(RequestError, match="neither UTF-8 nor Windows-1252; save the sheet as"):
+        sheet.read(path, batch, None)
+    rows[0][-1] = "fishing"
+    save(encoding)
+    with pytest.raises(RequestError, match=r"the header has \['fishing'\] twice; remove one"):
+        sheet.read(path, batch, None)
+
+
 def test_a_workbook_offers_the_answers_and_is_read_as_a_sheet(book, tmp_path):
     units = [batch_unit("0012", "=1+1 is a text", 0.25), batch_unit("b", annotators=["ben"])]
     batch = batch_in(tmp_path, book, units, annotators=["anna", "ben"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahelclf.corpus.jsonl import MAX_LINE_BYTES
-from sahelclf.delimited import find_delimiter
+from sahelclf.delimited import BYTE_ORDER_MARKS, find_delimiter
 from sahelclf.errors import RequestError
 from sahelclf.predict.rows import cell_text
 
@@ -31,11 +31,11 @@ def file_rows(path: Path) -> tuple[list[str], list[Row]]:
         data = path.read_bytes()
         if data[:4] == SPREADSHEET:
             raise RequestError(f"{path}: a spreadsheet's own form; open it and {SAVE}")
-        text = data.decode("utf-8-sig")
+        text = _decoded(data)
     except OSError as error:
         raise RequestError(f"{path}: not readable: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise RequestError(f"{path}: not in UTF-8; {SAVE}") from None
+        raise RequestError(f"{path}: neither UTF-8 nor Windows-1252; {SAVE}") from None
     delimiter = find_delimiter(text.split("\n", 1)[0])
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
@@ -51,7 +51,28 @@ def file_rows(path: Path) -> tuple[list[str], list[Row]]:
         raise RequestError(
             f"{path}: row {len(rows)}: the file ends in the middle of this row; save it again"
         )
-    return [c.strip() for c in rows[0]], numbered(rows[1:])
+    return _header(str(path), rows[0]), numbered(rows[1:])
+
+
+def _decoded(data: bytes) -> str:
+    """Text as spreadsheets save it: UTF-8, UTF-16 with a mark, else Windows-1252.
+
+    A text that was read with the wrong letters has another `check` than its row.
+    """
+    marked = next((e for mark, e in BYTE_ORDER_MARKS.items() if data.startswith(mark)), "")
+    try:
+        return data.decode(marked or "utf-8")
+    except UnicodeDecodeError:
+        return data.decode(marked or "cp1252")
+
+
+def _header(where: str, cells: list[str]) -> list[str]:
+    """Names of columns; raise where one is there twice."""
+    header = [c.strip() for c in cells]
+    repeated = sorted({c for c in header if c and header.count(c) > 1})
+    if repeated:
+        raise RequestError(f"{where}: row 1: the header has {repeated} twice; remove one of each")
+    return header
 
 
 def workbook_rows(path: Path) -> tuple[list[str], list[Row]]:
@@ -73,7 +94,7 @@ def workbook_rows(path: Path) -> tuple[list[str], list[Row]]:
         raise RequestError(f"{path}: not a workbook, or cut off: {reason}; {SAVE}") from None
     if not rows:
         raise RequestError(f"{path}: empty; expected a sheet as `annotate sample` wrote it, filled")
-    header = [c.strip() for c in rows[0]]
+    header = _header(str(path), rows[0])
     while header and not header[-1]:
         header.pop()
     size = len(header)

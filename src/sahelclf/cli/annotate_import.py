@@ -1,5 +1,6 @@
 """`annotate import BATCH FILES --corpus FOLDER`: answers of annotators become a corpus."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahelclf.cli.console import parser, result, say, table
@@ -38,7 +39,8 @@ def run(args: list[str]) -> int:
         correct=options.correct,
     )
     _show(imported, options.corpus)
-    result(options.corpus)
+    if Path(options.corpus).exists():
+        result(options.corpus)
     return 0
 
 
@@ -80,5 +82,7 @@ def _show(imported: "Imported", corpus: str) -> None:
             f"no label yet, since the answers differ: {units}. "
             f"Then: python -m sahelclf annotate adjudicate --corpus {corpus} -o decide.html"
         )
-    if not imported.files:
+    if not imported.files and Path(corpus).exists():
         say("nothing new: the corpus is as it was")
+    elif not imported.files:
+        say("no answers yet, so no corpus was made")

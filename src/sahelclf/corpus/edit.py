@@ -1,4 +1,7 @@
-"""Changes to a corpus folder: every file is written aside, then all of them are renamed.
+"""Changes to a corpus folder: all files or none, even where the process is killed.
+
+The changed files are written into a folder of their own, which is renamed to `.changes` when all
+are there, and then moved to their places. `CorpusEdit.open` completes what was interrupted.
 
 Lines that do not change keep their bytes. Labels of passages follow from `raw/` and
 `adjudication.jsonl`.
@@ -8,20 +11,21 @@ import json
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sahelclf.codebook import Codebook
 from sahelclf.corpus.read import (
+    pending_changes,
     read_adjudications,
     read_annotations,
     read_batches,
     read_corpus,
 )
 from sahelclf.corpus.rounds import current_labels
-from sahelclf.files import file_aside
+from sahelclf.errors import SahelclfError
+from sahelclf.files import written_aside
 from sahelclf.records import Adjudication, Annotation, BatchRecord, Topics
 
 CODEBOOK, DOCUMENTS, PASSAGES = "codebook.yaml", "documents.jsonl", "passages.jsonl"
@@ -30,18 +34,19 @@ ADJUDICATION, BATCHES, RAW = "adjudication.jsonl", "batches.jsonl", "raw"
 
 @dataclass
 class _Lines:
-    """A file of JSON lines: the text of each line, and its record."""
+    """A file of JSON lines: the text of each line, and its record; its text as it was read."""
 
     path: Path
+    before: str = ""
     texts: list[str] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     changed: bool = False
 
     @classmethod
     def read(cls, path: Path) -> "_Lines":
-        text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+        text = _text_of(path)
         texts = [line for line in text.split("\n") if line.strip()]
-        return cls(path, texts, [json.loads(line) for line in texts])
+        return cls(path, text, texts, [json.loads(line) for line in texts])
 
     def add(self, record: dict[str, Any]) -> None:
         """A new line."""
@@ -54,6 +59,10 @@ class _Lines:
         if record != self.records[k]:
             self.texts[k], self.records[k] = json.dumps(record, ensure_ascii=False), record
             self.changed = True
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig") if path.exists() else ""
 
 
 def plain_topics(topics: Topics) -> dict[str, Any]:
@@ -91,6 +100,7 @@ class CorpusEdit:
     @classmethod
     def open(cls, root: Path) -> "CorpusEdit":
         """An existing corpus; raises with every problem of its files."""
+        _move_changes(root)
         corpus = read_corpus(root)
         edit = cls(root, corpus.codebook)
         edit.annotations = read_annotations(corpus)
@@ -197,19 +207,30 @@ class CorpusEdit:
         changed = [f for f in (*self._files.values(), *self._raw.values()) if f.changed]
         if not changed:
             return []
-        new = not self.root.exists()
-        try:
-            (self.root / RAW).mkdir(parents=True, exist_ok=True)
-            with ExitStack() as stack:
-                # Renamed in the reverse order: labels last, so that a second run completes a first.
-                for file in changed:
-                    aside = stack.enter_context(file_aside(file.path))
-                    aside.write_text("\n".join([*file.texts, ""]), encoding="utf-8")
-                if self._codebook_text is not None:
-                    aside = stack.enter_context(file_aside(self.root / CODEBOOK))
-                    aside.write_bytes(self._codebook_text)
-        except BaseException:
-            if new:
-                shutil.rmtree(self.root, ignore_errors=True)
-            raise
+        other = [str(f.path) for f in changed if _text_of(f.path) != f.before]
+        if other:
+            raise SahelclfError(
+                f"{', '.join(other)}: changed by another process meanwhile; nothing was written; "
+                "run it again"
+            )
+        target = pending_changes(self.root) if self.root.exists() else self.root
+        with written_aside(target) as aside:
+            (aside / RAW).mkdir()
+            for file in changed:
+                path = aside / file.path.relative_to(self.root)
+                path.write_text("\n".join([*file.texts, ""]), encoding="utf-8")
+            if self._codebook_text is not None:
+                (aside / CODEBOOK).write_bytes(self._codebook_text)
+        _move_changes(self.root)
         return [f.path for f in changed]
+
+
+def _move_changes(root: Path) -> None:
+    """Move the files of `.changes` to their places, if there are any."""
+    pending = pending_changes(root)
+    if not pending.exists():
+        return
+    (root / RAW).mkdir(exist_ok=True)
+    for path in [p for p in pending.rglob("*") if p.is_file()]:
+        path.replace(root / path.relative_to(pending))
+    shutil.rmtree(pending)

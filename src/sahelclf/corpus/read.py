@@ -74,6 +74,11 @@ def read_corpus(root: Path) -> Corpus:
     root = Path(root)
     if not root.is_dir():
         raise CorpusError(f"{root}: no such folder; corpus= takes one in the form of annotations/")
+    if pending_changes(root).exists():
+        raise CorpusError(
+            f"{root}: `annotate import` or `annotate adjudicate` was interrupted; run it again to "
+            "complete it"
+        )
     codebook = read_codebook(root / "codebook.yaml")
     problems: list[str] = []
     documents = read_records(root / "documents.jsonl", Document, problems)
@@ -126,6 +131,11 @@ def read_labelled(path: Path, codebook: Codebook) -> Corpus:
         tuple(p for _, p in passages),
         files_sha256([Path(path)]),
     )
+
+
+def pending_changes(root: Path) -> Path:
+    """The folder that holds changed files of a corpus until all of them are in their places."""
+    return root / ".changes"
 
 
 def read_annotations(corpus: Corpus) -> dict[str, list[Annotation]]:
