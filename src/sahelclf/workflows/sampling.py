@@ -122,13 +122,12 @@ def annotate_sample(
     Parameters
     ----------
     input
-        The collection: file, folder or pattern, as `predict_file` takes it. Without it, passages
-        of the corpus are drawn, equally many of each topic and stance.
+        The collection, as `predict_file` takes it. Without it, passages of the corpus are drawn,
+        equally many of each topic and stance.
     out
         Folder of the batch; a new one.
     tools
-        What the annotators get: `page`, `sheet`, `xlsx`, `label-studio`, `doccano`, `prodigy`,
-        `argilla`, `potato`.
+        What the annotators get, by the names of `annotate sample --to`.
     annotators, overlap
         Files for each; `overlap` is the share of the units that all of them get.
     corpus
@@ -138,9 +137,7 @@ def annotate_sample(
     unit
         `"passage"` or `"document"`, as in `predict_file`.
     settings
-        Columns `text`, `id`, `title`, `date`; how units of a collection are drawn (by default all
-        with the same probability): `by`, `predictions`, `next_by`, `first`, `random`, `suggest`, as
-        in `How`.
+        Columns `text`, `id`, `title`, `date`; how units are drawn: the fields of `How`.
 
     Returns
     -------
@@ -154,27 +151,16 @@ def annotate_sample(
     """
     for_whom = For(tools, annotators, overlap)
     folder = None if corpus is None else str(corpus)
-    if input is not None:
-        columns = Columns(**{k: settings.pop(k) for k in COLUMN_ROLES if k in settings})
-        return sample_collection(
-            str(input),
-            Path(out),
-            for_whom,
-            How(**settings),
-            n=n,
-            seed=seed,
-            unit=unit,
-            columns=columns,
-            corpus=folder,
-            codebook=None if codebook is None else str(codebook),
-        )
-    of_collection = {"codebook": codebook, "unit": unit, **settings}
-    given = [name for name, value in of_collection.items() if value]
-    if given:
-        raise RequestError(
-            f"annotate sample: {', '.join(given)}: needs the collection to draw from"
-        )
-    return sample_corpus(folder, Path(out), for_whom, n=n, seed=seed)
+    if input is None:
+        given = [k for k, v in {"codebook": codebook, "unit": unit, **settings}.items() if v]
+        if given:
+            raise RequestError(f"annotate sample: {', '.join(given)}: needs the collection")
+        return sample_corpus(folder, Path(out), for_whom, n=n, seed=seed)
+    columns = Columns(**{k: settings.pop(k) for k in COLUMN_ROLES if k in settings})
+    book = None if codebook is None else str(codebook)
+    of_input: dict[str, Any] = {"unit": unit, "columns": columns, "codebook": book}
+    draw: dict[str, Any] = {"n": n, "seed": seed, "corpus": folder}
+    return sample_collection(str(input), Path(out), for_whom, How(**settings), **draw, **of_input)
 
 
 def sample_corpus(
