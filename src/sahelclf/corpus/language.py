@@ -24,8 +24,8 @@ LANGUAGES = (
 )
 # Counted as UTF-8 bytes: a letter of another script tells more than a Latin one.
 FEWEST_LETTERS = 40
-# Characters. More of a news text rarely changes the answer (experiments/14-language-opening).
-READ = 300
+# Characters: enough to see past a line in another language (experiments/14-language-opening).
+READ = 500
 READ_OF_DOCUMENT = 3000
 # Difference of log-likelihoods: an English sentence of names has up to 38, a French one of ten
 # words 100.
@@ -58,7 +58,8 @@ def recognise_all(
     """
     result = [Recognised("und", surely_foreign=False)] * len(texts)
     enough = [k for k, text in enumerate(texts) if _has_letters(text[:read])]
-    step = max(1, min(TEXTS_AT_ONCE, CHARACTERS_AT_ONCE // read))
+    longest = max((len(texts[k][:read]) for k in enough), default=1)
+    step = max(1, min(TEXTS_AT_ONCE, CHARACTERS_AT_ONCE // longest))
     for start in range(0, len(enough), step):
         numbers = enough[start : start + step]
         scores = _model().scores([texts[k][:read] for k in numbers])
