@@ -41,6 +41,7 @@ class TrainConfig(Frozen):
     split: str
     crossfit: Annotated[int, Field(ge=2, le=20)]
     cv: Annotated[int, Field(ge=2, le=20)] | None
+    keep_folds: bool = False
     out: str | None
     resume: str | None
     parent_run_id: str | None

@@ -198,6 +198,7 @@ def test_without_resume_what_a_kill_left_is_begun_anew(labeller, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "in.jsonl",
         "o.jsonl",
+        "o.jsonl.about.json",
         "o.jsonl.rejects.jsonl",
     ]
     assert len((tmp_path / "o.jsonl").read_text().splitlines()) == 41

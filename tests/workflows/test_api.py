@@ -12,8 +12,8 @@ import pytest
 import sahelclf
 from sahelclf.corpus.duplicates import text_sha256
 from sahelclf.errors import RequestError
-from sahelclf.workflows.bundles import refuse_trained_on
 from sahelclf.workflows.evaluate import LEDGER, score
+from sahelclf.workflows.trained_on import refuse_trained_on
 
 FAST = {"crossfit": 3}
 

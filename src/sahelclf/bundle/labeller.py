@@ -2,11 +2,14 @@
 
 import warnings
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sahelclf import __version__
+from sahelclf.bundle.folds import MEAN, FoldReaders, Limits, Probabilities, mixture
 from sahelclf.bundle.frames import add_readable, checked_texts, input_table
 from sahelclf.bundle.load import check_manifest, open_bundle, require_small_graph
 from sahelclf.bundle.rows import Row, flat_columns, flat_row, json_row, topic_values
@@ -14,6 +17,8 @@ from sahelclf.corpus.language import READ_OF_DOCUMENT, recognise_all
 from sahelclf.corpus.pages import Page, clean_text_page
 from sahelclf.errors import BundleError, RequestError
 from sahelclf.evaluation import decide
+from sahelclf.evaluation.provenance import BundleIdentity, Provenance
+from sahelclf.files import file_sha256
 from sahelclf.models.kinds import kind_of, read_labeller
 from sahelclf.models.runtime.checks import check_reader
 from sahelclf.models.runtime.encoder import SMALL_GRAPH, OnnxLabeller
@@ -31,14 +36,12 @@ class Labeller:
         self.runtime = runtime
         self.graph = ""
         self.folder: Path | None = None
+        self.sha256 = ""
         self.topics: tuple[str, ...] = tuple(manifest["topics"])
         self.stances: tuple[str, ...] = tuple(manifest["stances"])
         self.languages: tuple[str, ...] = tuple(manifest["codebook"]["languages"])
-        documents = manifest["documents"]
-        self._scale, self._offset, self._thresholds = (
-            np.array([documents[name][t] for t in self.topics])
-            for name in ("scale", "offset", "thresholds")
-        )
+        self.limits = Limits.read(manifest, self.topics)
+        self.folds: FoldReaders | None = None
 
     @classmethod
     def load(cls, folder: str | Path, *, fast: bool = False) -> "Labeller":
@@ -61,7 +64,10 @@ class Labeller:
             )
             labeller = cls(manifest, runtime)
             labeller.graph, labeller.folder = SMALL_GRAPH if fast else "", Path(folder)
+            labeller.sha256 = file_sha256(Path(folder) / "manifest.json")
             check_reader(runtime)
+            if manifest.get("folds"):
+                labeller.folds = FoldReaders.load(Path(folder), manifest, runtime)
         except (ModuleNotFoundError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # numpy, json, onnxruntime; a panic in Rust is no Exception
@@ -82,6 +88,18 @@ class Labeller:
             "training texts)"
         )
 
+    @cached_property
+    def provenance(self) -> Provenance:
+        """What tables of its predictions say: this bundle, and the texts that it was trained on."""
+        names = ("model", "run_id", "created")
+        identity = {name: str(self.manifest.get(name, "")) for name in names}
+        return Provenance(
+            version=__version__,
+            bundle=BundleIdentity(**identity, sha256=self.sha256),
+            cross_fitted=self.folds is not None,
+            training_texts=" ".join(self.manifest["training_texts"]),
+        )
+
     def predict(
         self,
         texts: Sequence[str],
@@ -100,15 +118,18 @@ class Labeller:
             raise RequestError(f"predict: {len(texts)} texts and {len(ids)} ids; expected as many")
         if languages is None:
             languages = [found.language for found in recognise_all(texts)]
-        p, stance = self._probabilities(texts)
+        fold = self._folds_of(texts)
+        p, stance = mixture(self._read(texts, fold), fold)
         return [
-            json_row(i, "passage", language, self._topics(p[k], stance[k]))
+            json_row(i, "passage", language, self._topics(p[k], stance[k], fold[k]))
             for k, (i, language) in enumerate(zip(ids, languages, strict=True))
         ]
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Probabilities of topics for passages, (n, n_topics), from 0 to 1."""
-        return self._probabilities([self.runtime.clean(t) for t in checked_texts(texts)])[0]
+        texts = [self.runtime.clean(t) for t in checked_texts(texts)]
+        fold = self._folds_of(texts)
+        return mixture(self._read(texts, fold), fold)[0]
 
     def predict_pages(
         self,
@@ -120,32 +141,48 @@ class Labeller:
         if not pages:
             return []
         passages = [s.text for page in pages for s in page.passages]
-        p, stance = self._probabilities([self.runtime.clean(text) for text in passages])
+        texts = [self.runtime.clean(text) for text in passages]
+        counts = [len(page.passages) for page in pages]
+        edges = np.cumsum(counts)
+        folds = np.full(len(pages), MEAN)
+        if self.folds:
+            folds = self.folds.folds_of_pages(texts, edges[:-1])
+        read = self._read(texts, np.repeat(folds, counts))
         if languages is None:
             whole = recognise_all([page.text for page in pages], READ_OF_DOCUMENT)
             languages = [found.language for found in whole]
         of_passages = iter(recognise_all(passages))
-        edges = np.cumsum([len(page.passages) for page in pages])[:-1]
-        parts = zip(pages, ids, languages, np.split(p, edges), np.split(stance, edges), strict=True)
-        return [
-            self._page_row(page, i, [language, *(next(of_passages).language for _ in q)], q, s)
-            for page, i, language, q, s in parts
-        ]
+        rows = []
+        for page, id_, language, fold, end in zip(pages, ids, languages, folds, edges, strict=True):
+            first = end - len(page.passages)
+            parts = [(p[first:end], stance[first:end]) for p, stance in read]
+            of_page = [language, *(next(of_passages).language for _ in page.passages)]
+            rows.append(self._page_row(page, id_, of_page, parts, int(fold)))
+        return rows
 
     def _page_row(
-        self, page: Page, id_: str, languages: Sequence[str], p: np.ndarray, stance: np.ndarray
+        self,
+        page: Page,
+        id_: str,
+        languages: Sequence[str],
+        parts: list[Probabilities],
+        fold: int,
     ) -> Row:
         """The row of a page; `languages` of the whole, then of each passage."""
         words = decide.word_counts([s.text for s in page.passages])
-        pooled, mean, evidence = decide.pool(p, stance, words, np.array([0]))
-        document_p = sigmoid(pooled * self._scale + self._offset)[0]
-        topics = self._topics(document_p, mean[0], self._thresholds)
+        p, stance = mixture(parts, np.full(len(words), fold))
+        evidence = decide.pool(p, stance, words, np.array([0]))[2]
+        limits = self.folds.limits if self.folds else [self.limits]
+        whole = [_pooled(q, s, words, of) for (q, s), of in zip(parts, limits, strict=True)]
+        document_p, mean = mixture(whole, np.array([fold]))
+        thresholds = self._limits_of(fold).document_thresholds
+        topics = topic_values((self.topics, self.stances), document_p[0], mean[0], thresholds)
         for k, topic in enumerate(self.topics):
             topics[topic]["evidence"] = int(evidence[0, k])
         row = json_row(id_, "document", languages[0], topics)
         row |= {"title": page.title or None, "date": page.date}
         row["passages"] = [
-            json_row(f"{id_}#{k}", "passage", language, self._topics(p[k], stance[k]))
+            json_row(f"{id_}#{k}", "passage", language, self._topics(p[k], stance[k], fold))
             | {"text": s.text, "start": s.start, "end": s.end}
             for k, (s, language) in enumerate(zip(page.passages, languages[1:], strict=True))
         ]
@@ -189,7 +226,8 @@ class Labeller:
             Columns `id, unit, passage, language` and for each topic `_probability, _holds`, and
             where the codebook has stances `_stance` and one for each of them. A text that is
             empty, missing, or surely in another language has missing values there, and a warning
-            says how many there are.
+            says how many there are. `attrs` says which bundle it is, and what it was trained on, to
+            `measure`.
 
         Raises
         ------
@@ -221,14 +259,28 @@ class Labeller:
             warnings.warn(f"{n:,} of {len(table):,} texts have no labels: {reason}", stacklevel=2)
         types = flat_columns(self.topics, self.stances)
         frame = pd.DataFrame(lines, columns=[*types], index=table.index)
-        return frame.astype({n: "boolean" for n, kind in types.items() if kind == "boolean"})
+        frame = frame.astype({n: "boolean" for n, kind in types.items() if kind == "boolean"})
+        frame.attrs |= self.provenance.attrs
+        return frame
 
-    def _probabilities(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        logits = self.runtime.clean_logits(texts)
-        return split_heads(sigmoid(logits), len(self.topics), len(self.stances))
+    def _folds_of(self, texts: Sequence[str]) -> np.ndarray:
+        return self.folds.folds_of(texts) if self.folds else np.full(len(texts), MEAN)
 
-    def _topics(
-        self, p: np.ndarray, stance: np.ndarray, thresholds: np.ndarray | None = None
-    ) -> dict[str, Any]:
-        thresholds = self.runtime.thresholds if thresholds is None else thresholds
+    def _read(self, texts: Sequence[str], fold: np.ndarray) -> list[Probabilities]:
+        """Of the bundle's model, or of each of its folds."""
+        read = self.folds.read(texts, fold) if self.folds else [self.runtime.clean_logits(texts)]
+        sizes = len(self.topics), len(self.stances)
+        return [split_heads(sigmoid(logits), *sizes) for logits in read]
+
+    def _limits_of(self, fold: int) -> Limits:
+        return self.folds.limits[fold] if self.folds and fold != MEAN else self.limits
+
+    def _topics(self, p: np.ndarray, stance: np.ndarray, fold: int) -> dict[str, Any]:
+        thresholds = self._limits_of(fold).thresholds
         return topic_values((self.topics, self.stances), p, stance, thresholds)
+
+
+def _pooled(p: np.ndarray, stance: np.ndarray, words: np.ndarray, limits: Limits) -> Probabilities:
+    """(1, …) probabilities of a document, from those of its passages."""
+    pooled, mean, _ = decide.pool(p, stance, words, np.array([0]))
+    return sigmoid(pooled * limits.scale + limits.offset), mean

@@ -16,7 +16,8 @@ import numpy as np
 import psutil
 
 from sahelclf.bundle.card import model_card
-from sahelclf.bundle.golden import GOLDEN_TEXTS, check_golden
+from sahelclf.bundle.folds import MEAN, write_folds
+from sahelclf.bundle.golden import GOLDEN_TEXTS, check_golden, check_same
 from sahelclf.bundle.labeller import Labeller
 from sahelclf.bundle.load import FORMAT, FORMATS
 from sahelclf.bundle.onnx import transformer_forms
@@ -54,6 +55,8 @@ def write_bundle(result: Result, target: Path, run_id: str) -> dict[str, Any]:
             {"text": text, "logits": [float(x) for x in row]}
             for text, row in zip(GOLDEN_TEXTS, logits, strict=True)
         ]
+        if result.fitted.folds:
+            manifest["folds"] = write_folds(result.fitted.folds, manifest["topics"], folder)
         _write_json(folder / "manifest.json", manifest)
         if kind.transformers_layout:
             texts = passage_data(result.corpus, result.parts["train"]).texts
@@ -61,11 +64,11 @@ def write_bundle(result: Result, target: Path, run_id: str) -> dict[str, Any]:
         (folder / "README.md").write_text(model_card(manifest), encoding="utf-8")
         write_pyfunc(folder, manifest, kind.reader.packages)
         sign(folder, manifest)
-        _check(folder, target, kind.reader.tolerance)
+        _check(folder, target, kind.reader.tolerance, result)
     return manifest
 
 
-def _check(folder: Path, target: Path, tolerance: float) -> None:
+def _check(folder: Path, target: Path, tolerance: float, result: Result) -> None:
     """Load the folder as a user would, and compare its outputs with those of the fitted model."""
     try:
         labeller = Labeller.load(folder)
@@ -73,6 +76,11 @@ def _check(folder: Path, target: Path, tolerance: float) -> None:
         reason = str(error).replace(str(folder), str(target))
         raise SahelclfError(f"{reason}; the bundle was not written") from error
     check_golden(labeller.manifest, labeller.runtime.logits, tolerance, "the written weights")
+    if labeller.folds:
+        texts = [clean_text(t) for t in GOLDEN_TEXTS]
+        read = labeller.folds.read(texts, np.full(len(texts), MEAN))
+        for fold, logits in zip(result.fitted.folds, read, strict=True):
+            check_same(fold.model.logits(texts), logits, tolerance, "the written folds")
 
 
 def sign(folder: Path, manifest: dict[str, Any]) -> None:

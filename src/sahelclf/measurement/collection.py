@@ -13,6 +13,7 @@ from sahelclf.errors import RequestError
 from sahelclf.evaluation.prediction_files import as_text, read_table
 from sahelclf.evaluation.prediction_tables import parse_labels
 from sahelclf.evaluation.predictions import Names
+from sahelclf.evaluation.provenance import read_provenance
 from sahelclf.measurement.estimators import Cells
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class Collection:
         (N, t, s).
     frame
         All columns, as `text_table` gives them.
+    cross_fitted
+        The model was not fitted on the texts that it was trained on: their predictions are of folds
+        that did not see them, and those of all other units are the mean of the folds.
     """
 
     names: Names
@@ -49,6 +53,7 @@ class Collection:
     holds: np.ndarray
     stance: np.ndarray
     frame: "pd.DataFrame"
+    cross_fitted: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -77,7 +82,9 @@ def read_collection(
     found = parse_labels(table, names, where or str(labels))
     ids = table["id"].to_numpy(dtype=object)
     arrays = (found.probability, found.stance_probability, found.holds, found.stance)
-    return Collection(names, ids, *arrays, table)
+    provenance = read_provenance(labels)
+    cross_fitted = provenance is not None and provenance.cross_fitted
+    return Collection(names, ids, *arrays, table, cross_fitted)
 
 
 def cell_members(

@@ -161,7 +161,7 @@ def match_sheet(
         warnings.append(
             f"{sheet_name}: {len(other)} of {len(rows)} rows (rows {listed}) were drawn with other "
             f"predictions than those of {where}: another bundle, or another text. Expected the "
-            "same collection, and a model that was not trained on these answers"
+            "same collection"
         )
     implied = float((1 / sheet.probability).sum())
     if abs(implied / len(collection) - 1) > MISFIT:

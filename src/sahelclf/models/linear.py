@@ -66,6 +66,10 @@ class LinearModel:
         self.arrays["intercept"] = self.arrays["intercept"] * scale + offset
 
     def save(self, folder: Path) -> None:
+        """All files of the model; those of an encoder are beside the plain numbers."""
+        self.save_numbers(folder)
+
+    def save_numbers(self, folder: Path) -> None:
         """`features.json` and `weights.npz`."""
         text = json.dumps({"blocks": self.blocks}, ensure_ascii=False, separators=(",", ":"))
         (folder / "features.json").write_text(text + "\n", encoding="utf-8")

@@ -19,10 +19,11 @@ from typing import Any, BinaryIO, Self
 from filelock import FileLock, Timeout
 
 from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.evaluation.provenance import about_path
 from sahelclf.predict.inputs import Source
 
 PARTS = ("rows", "rejects", "copies")
-FILES = {*PARTS, "lock", "final", "progress.json", "progress.json.new"}
+FILES = {*PARTS, "lock", "final", "about", "progress.json", "progress.json.new"}
 # A checkpoint waits for the disk, and the work of a second is quickly done again.
 SECONDS_BETWEEN = 1.0
 
@@ -92,14 +93,21 @@ class Job:
         self._last = time.monotonic()
 
     def finish(self, final: str = "rows", *, rejected: int) -> None:
-        """Name the rejects and OUT; a killed process may have done some of the steps."""
+        """Name the rejects, OUT, and what it says of its bundle.
+
+        A killed process may have done some of the steps. What an earlier OUT said is gone before
+        the new one has its name: OUT never says another bundle than its own.
+        """
         if not self.progress.final:
             self.progress.final = final
             self.save(now=True)
         self._publish_rejects(rejected)
         path = self.folder / self.progress.final
         if path.exists():
+            about_path(self.out).unlink(missing_ok=True)
             path.replace(self.out)
+        if (self.folder / "about").exists():
+            (self.folder / "about").replace(about_path(self.out))
         self._remove()
 
     def give_up(self) -> None:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from sahelclf.corpus.page_rules import ENGLISH
 from sahelclf.errors import RequestError
+from sahelclf.evaluation.provenance import ABOUT
 from sahelclf.files import open_bytes, suffix_of
 from sahelclf.predict.dialects import Hints
 from sahelclf.predict.forms import BY_SUFFIX, EXPECTED, Form, recognise, refuse_other, what_it_is
@@ -280,6 +281,7 @@ def _reason_left_out(path: Path, folder: Path) -> str | None:
     parts = path.relative_to(folder).parts
     if any(p.startswith((".", "~$")) or p == "__MACOSX" for p in parts):
         return HIDDEN
-    if path.name.endswith(REJECTS):
-        return REJECTS
+    for ours in (REJECTS, ABOUT):
+        if path.name.endswith(ours):
+            return ours
     return None if suffix_of(path) in BY_SUFFIX else path.suffix.lower() or "no ending"

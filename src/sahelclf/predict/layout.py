@@ -11,6 +11,7 @@ import orjson
 
 from sahelclf.bundle.rows import Row, flat_columns, flat_rows
 from sahelclf.errors import RequestError
+from sahelclf.evaluation.provenance import Provenance, about_path
 from sahelclf.files import open_bytes
 from sahelclf.predict.checkpoint import Job
 from sahelclf.predict.rows import printable
@@ -21,13 +22,14 @@ OF_REJECTS = {"where", "id", "reason"}
 
 @dataclass(frozen=True)
 class Layout:
-    """What rows hold: topics, stances, columns that are carried from the input, and texts."""
+    """What rows hold: topics, stances, carried columns and texts; and which bundle made them."""
 
     topics: Sequence[str]
     stances: Sequence[str]
     carried: tuple[str, ...]
     unit: str
     with_text: bool
+    provenance: Provenance
 
     @cached_property
     def types(self) -> dict[str, str]:
@@ -72,6 +74,7 @@ class Writer:
     """Encodes rows and appends them to a job's file of pieces."""
 
     whole = True  # the file of pieces is what OUT holds
+    about_beside = True  # what OUT says of its bundle is in a file beside it
 
     def __init__(self, job: Job, layout: Layout) -> None:
         self.out, self.layout, self._stream = job.out, layout, job.parts["rows"]
@@ -105,7 +108,8 @@ class Writer:
 
     def _refuse_others(self) -> None:
         rejects = self.out.with_name(self.out.name + ".rejects.jsonl")
-        for path, is_ours in ((self.out, self.wrote), (rejects, _holds_rejects)):
+        beside = ((rejects, _holds_rejects), (about_path(self.out), _holds_provenance))
+        for path, is_ours in ((self.out, self.wrote), *beside):
             if path.exists() and path.stat().st_size and not _try(is_ours, path):
                 raise RequestError(
                     f"{printable(path)}: exists already and is not what this command writes, so it "
@@ -136,6 +140,10 @@ def _strict(value: Any) -> Any:
 
 def _holds_rejects(stream: BinaryIO) -> bool:
     return bool(orjson.loads(stream.readline()).keys() == OF_REJECTS)
+
+
+def _holds_provenance(stream: BinaryIO) -> bool:
+    return bool(orjson.loads(stream.read()).keys() == Provenance.model_fields.keys())
 
 
 def _try(is_ours: Any, path: Path) -> bool:

@@ -198,6 +198,7 @@ class _Run:
                 tuple(self.progress.carried),
                 self.source.unit,
                 with_text=self._texts,
+                provenance=self.labeller.provenance,
             )
             self.writer = writer_for(self.job, layout)
             if not earlier:

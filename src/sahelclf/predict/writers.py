@@ -18,6 +18,7 @@ import orjson
 
 from sahelclf.bundle.rows import Row
 from sahelclf.errors import RequestError
+from sahelclf.evaluation.provenance import ATTRS
 from sahelclf.files import suffix_of
 from sahelclf.predict.batches import RESERVED
 from sahelclf.predict.checkpoint import Job
@@ -79,6 +80,7 @@ class FlatParquet(Writer):
     """The flat table as Parquet; pieces are whole Arrow streams."""
 
     whole = False
+    about_beside = False
 
     def piece(self, rows: Sequence[Row]) -> bytes:
         """An Arrow stream."""
@@ -102,13 +104,14 @@ class FlatParquet(Writer):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        about = {ATTRS: json_line(self.layout.provenance.attrs)}
         writer: Any = None
         waiting: list[Any] = []
         end = pieces.seek(0, io.SEEK_END)
         pieces.seek(0)
         while pieces.tell() < end:
             waiting.append(pa.ipc.open_stream(pieces).read_all())
-            writer = writer or pq.ParquetWriter(stream, waiting[0].schema)
+            writer = writer or pq.ParquetWriter(stream, waiting[0].schema.with_metadata(about))
             if sum(t.num_rows for t in waiting) >= ROWS_IN_GROUP or pieces.tell() >= end:
                 writer.write_table(pa.concat_tables(waiting))
                 waiting = []
@@ -120,7 +123,9 @@ class FlatParquet(Writer):
 
         schema = pq.read_schema(io.BytesIO(stream.read()))
         ours = schema.names == [*self.layout.types]
-        return ours or (not schema.metadata and self.layout.is_flat(schema.names))
+        metadata = schema.metadata or {}
+        unmarked = not metadata or {*metadata} == {ATTRS}
+        return ours or (unmarked and self.layout.is_flat(schema.names))
 
 
 class Workbook(Writer):
@@ -192,6 +197,7 @@ class Page(Writer):
     """A self-contained page: passages coloured by topic, with stance and evidence."""
 
     whole = False
+    about_beside = False
 
     def piece(self, rows: Sequence[Row]) -> bytes:
         """JSON lines."""
@@ -257,6 +263,9 @@ def finish(job: Job, writer: Writer | None) -> str:
     """
     assert writer is not None
     job.parts["rows"].flush()
+    if writer.about_beside:
+        about = writer.layout.provenance.model_dump(mode="json")
+        (job.folder / "about").write_bytes(json_line(about))
     if writer.whole and job.out.suffix.lower() not in {".gz", ".zst"}:
         return "rows"
     with _opened(job) as stream, (job.folder / "rows").open("rb") as pieces:

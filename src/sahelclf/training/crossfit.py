@@ -1,6 +1,6 @@
 """Cross-fitting: held-out logits by folds of documents, decisions fitted on them, a final fit."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -64,16 +64,29 @@ Build = Callable[[], Model]
 
 
 @dataclass(frozen=True)
+class FoldModel:
+    """A calibrated model that was fitted on the other folds, its decisions, and its fold's texts.
+
+    Calibration and decisions are fitted on the held-out logits of the other folds.
+    """
+
+    model: Model
+    decision: Decision
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A calibrated model, its decisions, and cross-fitted predictions of passages and documents.
 
-    `documents` has only those with labels of their own.
+    `documents` has only those with labels of their own; `folds` is empty unless they are kept.
     """
 
     model: Model
     decision: Decision
     passages: tuple[Predictions, Gold]
     documents: tuple[Predictions, Gold]
+    folds: tuple[FoldModel, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,17 +123,24 @@ class Fitter:
         if encode:
             encode(self.build(), texts, on_text)
 
-    def held_out_logits(self, data: TaskData, fold: np.ndarray) -> np.ndarray:
-        """(n, n_heads) logits of each row by a model fitted on the other folds; `fold` is (n,)."""
+    def held_out_logits(
+        self, data: TaskData, fold: np.ndarray, models: list[Model] | None = None
+    ) -> np.ndarray:
+        """(n, n_heads) logits of each row by a model fitted on the other folds; `fold` is (n,).
+
+        The models are added to `models`, where a list is given.
+        """
         logits = np.zeros(data.y.shape)
         for k in range(self.config.crossfit):
             rows, name = np.flatnonzero(fold == k), f"fold-{k + 1}"
-            stored = self.checkpoint.logits(self.prefix + name)
+            stored = None if models is not None else self.checkpoint.logits(self.prefix + name)
             if stored is None:
                 text = f"cross-fitting {k + 1} of {self.config.crossfit}"
                 model = self.fit(data.take(np.flatnonzero(fold != k)), text, name, k)
                 stored = model.logits([data.texts[i] for i in rows])
                 self.checkpoint.save(self.prefix + name, stored)
+                if models is not None:
+                    models.append(model)
             logits[rows] = stored
         return logits
 
@@ -153,7 +173,8 @@ def fit_labeller(
     fold = np.array([fold_of[d] for d in data.groups])
     fitter = Fitter(build, config, on_step, checkpoint, prefix)
     fitter.encode(data.texts)
-    logits = fitter.held_out_logits(data, fold)
+    models: list[Model] = []
+    logits = fitter.held_out_logits(data, fold, models if config.keep_folds else None)
     targets = document_targets(corpus, document_offsets(data.groups)[0])
     passages, documents = cross_fitted(logits, fold, data, targets, names)
     decision = fit_decision(logits, data, targets, names)
@@ -165,7 +186,39 @@ def fit_labeller(
         decision,
         (passages, Gold.from_heads(data.y, names)),
         (documents.take(labelled), Gold.from_heads(targets[0][labelled], names)),
+        tuple(_fold_models(models, logits, fold, data, targets, names)),
     )
+
+
+def _fold_models(
+    models: Sequence[Model],
+    logits: np.ndarray,
+    fold: np.ndarray,
+    data: TaskData,
+    targets: tuple[np.ndarray, np.ndarray],
+    names: Names,
+) -> Iterator[FoldModel]:
+    """The models with the calibrations and decisions that their own folds had no part in."""
+    for k, model in enumerate(models):
+        decision = _decision_of_others(k, logits, fold, data, targets, names)
+        model.calibrate(decision.calibration.scale, decision.calibration.offset)
+        texts = tuple(data.texts[i] for i in np.flatnonzero(fold == k))
+        yield FoldModel(model, decision, texts)
+
+
+def _decision_of_others(
+    k: int,
+    logits: np.ndarray,
+    fold: np.ndarray,
+    data: TaskData,
+    targets: tuple[np.ndarray, np.ndarray],
+    names: Names,
+) -> Decision:
+    """Calibration and thresholds by the held-out logits of all folds but the k-th."""
+    _, starts = document_offsets(data.groups)
+    document_fold = fold[starts]
+    others = (targets[0][document_fold != k], targets[1][document_fold != k])
+    return fit_decision(logits[fold != k], data.take(np.flatnonzero(fold != k)), others, names)
 
 
 def cross_fitted(
@@ -190,13 +243,10 @@ def cross_fitted(
         (n, n_heads) other logits of the same passages, which are decided in place of `logits`.
     """
     shown = logits if shown is None else shown
-    documents, starts = document_offsets(data.groups)
-    document_fold = fold[starts]
+    documents, _ = document_offsets(data.groups)
     levels: tuple[list[Predictions], list[Predictions]] = ([], [])
     for k in np.unique(fold):
-        others = (targets[0][document_fold != k], targets[1][document_fold != k])
-        rest = data.take(np.flatnonzero(fold != k))
-        decision = fit_decision(logits[fold != k], rest, others, names)
+        decision = _decision_of_others(int(k), logits, fold, data, targets, names)
         inside = data.take(np.flatnonzero(fold == k))
         for parts, part in zip(
             levels, apply_decision(decision, shown[fold == k], inside, names), strict=True
@@ -243,8 +293,9 @@ def cross_validate(corpus: Corpus, document_ids: Sequence[str], fitter: Fitter) 
             fitter.on_step(replace(step, text=text, fit=done, fits=n * step.fits))
 
         rest = [str(d) for d in ids[fold != k]]
+        alone = config.model_copy(update={"keep_folds": False})
         fitted = fit_labeller(
-            corpus, rest, fitter.build, config, on_step, fitter.checkpoint, f"cv-{k + 1}-"
+            corpus, rest, fitter.build, alone, on_step, fitter.checkpoint, f"cv-{k + 1}-"
         )
         held_out = [str(d) for d in ids[fold == k]]
         for name, score in _held_out_scores(corpus, held_out, fitted, config.seed).items():

@@ -15,7 +15,7 @@ from sahelclf.evaluation.predictions import Gold, Predictions
 from sahelclf.evaluation.report import Report, report
 from sahelclf.models.base import Model, ModelConfig
 from sahelclf.models.encoder_files import find_encoder, training_texts_of
-from sahelclf.models.kinds import build_model
+from sahelclf.models.kinds import NAMES, build_model, kind_named
 from sahelclf.records import Split
 from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import passage_data
@@ -157,6 +157,8 @@ def check(config: TrainConfig) -> Checked:
             make_folds(corpus, rest, config.crossfit, config.seed)
     build_model(config.model, corpus.codebook, corpus.root)
     _refuse_trained_encoder(corpus, config.model)
+    if config.keep_folds:
+        _refuse_folds(config.model)
     return corpus, split, development
 
 
@@ -169,6 +171,21 @@ def _refuse_trained_encoder(corpus: Corpus, config: ModelConfig) -> None:
             f"model.encoder={config.encoder_name}: fine-tuned on {seen:,} of the "
             f"{len(corpus.passages):,} passages of this corpus, so that held-out scores and "
             "thresholds would not be valid; expected an encoder that was not trained on this corpus"
+        )
+
+
+def _refuse_folds(config: ModelConfig) -> None:
+    """Fold models are kept as plain numbers, and none may know what its encoder was trained on."""
+    if kind_named(config.kind).slow:
+        able = [name for name in NAMES if not kind_named(name).slow]
+        raise RequestError(
+            f"keep_folds=true: model={config.kind} does not keep the models of its folds; expected "
+            f"model={' or '.join(able)}"
+        )
+    if training_texts_of(config.encoder_name):
+        raise RequestError(
+            f"keep_folds=true: model.encoder={config.encoder_name} was fine-tuned on labelled "
+            "texts, so no fold is held out from it; expected an encoder that was not"
         )
 
 

@@ -1,17 +1,15 @@
 """Open a bundle: a folder, one in MLflow, or the default labeller."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sahelclf.errors import RequestError
 from sahelclf.workflows.default import DEFAULT, default_bundle
 
 if TYPE_CHECKING:
     from sahelclf.bundle.labeller import Labeller
 
-STOCK_SHARE = 0.05
 IN_MLFLOW = ("runs:", "models:")
 
 
@@ -69,22 +67,3 @@ def names_bundle(name: str) -> bool:
     path = Path(name)
     named = name.startswith(IN_MLFLOW) or (name == DEFAULT and not path.exists())
     return named or (path / "manifest.json").is_file()
-
-
-def refuse_trained_on(labeller: "Labeller", texts: Mapping[str, str], where: str) -> None:
-    """Raise where the bundle was trained on some of these texts (by id or row).
-
-    Equal texts of fewer than twelve words are often stock phrases ('Who is in charge?'): up to one
-    in twenty of them is no reason.
-    """
-    from sahelclf.corpus.duplicates import STOCK_WORDS, text_sha256
-
-    seen = set(labeller.manifest["training_texts"])
-    known = [i for i, text in texts.items() if text_sha256(text)[:20] in seen]
-    long = [i for i in known if len(texts[i].split()) >= STOCK_WORDS]
-    if long or len(known) > STOCK_SHARE * len(texts):
-        raise RequestError(
-            f"{where}: {len(known)} of {len(texts)} passages were trained on "
-            f"({', '.join(known[:3])}, …); scores on them are too high. Evaluate on another part, "
-            "for instance --split test"
-        )

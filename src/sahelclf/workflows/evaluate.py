@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.evaluation.report import HEADLINE, Report, report
-from sahelclf.workflows.bundles import load_labeller, refuse_trained_on
+from sahelclf.workflows.bundles import load_labeller
 from sahelclf.workflows.tables import labelled_corpus, labelled_rows, part_of
+from sahelclf.workflows.trained_on import refuse_scores, refuse_trained_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,6 +184,7 @@ def _on_corpus(
         levels = _labelled(labeller, corpus, ids)
     elif rows is not None:
         levels = part_of(labelled_rows(rows, corpus, model), corpus, ids, model)
+        _refuse_training_texts(model, levels, corpus)
     level = "passage" if "passages" in levels else "document"
     about = {"corpus_sha256": corpus.sha256, "split": split, "part": part, "documents": len(ids)}
     return Evaluation(
@@ -193,6 +195,20 @@ def _on_corpus(
         labeller=labeller,
         levels=levels,
     )
+
+
+def _refuse_training_texts(model: str, levels: "Levels", corpus: "Corpus") -> None:
+    """Raise where the table says that its model was trained on units that are scored."""
+    from sahelclf.evaluation.provenance import read_provenance
+
+    provenance = read_provenance(model)
+    if provenance is None or provenance.cross_fitted:
+        return
+    texts = {p.id: p.text for p in corpus.passages}
+    for level, (predicted, _) in levels.items():
+        units = predicted.ids
+        texts_of_level = {i: texts[i] if level == "passages" else corpus.text_of(i) for i in units}
+        refuse_scores(provenance.hashes, texts_of_level, model)
 
 
 def _on_sheet(model: str, labeller: "Labeller | None", gold: str, corpus: str | None) -> Evaluation:

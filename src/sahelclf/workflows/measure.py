@@ -74,9 +74,11 @@ def measure(
     from sahelclf.annotation.coded import batch_codes, read_codes
     from sahelclf.corpus.read import corpus_root, read_corpus
     from sahelclf.evaluation.decide import labeller_names
+    from sahelclf.evaluation.provenance import read_provenance
     from sahelclf.measurement.collection import read_collection
     from sahelclf.measurement.study import build_study
     from sahelclf.measurement.table import estimate_shares
+    from sahelclf.workflows.trained_on import check_codes
 
     columns = [by] if isinstance(by, str) else [*by]
     annotated = read_corpus(corpus_root(None if corpus is None else str(corpus)))
@@ -87,41 +89,14 @@ def measure(
     where, sheet_name = _name(labels, "labels"), _name(gold, "gold")
     collection = read_collection(labels, labeller_names(annotated.codebook), where)
     study = build_study(collection, sheet, where, sheet_name, once=once)
+    knew = check_codes(study, read_provenance(labels), sheet_name, annotated)
     shares = estimate_shares(study, columns, date)
-    warnings = (*shares.warnings, *_trained_on(study, annotated), *_drift(sheet, annotated))
+    warnings = (*shares.warnings, *knew, *_drift(sheet, annotated))
     return Measurement(shares.table, shares.by, warnings, study, date)
 
 
 def _name(source: "str | Path | pd.DataFrame", otherwise: str) -> str:
     return str(source) if isinstance(source, str | Path) else otherwise
-
-
-def _trained_on(study: "Study", corpus: "Corpus") -> list[str]:
-    """A warning where a model of the corpus may know the answers of the sheet.
-
-    Not where every unit was drawn with these predictions: then the model is older than the answers.
-    A unit with probability 1 stands for itself, whatever the model knows.
-    """
-    from sahelclf.annotation.units import fingerprint, plain_cell
-
-    sheet, probability = study.sheet, study.collection.probability
-    known = {p.id: plain_cell(p.text).split() for p in corpus.passages}
-    units = [
-        unit
-        for k, unit in enumerate(sheet.ids)
-        if unit in known
-        and (not sheet.texts[k] or sheet.texts[k].split() == known[unit])
-        and sheet.probability[k] < 1
-        and sheet.predicted[k] != fingerprint(probability[study.rows[k]])
-    ]
-    if not units:
-        return []
-    return [
-        f"{len(units):,} of the {len(sheet.ids):,} coded units are in {corpus.root} with their "
-        "labels. Use predictions of a model that was not trained on them: a model knows its "
-        "training texts too well, and ppi and dsl would take that for accuracy. The estimator "
-        "sample uses no model"
-    ]
 
 
 def _drift(sheet: "Sheet", corpus: "Corpus") -> list[str]:

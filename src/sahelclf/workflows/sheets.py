@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sahelclf.errors import RequestError
-from sahelclf.workflows.bundles import refuse_trained_on
+from sahelclf.workflows.trained_on import check_scored, refuse_trained_on
 
 if TYPE_CHECKING:
     from sahelclf.annotation.units import Sheet
@@ -25,6 +25,7 @@ def on_sheet(
     from sahelclf.corpus.read import corpus_root
     from sahelclf.evaluation.decide import labeller_names
     from sahelclf.evaluation.predictions import Predictions
+    from sahelclf.evaluation.provenance import read_provenance
     from sahelclf.measurement.collection import read_collection
     from sahelclf.measurement.study import match_sheet
 
@@ -37,6 +38,7 @@ def on_sheet(
         return _label(labeller, sheet, gold, names), sheet, list(sheet.warnings)
     collection = read_collection(Path(model), names)
     rows, warnings = match_sheet(collection, sheet, model, gold)
+    warnings += check_scored(read_provenance(model), sheet, sheet.texts, model, gold)
     mine = collection.take(rows)
     labels = (mine.probability, mine.stance_probability, mine.holds)
     return Predictions(names, sheet.ids, sheet.ids, *labels), sheet, warnings
@@ -49,7 +51,9 @@ def _label(labeller: "Labeller", sheet: "Sheet", gold: str, names: "Names") -> "
             f"{gold}: row {bare[0]}, column text: empty in {len(bare)} rows; a bundle needs the "
             "texts, or give the predictions table in its place"
         )
-    refuse_trained_on(labeller, dict(zip(map(str, sheet.rows), sheet.texts, strict=True)), gold)
+    if labeller.folds is None:
+        texts = dict(zip(map(str, sheet.rows), sheet.texts, strict=True))
+        refuse_trained_on(labeller, texts, gold)
     return predict_texts(labeller, sheet.texts, sheet.ids, names, gold)
 
 

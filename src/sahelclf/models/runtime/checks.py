@@ -15,12 +15,12 @@ def check_reader(reader: Reader) -> None:
     expected = [*reader.topics, *stances]
     if reader.heads != expected:
         raise ValueError(f"heads {reader.heads[:6]}…; expected the topics, then topic=stance")
-    _check_array(reader.thresholds, (len(reader.topics),), "thresholds")
+    check_array(reader.thresholds, (len(reader.topics),), "thresholds")
     terms = reader if isinstance(reader, PlainLabeller) else getattr(reader, "terms", None)
     if terms is not None:
-        _check_terms(terms, len(expected))
+        check_terms(terms, len(expected))
     if isinstance(reader, EmbeddingLabeller):
-        _check_array(reader.vectors, (len(reader.vectors), len(expected)), "weights of the vectors")
+        check_array(reader.vectors, (len(reader.vectors), len(expected)), "weights of the vectors")
     for encoder in (getattr(reader, "encoder", None), getattr(reader, "quick", None)):
         if encoder is not None:
             _check_vocabulary(encoder)
@@ -28,9 +28,7 @@ def check_reader(reader: Reader) -> None:
     if isinstance(reader, OnnxLabeller) and reader.quick:
         reads = [reader.encoder.outputs, reader.quick.outputs]
     for read in reads:
-        _check_array(
-            read(["a golden text of five words"]), (1, len(expected)), "logits of one text"
-        )
+        check_array(read(["a golden text of five words"]), (1, len(expected)), "logits of one text")
 
 
 def _check_vocabulary(encoder: OnnxEncoder) -> None:
@@ -46,12 +44,13 @@ def _check_vocabulary(encoder: OnnxEncoder) -> None:
         ) from error
 
 
-def _check_terms(reader: PlainLabeller, n_heads: int) -> None:
+def check_terms(reader: PlainLabeller, n_heads: int) -> None:
+    """The terms, their idf and their weights fit together."""
     n_terms = sum(len(block["terms"]) for _, block, _ in reader.blocks)
-    _check_array(reader.coef, (n_terms, n_heads), "coef")
-    _check_array(reader.intercept, (n_heads,), "intercept")
+    check_array(reader.coef, (n_terms, n_heads), "coef")
+    check_array(reader.intercept, (n_heads,), "intercept")
     for _, block, idf in reader.blocks:
-        _check_array(idf, (len(block["terms"]),), f"idf of block {block['name']!r}")
+        check_array(idf, (len(block["terms"]),), f"idf of block {block['name']!r}")
         if not (idf > 0).all():
             raise ValueError(f"idf of block {block['name']!r}: expected numbers above 0")
         # Another pattern could be made to run for hours.
@@ -62,7 +61,8 @@ def _check_terms(reader: PlainLabeller, n_heads: int) -> None:
             )
 
 
-def _check_array(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
+def check_array(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
+    """The array has this shape, and finite numbers."""
     if array.shape != shape:
         raise ValueError(f"{name}: shape {array.shape}; expected {shape}")
     if not np.isfinite(array).all():
