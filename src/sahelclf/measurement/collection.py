@@ -42,8 +42,8 @@ class Collection:
     frame
         All columns, as `text_table` gives them.
     cross_fitted
-        The model was not fitted on the texts that it was trained on: their predictions are of folds
-        that did not see them, and those of all other units are the mean of the folds.
+        Texts that were trained on have the prediction of a fold that did not see them, and all
+        others the mean of the folds.
     """
 
     names: Names

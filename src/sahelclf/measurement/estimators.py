@@ -207,13 +207,16 @@ def ppi_lambda(sample: Sample, outcome: Outcome) -> float:
 
 
 def cross_fit_calibration(
-    y: np.ndarray, p: np.ndarray, sample: Sample, seed: int = 0
+    y: np.ndarray, p: np.ndarray, sample: Sample, seed: int = 0, *, linear: bool = False
 ) -> np.ndarray:
     """(N, k) calibrated probabilities from (N, k) probabilities and (n, k) codes, cross-fitted.
 
     All units fall into five folds; each is predicted by Platt's scaling on the codes of the other
     folds, so never from its own code. The codes have equal weights: the estimator needs no unbiased
     fit. A constant probability becomes the share of the codes.
+
+    `linear` fits a straight line instead, for predictions that are cross-fitted: units that are not
+    coded have the mean of several models, and only a line takes a mean to the mean.
     """
     rng = np.random.default_rng(seed)
     fold = rng.integers(FOLDS, size=len(p))
@@ -222,6 +225,9 @@ def cross_fit_calibration(
     logits = to_logits(np.clip(p, FURTHEST, 1 - FURTHEST))
     for k in range(FOLDS):
         mine, others = fold == k, fold[sample.unit] != k
+        if linear:
+            calibrated[mine] = _on_a_line(p[sample.unit[others]], y[others], p[mine])
+            continue
         train, codes = logits[sample.unit[others]], y[others]
         flat = np.ptp(train, axis=0) <= FLAT * np.abs(train).max(axis=0, initial=1.0)
         calibration: Calibration = fit_calibration(
@@ -229,6 +235,14 @@ def cross_fit_calibration(
         )
         calibrated[mine] = to_probabilities(calibration(np.where(flat, 0.0, logits[mine])))
     return calibrated
+
+
+def _on_a_line(p: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Least squares of each column of `y` on that of `p`, at `new`; the mean where `p` is flat."""
+    centred, mean = p - p.mean(axis=0), y.mean(axis=0)
+    squares = (centred**2).sum(axis=0)
+    slope = np.where(squares > FLAT, (centred * y).sum(axis=0) / np.maximum(squares, FLAT), 0.0)
+    return np.asarray(mean + slope * (new - p.mean(axis=0)))
 
 
 def shares(design: Design, outcome: Outcome) -> dict[str, Estimate]:

@@ -118,7 +118,12 @@ def study_outcomes(study: Study) -> list[Outcome]:
     y = np.hstack([sheet.gold.topics, pair_y]).astype(float)
     p = np.hstack([collection.probability, pair_p])
     decision = np.hstack([collection.holds, pair_decision.reshape(n, -1)]).astype(float)
-    tables = (y, p, decision, cross_fit_calibration(y, p, study.sample))
+    tables = (
+        y,
+        p,
+        decision,
+        cross_fit_calibration(y, p, study.sample, linear=collection.cross_fitted),
+    )
     columns = range(y.shape[1])
     return [Outcome(*(np.ascontiguousarray(a[:, k]) for a in tables)) for k in columns]
 
