@@ -234,8 +234,6 @@ class Labeller:
         RequestError
             If the column is not there, or a value is neither a text nor missing.
         """
-        import pandas as pd
-
         if unit not in ("passage", "document"):
             raise RequestError(f"unit={unit!r}; expected 'passage' or 'document'")
         table = input_table(data, text)
@@ -257,8 +255,13 @@ class Labeller:
         ]
         for reason, n in table["reason"].value_counts().items():
             warnings.warn(f"{n:,} of {len(table):,} texts have no labels: {reason}", stacklevel=2)
+        return self._flat_frame(lines, table.index)
+
+    def _flat_frame(self, lines: list[Row], index: "pd.Index[Any]") -> "pd.DataFrame":
+        import pandas as pd
+
         types = flat_columns(self.topics, self.stances)
-        frame = pd.DataFrame(lines, columns=[*types], index=table.index)
+        frame = pd.DataFrame(lines, columns=[*types], index=index)
         frame = frame.astype({n: "boolean" for n, kind in types.items() if kind == "boolean"})
         frame.attrs |= self.provenance.attrs
         return frame

@@ -69,7 +69,30 @@ def measure(
     Raises
     ------
     RequestError
-        With every mistake in the inputs.
+        With every mistake in the inputs; where the model was trained on the codes, and its
+        predictions of them are not cross-fitted.
+    """
+    from sahelclf.measurement.table import estimate_shares
+
+    columns = [by] if isinstance(by, str) else [*by]
+    study, warnings = read_study(labels, gold, once=once, corpus=corpus)
+    shares = estimate_shares(study, columns, date)
+    return Measurement(shares.table, shares.by, (*shares.warnings, *warnings), study, date)
+
+
+def read_study(
+    labels: "str | Path | pd.DataFrame",
+    gold: "str | Path | pd.DataFrame",
+    *,
+    once: bool = False,
+    corpus: str | Path | None = None,
+) -> "tuple[Study, list[str]]":
+    """The collection with its coded units, and warnings about model and drift.
+
+    Raises
+    ------
+    RequestError
+        With every mistake in the inputs; where the model was trained on the codes.
     """
     from sahelclf.annotation.coded import batch_codes, read_codes
     from sahelclf.corpus.read import corpus_root, read_corpus
@@ -77,10 +100,8 @@ def measure(
     from sahelclf.evaluation.provenance import read_provenance
     from sahelclf.measurement.collection import read_collection
     from sahelclf.measurement.study import build_study
-    from sahelclf.measurement.table import estimate_shares
     from sahelclf.workflows.trained_on import check_codes
 
-    columns = [by] if isinstance(by, str) else [*by]
     annotated = read_corpus(corpus_root(None if corpus is None else str(corpus)))
     if isinstance(gold, str | Path) and Path(gold).is_dir():
         sheet = batch_codes(Path(gold), annotated)
@@ -89,10 +110,8 @@ def measure(
     where, sheet_name = _name(labels, "labels"), _name(gold, "gold")
     collection = read_collection(labels, labeller_names(annotated.codebook), where)
     study = build_study(collection, sheet, where, sheet_name, once=once)
-    knew = check_codes(study, read_provenance(labels), sheet_name, annotated)
-    shares = estimate_shares(study, columns, date)
-    warnings = (*shares.warnings, *knew, *_drift(sheet, annotated))
-    return Measurement(shares.table, shares.by, warnings, study, date)
+    warnings = check_codes(study, read_provenance(labels), sheet_name, annotated)
+    return study, [*warnings, *_drift(sheet, annotated)]
 
 
 def _name(source: "str | Path | pd.DataFrame", otherwise: str) -> str:
