@@ -173,7 +173,8 @@ def mixture(parts: Sequence[Probabilities], fold: np.ndarray) -> Probabilities:
     """
     if len(parts) == 1:
         return parts[0]
-    topics, pairs = np.zeros(parts[0][0].shape), np.zeros(parts[0][1].shape)
+    topics: np.ndarray = np.zeros(parts[0][0].shape)
+    pairs: np.ndarray = np.zeros(parts[0][1].shape)
     for k, (p, stance) in enumerate(parts):
         weight = np.where(fold == MEAN, 1 / len(parts), fold == k)[:, None]
         topics += weight * p
