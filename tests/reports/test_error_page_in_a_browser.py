@@ -171,12 +171,33 @@ def test_terms_are_marked_where_they_occur(made):
     path, named, _ = made
     card = Reader(opened(path, f"#kind=missed&q={named['missed']}")).cards[0]
     marked = "".join(m for m in card["marks"] if m).lower()
-    words = [
-        line[1].removesuffix(" word") for line in card["terms"][1:] if line[1].endswith(" word")
-    ]
+    terms = [line[1:] for line in card["terms"][1:] if line[1].endswith(" word")]
+    words = [name.removesuffix(" word") for name, _ in terms]
     assert words
     assert all(w in card["text"].lower() for word in words for w in word.split())
-    assert all(w in marked for word in words for w in word.split())
+    largest = max(terms, key=lambda term: abs(float(term[1].replace("−", "-"))))[0]
+    assert set(largest.removesuffix(" word").split()) <= set(marked.split())
+
+
+def test_marks_are_whole_words_with_content(made):
+    cards = Reader(opened(made[0], "#kind=all")).cards
+    every = {m.lower() for card in cards for m in card["marks"] if m}
+    assert {"boat", "dredger"} & every
+    assert not every & {"the", "and", "of", "it", "at", "for", "from", "a", "against"}
+    for card in cards:
+        words = set(re.findall(r"\w+", card["text"].lower()))
+        assert {m.lower() for m in card["marks"] if m} <= words  # no piece of a word
+
+
+def test_the_line_above_the_terms_names_words_and_both_probabilities_are_told_apart(made):
+    path, named, _ = made
+    dom = opened(path, f"#kind=missed&q={named['missed']}")
+    line = re.search(r"<summary><span>(fishing: words [^<]+)</span>", dom)[1]
+    text = Reader(dom).cards[0]["text"].lower()
+    names = re.findall(r"\w+", line.replace("fishing: words", "").replace("against:", ""))
+    assert set(names) - {"for"} <= set(re.findall(r"\w+", text))
+    both = re.search(r"passage too\. Its probability is 0\.\d\d; (.*?)\.</p>", dom)
+    assert both[1] == "cross-fitted, as in the table above, it is 0.30"
 
 
 def test_a_hostile_document_runs_nothing(made):

@@ -1,9 +1,11 @@
 """The error page: every passage with gold, prediction and annotators' labels, in one HTML file."""
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import yaml
 
 from sahelclf.bundle.contributions import Contributions
 from sahelclf.corpus.read import Corpus, read_annotations
@@ -41,6 +43,7 @@ def error_page(
     left_out = len(predicted.ids) - len(rows)
     predicted, gold = predicted.take(rows), Gold(gold.topics[rows], gold.stance[rows])
     data = _PageData(predicted, gold, corpus, explain).as_dict()
+    data["function_words"] = function_words(corpus.codebook.languages)
     data |= {"analyzers": dict(analyzers or {}), "about": dict(about), "left_out": left_out}
     return render_page(
         "sahelclf.reports",
@@ -145,6 +148,13 @@ class _PageData:
                     line += [self.terms.setdefault(added.terms[k], len(self.terms)), amount]
             lines.append(line)
         return lines
+
+
+def function_words(languages: Sequence[str]) -> list[str]:
+    """Words without content in these languages; none of a language that has no list."""
+    path = files("sahelclf.reports") / "function_words.yaml"
+    lists = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return sorted({word for name in languages for word in lists.get(name, "").split()})
 
 
 def analyzers_of(blocks: Sequence[Mapping[str, Any]]) -> dict[str, str]:

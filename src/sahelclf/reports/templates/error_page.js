@@ -4,7 +4,8 @@ const T = D.topics.length, S = D.stances.length;
 const WORDS = { missed: "missed", false: "false", wrong: "wrong stance", right: "right", none: "none" };
 const KINDS = [["error", "any error"], ["missed", "missed topic"], ["false", "false topic"], ["wrong", "wrong stance"], ["right", "all correct"], ["all", "all"]]
   .filter(([kind]) => S || kind !== "wrong");
-const AT_ONCE = 25;
+const AT_ONCE = 25, NAMED = 4;
+const FUNCTION_WORDS = new Set(D.function_words);
 const form = document.getElementById("filters"), list = document.getElementById("list");
 let shown = [], drawn = 0, current = -1;
 
@@ -204,19 +205,24 @@ function firstHead(r) {
   return r.topics[k].status === "wrong" ? T + k * S + r.topics[k].stance : k;
 }
 function why(r, text) {
-  const select = el("select"), body = el("div"), line = el("span");
+  const select = el("select"), body = el("div"), line = el("span"), both = el("p", { class: "meta" });
   for (const [n, w] of r.w.entries()) select.append(el("option", { value: n }, headName(w[0])));
   const show = () => {
     const w = r.w[Number(select.value)];
     const pairs = [];
     for (let i = 2; i < w.length; i += 2) pairs.push([w[i], w[i + 1]]);
-    paint(text, r.x, pairs);
-    line.textContent = `Terms for and against ${headName(w[0])}: the final model's logit is ${signed(w[1])}`;
+    const words = wordsOf(r.x, pairs), pro = named(r.x, words, 1), con = named(r.x, words, -1);
+    paint(text, r.x, words);
+    const parts = [pro && `for: ${pro}`, con && `against: ${con}`].filter(Boolean);
+    line.textContent = `${headName(w[0])}: words ${parts.join("; ") || "that decide: none"}`;
+    const k = w[0] < T ? w[0] : Math.floor((w[0] - T) / S), logistic = 1 / (1 + Math.exp(-w[1] / 1000));
+    const cross = w[0] < T ? ` ${logistic.toFixed(2)}; cross-fitted, as in the table above, it is ${share(r.topics[k].p)}` : "";
+    both.textContent = `These words and terms are of the final model, which was trained on this passage too. Its ${w[0] < T ? "probability is" : "logit is " + signed(w[1])}${cross}.`;
     body.replaceChildren(termTable(w, pairs));
   };
   select.value = String(Math.max(0, r.w.findIndex((w) => w[0] === firstHead(r))));
   select.addEventListener("change", show);
-  const box = el("details", { class: "why" }, el("summary", {}, line), el("label", {}, "Label", select), body);
+  const box = el("details", { class: "why" }, el("summary", {}, line), el("label", {}, "Label", select), both, body);
   show();
   return box;
 }
@@ -270,27 +276,35 @@ function occurrences(term, analyzer, letters, words, chunks) {
   }
   return spans;
 }
-function paint(node, text, pairs) {
+/* the content words of a text with what the terms that lie in them add, the largest first */
+function wordsOf(text, pairs) {
   const { letters, places } = normalised(text);
   const words = runs(letters, /[\p{L}\p{N}_]/u).filter(([a, b]) => b - a > 1), chunks = runs(letters, /\S/u);
-  const weight = new Float64Array(text.length);
+  const weight = new Float64Array(letters.length);
   for (const [t, value] of pairs) {
     const [block, term] = D.terms[t], spans = occurrences(term, D.analyzers[block], letters, words, chunks);
-    for (const [a, b] of spans) {
-      for (let i = places[a][0]; i < places[b - 1][1]; i += 1) weight[i] += value / spans.length / (b - a);
-    }
+    for (const [a, b] of spans) for (let i = a; i < b; i += 1) weight[i] += value / spans.length / (b - a);
   }
-  const most = weight.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
-  const shade = (v) => (Math.abs(v) < 1e-9 ? "" : `${v > 0 ? "for" : "against"} m${Math.abs(v) > most / 4 ? 2 : 1}`);
-  const nodes = [];
-  for (let i = 0; i < text.length; ) {
-    let j = i + 1;
-    while (j < text.length && shade(weight[j]) === shade(weight[i])) j += 1;
-    const part = text.slice(i, j), kind = shade(weight[i]);
-    nodes.push(kind ? el("mark", { class: kind }, part) : part);
-    i = j;
+  return words
+    .filter(([a, b]) => !FUNCTION_WORDS.has(letters.slice(a, b).join("")))
+    .map(([a, b]) => ({ start: places[a][0], end: places[b - 1][1], weight: weight.slice(a, b).reduce((sum, v) => sum + v, 0) }))
+    .filter((w) => Math.abs(w.weight) > 1e-9)
+    .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight));
+}
+function paint(node, text, words) {
+  const most = words.length ? Math.abs(words[0].weight) : 0, nodes = [];
+  let done = 0;
+  for (const w of words.filter((v) => Math.abs(v.weight) > most / 20).sort((a, b) => a.start - b.start)) {
+    const strength = Math.abs(w.weight) > most / 4 ? 2 : 1;
+    nodes.push(text.slice(done, w.start), el("mark", { class: `${w.weight > 0 ? "for" : "against"} m${strength}` }, text.slice(w.start, w.end)));
+    done = w.end;
   }
-  node.replaceChildren(...nodes);
+  node.replaceChildren(...nodes, text.slice(done));
+}
+/* the words that add most, each once */
+function named(text, words, sign) {
+  const names = words.filter((w) => Math.sign(w.weight) === sign).map((w) => text.slice(w.start, w.end).toLowerCase());
+  return [...new Set(names)].slice(0, NAMED).join(", ");
 }
 
 /* moving about */
@@ -323,6 +337,9 @@ form.addEventListener("change", (event) => { if (event.target !== form.q) change
 form.q.addEventListener("input", changed);
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("reset", (event) => { event.preventDefault(); for (const f of FIELDS) form[f].value = defaults[f]; changed(); });
+const more = document.getElementById("more"), rest = document.getElementById("rest");
+const openRest = (open) => { rest.classList.toggle("open", open); more.setAttribute("aria-expanded", String(open)); more.textContent = open ? "Fewer filters" : "More filters"; };
+more.addEventListener("click", () => openRest(!rest.classList.contains("open")));
 document.getElementById("ask").addEventListener("click", () => help.showModal());
 document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); list.focus(); });
 window.addEventListener("hashchange", () => choose(readAddress()));
