@@ -7,7 +7,7 @@ import pytest
 
 from sahelclf.bundle.write import write_bundle
 from sahelclf.cli import main
-from sahelclf.errors import RequestError
+from sahelclf.errors import CorpusError, RequestError
 from sahelclf.evaluation.prediction_files import read_table
 from sahelclf.evaluation.prediction_tables import from_gold_rows
 from sahelclf.evaluation.report import Report
@@ -100,6 +100,43 @@ def test_the_paragraph_says_what_the_manifest_says(manifest):
     assert f"{manifest['threads']} hardware threads" in text
     assert "Test scores" not in text
     assert "Robustness" not in text
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        ({}, "the corpus does not record who the annotators are."),
+        ({"a": "person"}, "the annotator is 1 person."),
+        (
+            {"a": "language model", "adjudication": "person"},
+            "the annotator is 1 language model, and a person decided on the units that differed.",
+        ),
+        (
+            {"a": "language model", "b": "person", "c": "person"},
+            "the annotators are 1 language model and 2 people.",
+        ),
+    ],
+)
+def test_the_paragraph_says_who_annotated(manifest, kinds, said):
+    text = methods_paragraph([subject(manifest)], ALPHA, [], corpus_cited=False, annotators=kinds)
+    assert f"over their stances; {said}" in text
+
+
+def test_the_corpus_records_who_annotated(tmp_path, harbour):
+    from sahelclf.corpus.read import corpus_root, read_annotator_kinds
+
+    assert read_annotator_kinds(harbour) == {}
+    packaged = read_annotator_kinds(corpus_root(None))
+    assert set(packaged) == {"a", "b", "adjudication"}
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "anna.jsonl").touch()
+    (tmp_path / "annotators.yaml").write_text("anna: human\nben: person\n")
+    with pytest.raises(CorpusError) as raised:
+        read_annotator_kinds(tmp_path)
+    assert [p.rpartition("annotators.yaml: ")[2] for p in raised.value.problems] == [
+        "anna: found 'human'; expected one of person, language model",
+        "ben: there is no raw/ben.jsonl",
+    ]
 
 
 def test_only_what_is_used_is_cited(manifest):
@@ -300,6 +337,15 @@ def test_the_report_of_a_run_has_figures_and_equals_what_was_recorded(
     assert (row.value, row.low, row.high) == pytest.approx(
         (r.scores["joint/f1"], *r.intervals["joint/f1"]), abs=1e-12
     )
+    # one interval for a score, whichever command prints it
+    from sahelclf.workflows.compare import compare
+
+    same = compare(run_id, f"runs:/{run_id}").comparison.row("joint/f1", 1)
+    figures = (same.value, same.low, same.high)
+    assert figures == pytest.approx((row.value, row.low, row.high), abs=1e-12)
+    shown = (out / "report.md").read_text()
+    pictures = re.findall(r"\]\((figures/[^)]+)\)", shown)
+    assert len({(out / p).read_bytes() for p in pictures}) == len(pictures) > 0
     assert {p.suffix for p in (out / "figures" / "tfidf-seed-0").iterdir()} == {".png", ".pdf"}
     assert "Test scores on passages" in (out / "report.md").read_text()
     assert (out / "tables" / "scores_passages.tex").read_text().startswith("\\begin{tabular}")

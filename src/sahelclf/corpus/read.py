@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from sahelclf.codebook import Codebook, read_codebook, validation_problems
@@ -27,6 +28,7 @@ from sahelclf.records import (
 )
 
 Record = TypeVar("Record", bound=BaseModel)
+ANNOTATOR_KINDS = ("person", "language model")
 HASHED = ("codebook.yaml", "documents.jsonl", "passages.jsonl")
 
 
@@ -150,6 +152,31 @@ def read_annotations(corpus: Corpus) -> dict[str, list[Annotation]]:
         by_annotator[path.stem] = [a for _, a in rows]
     _raise_all(problems)
     return by_annotator
+
+
+def read_annotator_kinds(root: Path) -> dict[str, str]:
+    """`person` or `language model` by annotator, from `annotators.yaml`; empty without the file.
+
+    The name `adjudication` is for who decided on units that differed.
+    """
+    path = root / "annotators.yaml"
+    if not path.exists():
+        return {}
+    kinds = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(kinds, dict):
+        raise CorpusError(f"{path}: expected lines such as 'anna: person'")
+    expected = f"expected one of {', '.join(ANNOTATOR_KINDS)}"
+    problems = [
+        f"{path}: {name}: found {kind!r}; {expected}"
+        for name, kind in kinds.items()
+        if kind not in ANNOTATOR_KINDS
+    ]
+    files = {p.stem for p in (root / "raw").glob("*.jsonl")} | {"adjudication"}
+    problems += [
+        f"{path}: {name}: there is no raw/{name}.jsonl" for name in kinds if str(name) not in files
+    ]
+    _raise_all(problems)
+    return {str(name): str(kind) for name, kind in kinds.items()}
 
 
 def read_adjudications(corpus: Corpus) -> list[Adjudication]:

@@ -1,6 +1,7 @@
 """The methods paragraph: what was done, from manifests alone, with citations for pandoc."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from sahelclf.reports.tables import Subject
 from sahelclf.reports.text import escape_latex
 from sahelclf.templates import render
 
+ADJUDICATION = "adjudication"
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "transformers", "onnxruntime")
 
 
@@ -21,6 +23,7 @@ def methods_paragraph(
     robustness: Sequence[Mapping[str, Any]],
     *,
     corpus_cited: bool,
+    annotators: Mapping[str, str] | None = None,
 ) -> str:
     """Corpus, split, models, seeds, decisions, scores, robustness, software and hardware.
 
@@ -33,6 +36,8 @@ def methods_paragraph(
         `robustness.json` of each robustness run.
     corpus_cited
         Whether the corpus has a citation.
+    annotators
+        The kind of each annotator, from the corpus's `annotators.yaml`.
 
     Returns
     -------
@@ -50,6 +55,7 @@ def methods_paragraph(
         corpus=manifest["corpus"],
         corpus_cited=corpus_cited,
         alphas=_alphas(agreement, manifest["topics"]),
+        who=who_annotated(annotators or {}),
         parts=listed([f"{n:,} {name}" for name, n in manifest["corpus"]["parts"].items()]),
         models=dict.fromkeys(models),
         seeds=listed(sorted({int(s.manifest["config"]["seed"]) for s in subjects})),
@@ -93,6 +99,25 @@ def _alphas(agreement: Sequence[Mapping[str, Any]], topics: Sequence[str]) -> di
         "topics": [float(a["alpha"]) for a in of_topics],
         "stances": [float(a["alpha"]) for a in rows if a["what"].endswith(" stance")],
     }
+
+
+def who_annotated(kinds: Mapping[str, str]) -> str:
+    """Such as `the annotators are 2 language models`; what is not recorded is said so."""
+    counts = Counter(kind for name, kind in kinds.items() if name != ADJUDICATION)
+    if not counts:
+        return "the corpus does not record who the annotators are"
+    listed_kinds = listed(f"{n} {_plural(kind, n)}" for kind, n in sorted(counts.items()))
+    many = "is" if counts.total() == 1 else "are"
+    noun = "annotator" if counts.total() == 1 else "annotators"
+    decided = kinds.get(ADJUDICATION)
+    last = f", and a {decided} decided on the units that differed" if decided else ""
+    return f"the {noun} {many} {listed_kinds}{last}"
+
+
+def _plural(kind: str, n: int) -> str:
+    if n == 1:
+        return kind
+    return "people" if kind == "person" else f"{kind}s"
 
 
 def _folds(subjects: Sequence[Subject]) -> str:

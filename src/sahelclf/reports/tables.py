@@ -98,6 +98,8 @@ def score_table(
     wanted += [s for t in names.topics for s in (f"topic/{t}/f1", f"stance/{t}/macro_f1")]
     wanted = [s for s in wanted if any(s in r.scores for r in reports.values())]
     records: Records = []
+    if not agreement.keys() & set(wanted):
+        agreement = {}
     pairs = int(agreement.get(PAIRS, 1))
     human = f"annotators (mean of {pairs} pairs)" if pairs > 1 else "annotators"
     shown = [["score", *reports, *([human] if agreement else []), "support"]]
@@ -121,17 +123,19 @@ def score_table(
 
 
 def label_table(reports: Mapping[str, Report], names: Names) -> Table:
-    """Precision, recall, F1 and average precision of each topic, by report."""
+    """Precision, recall and average precision of each topic, by report.
+
+    F1 and support are shown in the table of scores alone; the records have them.
+    """
     records: Records = []
     for name, r in reports.items():
         for topic in names.topics:
             values = {m: r.scores[f"topic/{topic}/{m}"] for m in LABEL_SCORES}
             support = r.support[f"topic/{topic}/support"]
             records.append({"model": name, "topic": topic} | values | {"support": support})
-    shown = [["model", "topic", *LABEL_SCORES.values(), "support"]]
-    for row in records:
-        scores = (number(row[m]) for m in LABEL_SCORES)
-        shown.append([row["model"], row["topic"], *scores, str(row["support"])])
+    listed = {m: name for m, name in LABEL_SCORES.items() if m != "f1"}
+    shown = [["model", "topic", *listed.values()]]
+    shown += [[r["model"], r["topic"], *(number(r[m]) for m in listed)] for r in records]
     return Table("topics_passages", "Topics on passages, development data", records, shown)
 
 

@@ -68,11 +68,13 @@ def report(*sources: str | Path, out: str | Path) -> Path:
     manifest = collected.subjects[0].manifest
     corpus = manifest["config"]["corpus"]
     citations = citation_entries(corpus)
+    agreement, annotators = _corpus_record(corpus, manifest["corpus"]["sha256"])
     paragraph = methods_paragraph(
         collected.subjects,
-        _agreement(corpus, manifest["corpus"]["sha256"]),
+        agreement,
         [r.about for r in collected.robustness],
         corpus_cited=CORPUS in citations,
+        annotators=annotators,
     )
     shown = [
         *tables(collected.subjects),
@@ -91,6 +93,7 @@ def _read(names: list[str]) -> _Sources:
     from sahelclf.workflows.bundles import local_bundle
 
     collected = _Sources()
+    seen: set[str] = set()
     while names:
         name = names.pop(0)
         run = _run_of(name)
@@ -101,6 +104,10 @@ def _read(names: list[str]) -> _Sources:
         else:
             with local_bundle(f"runs:/{run.id}" if run else name) as folder:
                 manifest = open_bundle(folder)
+            if manifest["run_id"] in seen:
+                collected.notes.append(f"{name}: run {manifest['run_id']} again; it is shown once")
+                continue
+            seen.add(manifest["run_id"])
             _add_subject(collected, manifest, run or find_run(manifest["run_id"]))
     if not collected.subjects:
         raise RequestError(
@@ -148,7 +155,7 @@ def _add_subject(collected: _Sources, manifest: dict[str, Any], run: "Run | None
     from sahelclf.evaluation.report import Report
     from sahelclf.evaluation.report import report as score
     from sahelclf.reports.tables import Subject, differences
-    from sahelclf.training.seeds import derive_seed
+    from sahelclf.tracking.read import full_metrics
     from sahelclf.workflows.tables import LEVELS, find_predictions
 
     seed, run_id = manifest["config"]["seed"], manifest["run_id"]
@@ -158,8 +165,7 @@ def _add_subject(collected: _Sources, manifest: dict[str, Any], run: "Run | None
     stored = {level: find_predictions(run, level) for level in LEVELS} if run else {}
     tables = {level: table for level, table in stored.items() if table is not None}
     if "passages" in tables:
-        draw = derive_seed(seed, "bootstrap")
-        reports = {level: score(*table, draw) for level, table in tables.items()}
+        reports = {level: score(*table) for level, table in tables.items()}
     else:
         tables = {}
         collected.notes.append(
@@ -169,7 +175,7 @@ def _add_subject(collected: _Sources, manifest: dict[str, Any], run: "Run | None
         recorded = manifest["scores"]
         keys = {level: level.removesuffix("s") for level in LEVELS}
         reports = {k: Report.from_dict(recorded[v]) for k, v in keys.items() if v in recorded}
-    subject = Subject(name, manifest, reports, run.metrics if run else {}, tables)
+    subject = Subject(name, manifest, reports, full_metrics(run) if run else {}, tables)
     differing = differences(subject) if tables else []
     if differing:
         raise SahelclfError(
@@ -209,10 +215,12 @@ def _difference(first: "Subject", name: str, key: str, other: str) -> Sequence[s
     ]
 
 
-def _agreement(corpus: str | None, sha256: str) -> list[dict[str, Any]]:
-    """Agreement from the corpus card, if the card is of the corpus that was trained on."""
-    from sahelclf.corpus.read import corpus_root
+def _corpus_record(corpus: str | None, sha256: str) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Agreement and kinds of annotators, if the corpus is still the one that was trained on."""
+    from sahelclf.corpus.read import corpus_root, read_annotator_kinds
 
     path = corpus_root(corpus) / "card.json"
     card = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return list(card.get("agreement", [])) if card.get("corpus_sha256") == sha256 else []
+    if card.get("corpus_sha256") != sha256:
+        return [], {}
+    return list(card.get("agreement", [])), read_annotator_kinds(path.parent)
