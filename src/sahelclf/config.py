@@ -1,13 +1,13 @@
 """Typed configuration: Hydra composes YAML files, these classes check the result."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from sahelclf.codebook import validation_problems
 from sahelclf.errors import RequestError
 from sahelclf.models.base import ModelConfig, ModelKind
 from sahelclf.models.kinds import NAMES, kind_named, unknown_kind
@@ -101,7 +101,7 @@ def benchmark_config(raw: Mapping[str, Any]) -> BenchmarkConfig:
     try:
         return BenchmarkConfig.model_validate(raw)
     except ValidationError as error:
-        raise RequestError(validation_problems(error, "benchmark")) from None
+        raise RequestError(_problems(error, "benchmark", BenchmarkConfig)) from None
 
 
 def train_config(raw: Mapping[str, Any]) -> TrainConfig:
@@ -117,7 +117,56 @@ def train_config(raw: Mapping[str, Any]) -> TrainConfig:
     try:
         return TrainConfig.model_validate(settings)
     except ValidationError as error:
-        raise RequestError(validation_problems(error, "train")) from None
+        raise RequestError(_problems(error, "train", TrainConfig)) from None
+
+
+# What pydantic finds wrong, as what was expected; names in braces are those of its context.
+EXPECTED = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "text; a number as text needs quotes",
+    "list_type": "a list, such as [a,b]",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt}",
+    "less_than_equal": "{le} or less",
+    "literal_error": "{expected}",
+}
+
+
+def _problems(error: ValidationError, command: str, config: type[Frozen]) -> list[str]:
+    """One line a problem: the setting as it is typed, what was found, what was expected."""
+    lines = []
+    for e in error.errors():
+        path = [str(part) for part in e["loc"]]
+        if path[:1] == ["model"]:  # pydantic names the kind before its setting
+            del path[1 if command == "train" else 2 : 2 if command == "train" else 3]
+        name, found = ".".join(path) or "(whole)", repr(e["input"])[:60]
+        if e["type"] == "missing":
+            problem = "missing; it is required"
+        elif e["type"] == "extra_forbidden":
+            known = nearest(name, [*config.model_fields]) if len(path) == 1 else f"found {found}"
+            problem = f"no such setting; {known}"
+        elif e["type"] in EXPECTED:
+            problem = f"found {found}; expected {EXPECTED[e['type']].format(**e.get('ctx', {}))}"
+        elif e["type"] == "value_error":
+            problem = e["msg"].removeprefix("Value error, ")
+        else:
+            problem = f"{e['msg']}, found {found}"
+        lines.append(f"{command}: {name}: {problem}")
+    return lines
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """What was perhaps meant, else all that is known."""
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
 
 
 def flat_settings(config: Mapping[str, Any]) -> dict[str, str]:

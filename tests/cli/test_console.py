@@ -8,10 +8,12 @@ import sys
 
 import pytest
 
+from sahelclf.cli import console
+
 SHOW = """
 import logging
 from sahelclf.cli import console
-from sahelclf.training.crossfit import Step
+from sahelclf.training.steps import Step
 
 console.prepare()
 rows = [["score", "passages", "documents"]]
@@ -67,7 +69,7 @@ def test_a_pipe_gets_plain_text_and_no_progress():
 SHOW_JOBS = """
 import time
 from sahelclf.cli import console
-from sahelclf.training.crossfit import Step
+from sahelclf.training.steps import Step
 
 console.MINUTE = 60 * MINUTES
 with console.progress() as show:
@@ -90,7 +92,7 @@ def test_a_pipe_gets_one_line_a_minute():
     assert lines(1) == []  # all is done in less than a minute
     assert lines(0) == [
         "encoding texts, 64 of 256: 25% after 0 min",
-        "encoding texts, 128 of 256: 50% after 0 min",
+        "encoding texts, 128 of 256: 50% after 0 min, about 0 min left",
         "encoding texts, 192 of 256: 75% after 0 min, about 0 min left",
         "cross-fitting 1 of 5: 0% after 0 min",
         "rows: 75% after 0 min",
@@ -127,3 +129,29 @@ def test_an_ascii_terminal_gets_ascii_lines():
     shown = on_terminal(100, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert shown.isascii()
     assert "fitting 1 of 2" in shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.2, "0 s"), (8.4, "8 s"), (59.6, "1 min 0 s"), (65, "1 min 5 s"), (7800, "2 h 10 min")],
+)
+def test_a_time_is_shown_as_people_say_it(seconds, shown):
+    assert console.duration(seconds) == shown
+
+
+def test_the_time_left_is_estimated_from_all_steps_of_this_process(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: clock[0])
+    shown = console._Progress("reading")
+
+    def left_after(seconds: float, done: float) -> float | None:
+        clock[0] = seconds
+        shown("fitting", done, 10)
+        ends = shown.bar.tasks[-1].fields["ends"]
+        return ends if ends is None else ends - seconds
+
+    assert left_after(30, 0) is None  # reading does not count
+    assert left_after(40, 1) == pytest.approx(90)
+    assert left_after(45, 2) == pytest.approx(60)
+    assert left_after(50, 1) is None  # another job
+    assert left_after(60, 2) == pytest.approx(80)

@@ -65,8 +65,14 @@ def test_the_jobs_of_a_sweep_do_not_stop_each_other(tmp_path, monkeypatch):
         ("model=tfdf", "train: model=tfdf: did you mean 'tfidf'?"),
         ("seed=1,2", "train: seed=1,2: several values; add -m"),
         ("split=é", "train: split=é: not readable; expected key=value"),
+        ("seed", "train: 'seed' has no '='; expected seed=VALUE"),
+        ("keywords", "train: 'keywords' has no '='; did you mean model=keywords?"),
+        ("+foo=1", "train: foo: no such setting; expected one of seed, model"),
+        ("+sed=1", "train: sed: no such setting; did you mean 'seed'?"),
+        ("model.C=-1", "train: model.C: found -1; expected more than 0"),
+        ("model.class_weight=x", "train: model.class_weight: "),
         ("--nonsense", "train: unknown option '--nonsense'"),
-        ("seed=x", "train: seed: Input should be a valid integer, found 'x'"),
+        ("seed=x", "train: seed: found 'x'; expected a whole number"),
     ],
 )
 def test_a_complaint_says_what_to_type(word, message):

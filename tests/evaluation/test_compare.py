@@ -10,7 +10,7 @@ from sahelclf.errors import RequestError
 from sahelclf.evaluation.compare import System, compare
 from sahelclf.evaluation.prediction_tables import from_flat_rows, from_gold_rows
 from sahelclf.evaluation.predictions import Gold, Names, Predictions
-from sahelclf.evaluation.warnings import CODES, warnings
+from sahelclf.evaluation.warnings import CODES, explained, warnings
 from support import write_corpus
 
 NAMES = Names(("t", "u"), ("pro", "con"))
@@ -150,6 +150,28 @@ def test_a_table_with_gold_comes_back_whole():
         from_gold_rows([*rows, rows[1]], "t.csv")
 
 
+def test_a_score_has_one_interval_in_a_comparison_and_in_a_report():
+    from sahelclf.evaluation.report import HEADLINE, report
+
+    one, other = made(3, 0.2), made(4, 0.3)
+    compared = compare([system("a", one), system("b", (other[0], one[1]))])
+    for k, predicted in enumerate((one[0], other[0])):
+        alone = report(predicted, one[1])
+        for score in HEADLINE:
+            row = compared.row(score, k)
+            assert (row.value, row.low, row.high) == (alone.scores[score], *alone.intervals[score])
+            assert row.low < row.value < row.high
+
+
+def test_readers_see_one_line_for_each_kind_of_warning():
+    lines = ["W2 few-positives: t: 5", "W3 few-documents: 60", "W2 few-positives: pro: 7"]
+    assert explained(lines) == [
+        "fewer than 30 units have the label; its interval may be too narrow (W2): t 5, pro 7",
+        "fewer than 100 documents; intervals may be too narrow, with one document there is none "
+        "(W3): 60",
+    ]
+
+
 def test_a_missing_stance_is_a_miss_and_not_the_first_of_the_codebook():
     rows = [{"id": "1", "t_holds": "0", "u_holds": "1", "u_stance": "con"}]
     found = from_flat_rows(rows, NAMES, {"1": "d"}, "llm.csv")
@@ -241,7 +263,13 @@ def store(tmp_path_factory):
 def test_runs_are_compared_with_parameters_that_differ_and_cost(store, capsys):
     _, ids = store
     assert main(["compare", ids["a0"], f"runs:/{ids['b0']}"]) == 0
-    out = capsys.readouterr().out
+    printed, out = capsys.readouterr()
+    plain = json.loads(printed)  # in a pipe; the table is for people
+    assert (plain["units"], plain["documents"], plain["split"]) == (180, 60, "development")
+    assert {s["verdict"] for s in plain["scores"] if s["system"] == "B"} == {"worse"}
+    assert plain["parameters"]["model"] == ["tfidf", "keywords"]
+    pair = f"[%22{ids['a0']}%22,%22{ids['b0']}%22]&experiments=[%221%22]"
+    assert f"/#/compare-runs?runs={pair}" in out
     assert "180 passages of 60 documents, development predictions" in out
     assert "worse" in out
     lines = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
@@ -254,12 +282,12 @@ def test_runs_are_compared_with_parameters_that_differ_and_cost(store, capsys):
 def test_seeds_and_sweeps_are_systems(store, capsys):
     _, ids = store
     assert main(["compare", f"{ids['a0']},{ids['a1']}", ids["b0"]]) == 0
-    out = capsys.readouterr().out
+    out = capsys.readouterr().err
     assert "A  tfidf, mean of 2 seeds" in out
     seconds = next(line for line in out.splitlines() if line.startswith("train/seconds"))
     assert seconds.split()[1:] == ["1.5", "1.0"]  # seeds 0 and 1 took 1 and 2 seconds
     assert main(["compare", ids["sweep"]]) == 0
-    out = capsys.readouterr().out
+    out = capsys.readouterr().err
     assert "A  tfidf, mean of 2 seeds" in out
     assert "B  keywords, mean of 2 seeds" in out
     assert ", sd 0." in out
@@ -338,8 +366,11 @@ def test_tables_of_any_system_are_compared(tmp_path, monkeypatch, capsys):
     table("mute.csv", [p | {"topics": {}} for p in passages])
     table("short.csv", passages[:-2])
     table("doubled.csv", [*passages, passages[0]])
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert main(["compare", "oracle.csv", "mute.csv", "--corpus", str(root)]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()  # on a terminal the table is the result
+    assert "{" not in out
+    assert "compare-runs" not in err  # there are no runs
     assert "1.000 [1.000, 1.000]" in out
     assert "B: W4 never-predicted: fishing" in out
     for name, message in (

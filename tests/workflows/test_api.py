@@ -54,7 +54,7 @@ def test_a_models_own_settings_have_a_dot(harbour, project, monkeypatch, tmp_pat
     for wrong, message in (
         ({"sed": 3}, "no setting 'sed'; did you mean 'seed'?"),
         ({"model": "tfidff"}, "did you mean 'tfidf'?"),
-        ({"cv": 1}, "cv: Input should be greater than or equal to 2"),
+        ({"cv": 1}, "cv: found 1; expected 2 or more"),
         ({"resume": "x", "seed": 3}, "resume= takes the settings of its run; found seed"),
     ):
         with pytest.raises(RequestError) as raised:
@@ -87,10 +87,13 @@ def test_evaluate_gives_scores_and_records_them(project, harbour):
     assert set(evaluation.table["level"]) == {"passages", "documents"}
     entry = json.loads((folder / LEDGER).read_text().splitlines()[-1])
     assert entry == {k: v for k, v in plain.items() if k != "reports"}
-    from sahelclf.tracking.read import find_run
+    from sahelclf.tracking.read import find_run, full_metrics
 
-    run = find_run(result.run_id)
-    assert run.metrics["test/joint/f1"] == pytest.approx(evaluation.scores["joint/f1"])
+    run, score = find_run(result.run_id), evaluation.scores["joint/f1"]
+    assert run.metrics["test/joint/f1"] == round(score, 3)
+    full = full_metrics(run)
+    assert full["test/joint/f1"] == score
+    assert full["topic/macro_f1"] == result.scores["topic/macro_f1"]  # of `train`, another file
 
 
 def test_what_cannot_be_recorded_is_a_warning_and_the_scores_are_there(

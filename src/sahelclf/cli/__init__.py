@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from sahelclf.errors import RequestError, SahelclfError, masked
+from sahelclf.errors import RequestError, SahelclfError
 
 COMMANDS: dict[str, str] = {
     "train": "train a labeller, track it in MLflow, write its bundle (model=keywords seed=3 -m)",
@@ -42,7 +42,7 @@ HELP = "\n".join((
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 1 the job failed, 2 the request was wrong."""
-    from sahelclf.cli.console import prepare, result
+    from sahelclf.cli.console import prepare, result, say
 
     prepare()
     args = list(sys.argv[1:] if argv is None else argv)
@@ -64,8 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except (Exception, KeyboardInterrupt) as error:
         message, code = _explained(error, args[0])
-        for line in masked(message).splitlines() or [""]:
-            print(f"sahelclf: {line}", file=sys.stderr)
+        for line in message.splitlines() or [""]:
+            say(f"sahelclf: {line}", "red")
     return code
 
 

@@ -20,6 +20,9 @@ HELP = "\n".join((
     "",
     *(f"  {name:<11} {what}" for name, what in COMMANDS.items()),
     "",
+    "example:",
+    "  python -m sahelclf annotate sample articles.csv --text body --n 100 -o batch-1",
+    "",
     "python -m sahelclf annotate COMMAND --help says more; docs/annotate.md is the guide.",
 ))  # fmt: skip
 

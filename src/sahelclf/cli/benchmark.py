@@ -22,6 +22,10 @@ training part; beside the figures that others report. No text of a set is stored
 
 The table goes to standard error. The last line of standard output is the folder. An MLflow run of
 kind 'benchmark' holds both.
+
+examples:
+  python -m sahelclf benchmark root=clones
+  python -m sahelclf benchmark root=clones benchmark=stance models=[tfidf,blend] part=test
 """
 
 
@@ -38,7 +42,7 @@ def run(args: list[str]) -> int:
     from sahelclf.studies.benchmark.results import HEADER, shown_rows
     from sahelclf.workflows.benchmark import benchmark
 
-    with progress() as show:
+    with progress("reading the sets") as show:
         outcome = benchmark(config, show)
     for name, leaks in outcome.leaks.items():
         say(f"{name}: texts that occur more than once\n")

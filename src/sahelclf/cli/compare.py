@@ -1,10 +1,11 @@
 """`compare A B …`: scores on the same units, paired differences, a verdict, parameters and cost."""
 
+import sys
 from pathlib import Path
 
-from sahelclf.cli.console import parser, result, say, write_page
+from sahelclf.cli.console import json_result, parser, result, say, write_page
 from sahelclf.errors import RequestError
-from sahelclf.workflows.compare import LEVELS, compare, log_comparison
+from sahelclf.workflows.compare import LEVELS, compare, comparison_in_ui, log_comparison
 
 EPILOG = """Each of A B … is one system: a run id or runs:/<id>, a bundle folder (its run is looked
 up), a predictions table of any system (.csv, .parquet, .jsonl), or several of these joined by
@@ -15,8 +16,8 @@ examples:
   python -m sahelclf compare bundles/tfidf-… bundles/keywords-…
   python -m sahelclf compare <run>,<run>,<run> llm.csv --split test --to comparison.html
 
-The table is the result; --to writes it as .md, .tex or .html instead. docs/compare.md says how to
-read it.
+The result is a table on a terminal; in a pipe it is JSON, and the table goes to standard error.
+--to writes it as .md, .tex or .html instead. docs/compare.md says how to read it.
 """
 
 
@@ -51,13 +52,18 @@ def run(args: list[str]) -> int:
     report = compare(
         *options.systems, level=options.level, split=options.split, corpus=options.corpus
     )
-    if target:
+    if target or not sys.stdout.isatty():
         say(report.text())
+    if target:
         write_page(target, FORMS[target.suffix](report))
         result(str(target))
-    else:
+    elif sys.stdout.isatty():
         result(report.text())
+    else:
+        json_result(report.as_dict())
+    if report.run_ids:
+        say(f"\nthe same runs as charts: {comparison_in_ui(report.run_ids)}")
     if options.track:
         run_id = log_comparison(report)
-        say(f"logged as run {run_id} of kind 'comparison'; see it in: mlflow ui")
+        say(f"logged as run {run_id} of kind 'comparison'")
     return 0

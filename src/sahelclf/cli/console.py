@@ -18,12 +18,11 @@ from sahelclf.errors import RequestError, SahelclfError, masked
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from sahelclf.training.crossfit import Step
+    from sahelclf.training.steps import Step
 
 ASCII = {"…": "...", "±": "+/-", "→": "->", "≥": ">=", "–": "-", "—": "-", "×": "x"}
 EVIDENCE_CHARACTERS = 300
 MINUTE = 60.0  # between two lines of progress in a pipe
-WHOLE_RUN = 10.0**9  # seconds: the time left is estimated from all steps, not from the last ones
 
 
 class Parser(argparse.ArgumentParser):
@@ -99,6 +98,11 @@ def result(message: str) -> None:
     print(message)
 
 
+def json_result(values: Any) -> None:
+    """A result as one line of JSON on stdout, whole even if the next one fails."""
+    print(json.dumps(values, ensure_ascii=False), flush=True)
+
+
 def table(rows: Sequence[Sequence[str]], *, to_stdout: bool = False) -> None:
     """Print a table with its header first; it fits a terminal's width, and is plain in a pipe."""
     stream = sys.stdout if to_stdout else sys.stderr
@@ -150,9 +154,12 @@ def row_progress() -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def progress() -> "Iterator[Callable[[Step], None]]":
-    """Give a function that shows the steps of a training, as a `_Progress`."""
-    shown = _Progress()
+def progress(first: str = "reading the corpus") -> "Iterator[Callable[[Step], None]]":
+    """Give a function that shows the steps of a training, as a `_Progress`.
+
+    `first` is shown until the first step.
+    """
+    shown = _Progress(first)
 
     def show(step: "Step") -> None:
         loss = step.numbers.get("loss")
@@ -166,50 +173,73 @@ def progress() -> "Iterator[Callable[[Step], None]]":
 
 
 class _Progress:
-    """A bar on a terminal; elsewhere one line a minute."""
+    """A bar on a terminal, until the job ends; elsewhere one line a minute."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: str | None = None) -> None:
         self.bar = _bar()
-        self.last_line = time.monotonic()
+        if first:
+            self.bar.add_task(first, total=None, ends=None)
+            self.bar.start()
+        self.began = self.last_line = time.monotonic()
+        self.share_before = 0.0  # what an earlier process did takes no time of this one
 
     def __call__(self, text: str, done: float, total: float) -> None:
         """Show how much is done; less than before is another job, with a bar of its own."""
-        bar = self.bar
+        bar, now = self.bar, time.monotonic()
         if bar.tasks and done < bar.tasks[-1].completed:
             bar.remove_task(bar.tasks[-1].id)
-        if not bar.tasks:  # what an earlier process did takes no time of this one
+        if not bar.tasks:
             bar.start()
-            self.last_line = time.monotonic()
-            bar.add_task(text, total=total, completed=int(done))
+            self.last_line = now
+            bar.add_task(text, total=None, ends=None)
         task = bar.tasks[-1]
-        bar.update(task.id, description=text, completed=done, total=total)
-        if not bar.disable or time.monotonic() - self.last_line < MINUTE:
+        share = done / total
+        if task.total is None:
+            self.began, self.share_before = now, share
+        rate = (share - self.share_before) / max(now - self.began, 1e-9)
+        ends = now + (1 - share) / rate if rate > 0 else None
+        bar.update(task.id, description=text, completed=done, total=total, ends=ends)
+        if not bar.disable or now - self.last_line < MINUTE:
             return
-        self.last_line = time.monotonic()
-        left, spent = task.time_remaining, (task.elapsed or 0) / 60
-        rest = "" if left is None else f", about {left / 60:.0f} min left"
-        say(f"{text}: {task.percentage:.0f}% after {spent:.0f} min{rest}")
+        self.last_line = now
+        rest = "" if ends is None else f", about {(ends - now) / 60:.0f} min left"
+        say(f"{text}: {100 * share:.0f}% after {(task.elapsed or 0) / 60:.0f} min{rest}")
 
 
 def _bar() -> "Progress":
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn
     from rich.progress import TimeElapsedColumn as Elapsed
-    from rich.progress import TimeRemainingColumn as Remaining
+    from rich.text import Text
+
+    class Left(ProgressColumn):
+        """The time left, estimated from all steps so far."""
+
+        def render(self, task: Any) -> Text:
+            """Minutes and seconds; empty before there is an estimate."""
+            ends = task.fields["ends"]
+            return Text("" if ends is None else f"about {duration(ends - time.monotonic())} left")
 
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(20),
         TaskProgressColumn(),
         Elapsed(),
-        TextColumn("left"),
-        Remaining(),
+        Left(),
         console=_console(),
         transient=True,
         redirect_stdout=False,  # results stay on standard output
         disable=not sys.stderr.isatty(),
         refresh_per_second=4,
-        speed_estimate_period=WHOLE_RUN,
     )
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 8 s, 1 min 5 s, 2 h 10 min."""
+    whole = max(round(seconds), 0)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s"
 
 
 def write_page(target: Path, text: str) -> None:

@@ -2,10 +2,15 @@
 
 from sahelclf.cli.console import parser, result
 
+EPILOG = """examples:
+  python -m sahelclf doctor
+  python -m sahelclf doctor --repair-store     after mlflow.db was moved or copied
+"""
+
 
 def run(args: list[str]) -> int:
     """Print every check; 1 where the base installation does not work."""
-    p = parser("doctor", "What is installed, what is missing, and what to type to fix it.")
+    p = parser("doctor", "What is installed, what is missing, and what to type to fix it.", EPILOG)
     p.add_argument(
         "--repair-store",
         action="store_true",

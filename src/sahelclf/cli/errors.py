@@ -10,6 +10,10 @@ EPILOG = """RUN is the id of a run of `train` (or runs:/<id>), BUNDLE the folder
 page is one HTML file that opens from disk, without a network: every development passage with gold,
 cross-fitted prediction and the annotators' labels, and for linear models what each term adds. The
 file contains the texts of the passages: share it only where these may be shared.
+
+examples:
+  python -m sahelclf errors bundles/tfidf-… -o errors.html
+  python -m sahelclf errors runs:/<run id> --corpus my-corpus
 """
 
 

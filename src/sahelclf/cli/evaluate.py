@@ -1,11 +1,10 @@
 """`evaluate MODEL|PREDICTIONS … --split PART`."""
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sahelclf.cli.console import parser, result, say, table
+from sahelclf.cli.console import json_result, parser, say, table
 
 if TYPE_CHECKING:
     from sahelclf.workflows.evaluate import Evaluation
@@ -15,6 +14,10 @@ EPILOG = """MODEL is a bundle folder, runs:/… or models:/…; PREDICTIONS is a
 .parquet, .jsonl) of any system, with a column id of the corpus's units and <topic>_holds,
 <topic>_stance (and probabilities where there are any). --corpus takes a corpus folder, or one
 .jsonl file of labelled passages (id, document_id, index, text, topics).
+
+examples:
+  python -m sahelclf evaluate bundles/tfidf-… --split test
+  python -m sahelclf evaluate llm.csv --split test > scores.json
 
 Scores are a table on a terminal; in a pipe they are JSON on standard output, one line a model, and
 the tables go to standard error. Of bundles that differ in seed alone, the mean and the standard
@@ -52,9 +55,10 @@ def run(args: list[str]) -> int:
 
 def _show(model: str, evaluation: "Evaluation") -> None:
     """Tables, and JSON where standard output is no terminal."""
+    from sahelclf.evaluation.warnings import explained
     from sahelclf.reports.tables import label_table, score_table
 
-    say(model)
+    say(model, "bold")
     for level, r in evaluation.reports.items():
         say(f"{r.n_units:,} {level} of {r.n_documents} documents")
     first = next(iter(evaluation.reports.values()))
@@ -65,13 +69,12 @@ def _show(model: str, evaluation: "Evaluation") -> None:
     labels = label_table({"": first}, evaluation.names)
     table([row[1:] for row in labels.shown], to_stdout=terminal)
     for level, r in evaluation.reports.items():
-        for warning in r.warnings:
+        for warning in explained(r.warnings):
             say(f"warning ({level}): {warning}", "yellow")
     for note in evaluation.notes:
         say(f"warning: {note}", "yellow")
     if not terminal:
-        result(json.dumps(evaluation.as_dict(), ensure_ascii=False))
-        sys.stdout.flush()
+        json_result(evaluation.as_dict())
 
 
 def _show_mean(evaluations: "Sequence[Evaluation]") -> None:
@@ -90,4 +93,4 @@ def _show_mean(evaluations: "Sequence[Evaluation]") -> None:
         say(f"{level}, mean ± sd over {len(evaluations)} seeds: {figures}")
     if not sys.stdout.isatty():
         models = [e.about["model"] for e in evaluations]
-        result(json.dumps({"models": models, "mean": mean, "sd": sd}, ensure_ascii=False))
+        json_result({"models": models, "mean": mean, "sd": sd})

@@ -8,6 +8,7 @@ def run(args: list[str]) -> int:
     from sahelclf.workflows.export import FORMS, export
 
     epilog = "forms:\n" + "\n".join(f"  {name}: {what}" for name, what in FORMS.items())
+    epilog += f"\n\nexample:\n  python -m sahelclf export bundles/tfidf-… --to {next(iter(FORMS))}"
     p = parser("export", "Write a bundle in another tool's form.", epilog)
     p.add_argument("bundle", metavar="BUNDLE")
     p.add_argument("--to", required=True, choices=[*FORMS], metavar="FORM", help=", ".join(FORMS))

@@ -18,6 +18,10 @@ the labels that change are counted. Only development documents are used, never t
 
 The table goes to standard error. The last line of standard output is the folder. An MLflow run of
 kind 'robustness' holds both.
+
+examples:
+  python -m sahelclf robustness
+  python -m sahelclf robustness model=keywords corpus=my-corpus out=shift
 """
 
 

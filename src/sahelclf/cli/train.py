@@ -1,9 +1,10 @@
 """`train [key=value …] [-m]`."""
 
 import tempfile
+import time
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.cli.console import progress, result, say, table
+from sahelclf.cli.console import duration, progress, result, say, table
 
 if TYPE_CHECKING:
     from sahelclf.workflows.train import Result
@@ -32,6 +33,11 @@ corpus=, out= and resume= take their value as it is typed, commas and brackets i
 over corpora has each in quotes: -m "corpus='one','two'".
 MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME are honoured; by default: mlflow.db in this folder,
 experiment 'sahelclf'.
+
+examples:
+  python -m sahelclf train
+  python -m sahelclf train model=keywords corpus=my-corpus out=first
+  python -m sahelclf train -m model=tfidf,keywords seed=0,1
 """
 
 
@@ -52,52 +58,67 @@ def run(args: list[str]) -> int:
         tempfile.TemporaryDirectory() as scratch,
     ):
         folders = [f"hydra.sweep.dir={scratch}", "hydra.sweep.subdir=."]
-        _run_jobs([*args, f"parent_run_id={parent}", *folders])
-        say(f"sweep: parent run {parent}; sort its children side by side in: mlflow ui")
+        _run_jobs([*args, f"parent_run_id={parent}", *folders], parent)
     return 0
 
 
-def _run_jobs(args: list[str]) -> None:
+def _run_jobs(args: list[str], parent: str = "") -> None:
     from sahelclf.cli.hydra import run_jobs
 
-    failures = run_jobs("train", args, _train)
+    started = time.monotonic()
+    n_done = 0
+
+    def job(settings: dict[str, Any], overrides: list[str]) -> None:
+        nonlocal n_done
+        _train(settings, overrides, short=bool(parent))
+        n_done += 1
+
+    failures = run_jobs("train", args, job)
+    if parent and n_done:
+        _show_sweep(parent, time.monotonic() - started)
     for other in failures[1:]:
-        say(f"sahelclf: {other}")
+        say(f"sahelclf: {other}", "red")
     if failures:
         raise failures[0]
 
 
-def _train(settings: dict[str, Any], overrides: list[str]) -> None:
+def _train(settings: dict[str, Any], overrides: list[str], *, short: bool) -> None:
     from sahelclf.config import train_config
     from sahelclf.workflows.train import refuse_other_settings, run_training
 
+    started = time.monotonic()
     config = train_config(settings)
     if config.resume:
         own = ("resume=", "hydra.", "hydra/")
         refuse_other_settings([o for o in overrides if not o.startswith(own)])
     with progress() as show:
         trained = run_training(config, show)
-    _show(trained)
+    seconds = time.monotonic() - started
+    if short:
+        say(f"{trained.name}: {duration(seconds)}")
+    else:
+        _show(trained, seconds)
     result(str(trained.bundle))
 
 
-def _show(done: "Result") -> None:
+def _show(done: "Result", seconds: float) -> None:
     """The tables of scores and the next three commands."""
     from sahelclf.evaluation.report import HEADLINE
+    from sahelclf.evaluation.warnings import explained
     from sahelclf.reports.tables import label_table, score_table
-    from sahelclf.tracking.store import experiment_id, runs_page
+    from sahelclf.tracking.store import experiment_id, shown_in_ui
+    from sahelclf.tracking.views import runs_page
 
     trained, report = done.trained, done.trained.passages.report
     names = trained.passages.predictions.names
     say(
-        f"{trained.fitted.model.name}: {report.n_units:,} passages of {report.n_documents} "
-        f"documents, {trained.seconds:.1f} s."
-    )
-    say(
-        "Development scores, cross-fitted, with 95% intervals resampled by document; "
-        "'annotators' is their F1 against each other (passages):\n"
+        f"{done.name}: {report.n_units:,} passages of {report.n_documents} documents, trained and "
+        f"written in {duration(seconds)}",
+        "bold",
     )
     agreement = trained.agreement.get("passage", {})
+    human = "; 'annotators' is their F1 against each other (passages)" if agreement else ""
+    say(f"Development scores, cross-fitted, with 95% intervals resampled by document{human}:\n")
     table(score_table("passages", done.reports, agreement, names).shown)
     say()
     table([row[1:] for row in label_table({"": report}, names).shown])
@@ -108,10 +129,30 @@ def _show(done: "Result") -> None:
             if f"cv/{n}" in trained.cv
         )
         say(f"\ncross-validated, mean ± sd over folds: {folds}")
-    for note in (*trained.notes, *report.warnings):
-        say(f"note: {note}")
-    bundle, page = done.bundle, runs_page(experiment_id())
-    say(f"\nrun {done.run_id}. Next:")
+    for note in (*trained.notes, *explained(report.warnings)):
+        say(f"note: {note}", "yellow")
+    bundle = done.bundle
+    say("\nNext:", "bold")
     say(f"  python -m sahelclf predict {bundle} YOUR.csv --text COLUMN -o labels.csv")
-    say(f"  python -m sahelclf evaluate {bundle} --split test    (once, when every choice is made)")
-    say(f"  mlflow ui    then http://127.0.0.1:5000{page}")
+    say("  and once, when every choice is made:")
+    say(f"  python -m sahelclf evaluate {bundle} --split test")
+    say(f"  all runs side by side (this one is {done.run_id[:8]}):")
+    say(f"  {shown_in_ui(runs_page(experiment_id()))}")
+
+
+def _show_sweep(parent: str, seconds: float) -> None:
+    """The runs side by side, and where to see them as charts."""
+    from sahelclf.tracking.store import shown_in_ui
+    from sahelclf.workflows.sweep import summarise_sweep
+
+    done = summarise_sweep(parent)
+    n = len({row[1] for row in done.table[1:]} - {""})
+    head = f"sweep: {n} runs in {duration(seconds)}"
+    say(f"\n{head}; development scores of passages with 95% intervals\n", "bold")
+    table(done.table)
+    say(f"{done.verdict}\n")
+    say("Next:", "bold")
+    say("  differences with their intervals, parameters and cost:")
+    say(f"  python -m sahelclf compare {parent}")
+    say("  the same runs as charts:")
+    say(f"  {shown_in_ui(done.page)}")

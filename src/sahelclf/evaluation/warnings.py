@@ -1,5 +1,7 @@
 """Warnings with codes: what a reader should know before trusting scores."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sahelclf.evaluation.predictions import Gold, Predictions
@@ -18,6 +20,18 @@ CODES = {
     "misses in stance scores",
 }
 FEW_POSITIVES, FEW_DOCUMENTS = 30, 100
+
+
+def explained(lines: Sequence[str]) -> list[str]:
+    """Warnings of one code as one line, with what the code means, for readers."""
+    by_code: dict[str, list[str]] = {}
+    for line in lines:
+        code, _, figures = line.partition(": ")
+        by_code.setdefault(code, []).append(figures.replace(": ", " "))
+    return [
+        f"{CODES[code[:2]].partition(': ')[2]} ({code[:2]}): {', '.join(figures)}"
+        for code, figures in by_code.items()
+    ]
 
 
 def warnings(predicted: Predictions, gold: Gold) -> list[str]:

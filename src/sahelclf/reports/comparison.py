@@ -36,6 +36,8 @@ class ComparisonReport:
         What was compared: passages or documents; development predictions or a part of a split.
     corpus_sha256
         Of the corpus that the runs were trained on; empty where there are only tables.
+    run_ids
+        Ids of the runs that were compared, of all seeds.
     """
 
     title: ClassVar[str] = "Comparison"
@@ -48,6 +50,7 @@ class ComparisonReport:
     level: str = "passage"
     split: str = ""
     corpus_sha256: str = ""
+    run_ids: tuple[str, ...] = ()
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -55,6 +58,22 @@ class ComparisonReport:
         import pandas as pd
 
         return pd.DataFrame([self._record(row) for row in self.comparison.rows])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain form, as the command prints it in a pipe."""
+        names = ("letter", "name", "source")
+        return {
+            "systems": [dict(zip(names, s, strict=True)) for s in self.systems],
+            "level": self.level,
+            "split": self.split,
+            "units": self.comparison.n_units,
+            "documents": self.comparison.n_documents,
+            "resamples": self.comparison.resamples,
+            "scores": [self._record(row) for row in self.comparison.rows],
+            "parameters": {name: cells for name, *cells in self.parameters},
+            "cost": {name: cells for name, *cells in self.cost},
+            "warnings": list(self.warnings),
+        }
 
     def _record(self, row: ScoreRow) -> dict[str, Any]:
         letter, name, _ = self.systems[row.system]

@@ -1,5 +1,6 @@
 """Runs of the store as plain values."""
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from typing import Any
 
 from sahelclf.errors import RequestError
 from sahelclf.tracking.store import client, mlflow, shown_uri, store_errors, store_exists
+
+SCORES = "scores"  # the folder of a run with its scores in full
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,24 @@ def finished_children(run: Run) -> list[Run]:
             f"run {run.id}: a sweep without a finished child in {shown_uri()}; expected one or more"
         )
     return [_run(r) for r in children]
+
+
+def full_metrics(run: Run) -> dict[str, float]:
+    """The metrics of a run with all their digits, where a file of the run has them."""
+    metrics = dict(run.metrics)
+    with store_errors():
+        names = [a.path for a in client().list_artifacts(run.id, SCORES) if not a.is_dir]
+    for name in (n for n in names if n.endswith(".json")):
+        with fetched_artifact(run, name) as path:
+            if path is not None:
+                full = json.loads(path.read_text(encoding="utf-8"))
+                metrics |= {k: v for k, v in full.items() if rounded(v) == metrics.get(k)}
+    return metrics
+
+
+def rounded(value: float) -> float:
+    """A metric as MLflow shows it: three digits, one from ten on."""
+    return round(float(value), 3 if abs(value) < 10 else 1)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pandas as pd
 import psutil
 
 from sahelclf.errors import BundleError, masked
-from sahelclf.tracking.read import read_run
+from sahelclf.tracking.read import SCORES, read_run, rounded
 from sahelclf.tracking.store import (
     client,
     experiment_id,
@@ -36,8 +36,9 @@ HEADLINE = {"topic/macro_f1", "stance/macro_f1", "joint/f1"}
 class Record:
     """The content of one run, in plain values.
 
-    `inputs` are (context, table, about), where about has `name`, `source` and `sha256`. Texts,
-    tables and figures are by path.
+    Metrics are rounded for MLflow, which shows all their digits; `scores/<part>.json` has them in
+    full. `inputs` are (context, table, about), where about has `name`, `source` and `sha256`.
+    Texts, tables and figures are by path.
     """
 
     params: dict[str, Any] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Record:
     texts: dict[str, str] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
+    part: str = "all"
 
 
 @contextmanager
@@ -106,18 +108,21 @@ def _close_dead_runs(experiment: str) -> None:
 def log_record(run_id: str, record: Record) -> None:
     """Write a record into a run, metrics in one batch."""
     store, entities = client(), mlflow().entities
-    if record.texts or record.tables or record.figures:
+    texts = dict(record.texts)
+    if record.metrics:
+        texts[f"{SCORES}/{record.part}.json"] = json.dumps(record.metrics, indent=1) + "\n"
+    if texts or record.tables or record.figures:
         refuse_foreign_files(store.get_run(run_id).info.artifact_uri)
     stamp = int(time.time() * 1000)
     store.log_batch(
         run_id,
-        metrics=[entities.Metric(k, float(v), stamp, 0) for k, v in record.metrics.items()],
+        metrics=[entities.Metric(k, rounded(v), stamp, 0) for k, v in record.metrics.items()],
         params=[entities.Param(k, str(v)) for k, v in record.params.items()],
         tags=[entities.RunTag(k, v) for k, v in record.tags.items()],
     )
     if record.inputs:
         store.log_inputs(run_id, datasets=[_input(*given) for given in record.inputs])
-    for path, text in record.texts.items():
+    for path, text in texts.items():
         store.log_text(run_id, text, path)
     for path, frame in record.tables.items():
         store.log_text(run_id, frame.to_csv(index=False), path)
@@ -138,6 +143,12 @@ def _input(context: str, frame: pd.DataFrame, about: dict[str, str]) -> Any:
         profile=json.dumps(data.profile),
     )
     return entities.DatasetInput(entity, [entities.InputTag("mlflow.data.context", context)])
+
+
+@store_errors()
+def run_experiments(run_ids: Sequence[str]) -> list[str]:
+    """The experiments that these runs are in."""
+    return [*dict.fromkeys(str(client().get_run(i).info.experiment_id) for i in run_ids)]
 
 
 @store_errors()
@@ -165,7 +176,7 @@ def log_bundle(run_id: str, folder: Path, metrics: dict[str, float]) -> str:
     store.finalize_logged_model(model.model_id, entities.LoggedModelStatus.READY)
     store.log_outputs(run_id, models=[entities.LoggedModelOutput(model.model_id, 0)])
     for name in HEADLINE & set(metrics):
-        store.log_metric(run_id, name, metrics[name], model_id=model.model_id)
+        store.log_metric(run_id, name, rounded(metrics[name]), model_id=model.model_id)
     return str(model.model_id)
 
 

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +24,11 @@ from sahelclf.tracking.location import (
     own_folder,
     use_own_folder,
 )
+from sahelclf.tracking.views import VIEW_NAME, scores_view, view_tag
 
 LOG = logging.getLogger(__name__)
 EXPERIMENT = "sahelclf"
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # else pages are laid out for chats
-VIEW_NAME = "scores"
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -98,9 +97,7 @@ def experiment_id() -> str:
         experiment = client().get_experiment_by_name(name)
         if experiment is None:
             beside = None if file is None else own_folder(file).as_uri()  # a server knows its own
-            # A view of `mlflow ui`: our columns, the best topic score first; see runs_page().
-            view = (files("sahelclf.tracking") / "view.json").read_text(encoding="utf-8")
-            tags = KIND | {f"mlflow.sharedViewState.{VIEW_NAME}": view}
+            tags = KIND | {view_tag(VIEW_NAME): scores_view()}
             return str(client().create_experiment(name, beside, tags))
         folder = file and foreign_folder(experiment.artifact_location, file)
         if file and folder:
@@ -114,13 +111,25 @@ def experiment_id() -> str:
             f"MLflow experiment {name!r} in {shown_uri()} is deleted; restore it in mlflow ui or "
             "set MLFLOW_EXPERIMENT_NAME"
         )
+    if experiment.tags.get(view_tag(VIEW_NAME)) != scores_view():  # of an earlier version
+        add_view(experiment.experiment_id, VIEW_NAME, scores_view())
     return str(experiment.experiment_id)
 
 
-def runs_page(experiment: str) -> str:
-    """Path of the page of `mlflow ui` with the runs in our view; its default page is for chats."""
-    view = f"workflowType=machine_learning&viewStateShareKey={VIEW_NAME}"
-    return f"/#/experiments/{experiment}/runs?{view}"
+def add_view(experiment: str, name: str, view: str) -> None:
+    """Keep a view of `mlflow ui` in an experiment."""
+    with store_errors():
+        client().set_experiment_tag(experiment, view_tag(name), view)
+
+
+def shown_in_ui(page: str) -> str:
+    """What to type and open to see a page of the store."""
+    uri = tracking_uri()
+    if uri.startswith(("http://", "https://")):
+        return f"{shown_uri().rstrip('/')}{page}"
+    here = store_file() == Path.cwd() / "mlflow.db"
+    option = "" if here else f" --backend-store-uri {shown_uri()}"
+    return f"mlflow ui{option}    then http://127.0.0.1:5000{page}"
 
 
 def missing_files(what: str) -> str:

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.config import BenchmarkConfig, TrainConfig, benchmark_config, train_config
+from sahelclf.config import BenchmarkConfig, TrainConfig, benchmark_config, nearest, train_config
 from sahelclf.errors import RequestError
 from sahelclf.paths import data_root
 
@@ -27,9 +26,15 @@ def compose_benchmark(overrides: Sequence[str] = ()) -> BenchmarkConfig:
 
 def _composed(name: str, overrides: Sequence[str]) -> dict[str, Any]:
     from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
 
-    with complaints(name), initialize_config_dir(str(data_root() / "conf"), version_base="1.3"):
-        return plain_settings(compose(name, list(overrides)))
+    outer = GlobalHydra.instance().hydra  # Hydra allows one at a time; a job of a sweep has it
+    GlobalHydra.instance().clear()
+    try:
+        with complaints(name), initialize_config_dir(str(data_root() / "conf"), version_base="1.3"):
+            return plain_settings(compose(name, list(overrides)))
+    finally:
+        GlobalHydra.instance().hydra = outer
 
 
 def plain_settings(composed: "DictConfig") -> dict[str, Any]:
@@ -66,6 +71,9 @@ def _value(value: Any) -> str:
     )
 
 
+NOT_TYPED = {"hydra", "parent_run_id"}
+
+
 @contextmanager
 def complaints(command: str) -> Iterator[None]:
     """Turn an error of Hydra or OmegaConf into one line with what is wrong and what to type."""
@@ -85,13 +93,15 @@ def _explained(error: Exception) -> str:
     cause = error.__cause__ or error
     if isinstance(error, MissingConfigException) and error.options:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
-        return f"{group}={name}: {_nearest(name, error.options)}"
+        return f"{group}={name}: {nearest(name, error.options)}"
     if isinstance(cause, ConfigAttributeError | ConfigKeyError) and cause.parent_node:
         holder, _, name = str(cause.full_key).rpartition(".")
-        known = [str(k) for k in cause.parent_node if k not in {"hydra", "parent_run_id"}]
+        known = [str(k) for k in cause.parent_node if k not in NOT_TYPED]
         where = f"{holder!r} has no {name!r}" if holder else f"no setting {name!r}"
-        return f"{where}; {_nearest(name, known)}"
+        return f"{where}; {nearest(name, known)}"
     text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    if isinstance(error, OverrideParseException) and "=" not in str(error.override):
+        return _without_equals(str(error.override))
     if isinstance(error, OverrideParseException):
         form = "expected key=value; a text with signs other than letters and digits needs quotes"
         return f"{error.override}: not readable; {form}: \"key='value'\""
@@ -102,6 +112,9 @@ def _explained(error: Exception) -> str:
     return text[:400] if cause is error else f"{text[:300]}; {str(cause).splitlines()[0]}"
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
+def _without_equals(word: str) -> str:
+    """A setting without a value, or a value without its setting."""
+    files = (data_root() / "conf").glob("*/*.yaml")
+    group = next((p.parent.name for p in files if p.stem == word), None)
+    meant = f"did you mean {group}={word}?" if group else f"expected {word}=VALUE"
+    return f"{word!r} has no '='; {meant}"

@@ -1,7 +1,7 @@
 """Cross-fitting: held-out logits by folds of documents, decisions fitted on them, a final fit."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,41 +25,8 @@ from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import document_targets, passage_data
 from sahelclf.training.resume import NO_CHECKPOINT, Checkpoint
 from sahelclf.training.seeds import derive_seed
+from sahelclf.training.steps import OnStep, Step, n_steps
 
-
-@dataclass(frozen=True)
-class Step:
-    """Progress of a training, as `on_step` receives it.
-
-    Parameters
-    ----------
-    text
-        What is being fitted, for people.
-    name
-        Name of the fit, such as `fold-2` or `final`; curves and checkpoints are named after it.
-    fit, fits
-        Number of the fit, from 0, and how many the training has.
-    done, steps
-        Steps of this fit that are done, and how many it has; 0 where a model does not report them.
-    numbers
-        Such as `loss` and `learning_rate`.
-    """
-
-    text: str
-    name: str
-    fit: int
-    fits: int
-    done: int = 0
-    steps: int = 0
-    numbers: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def share(self) -> float:
-        """Share of the training that is done, from 0 to 1."""
-        return (self.fit + (self.done / self.steps if self.steps else 0)) / self.fits
-
-
-OnStep = Callable[[Step], None]
 Build = Callable[[], Model]
 
 
@@ -101,7 +68,7 @@ class Fitter:
 
     def fit(self, data: TaskData, text: str, name: str, number: int) -> Model:
         """A new model fitted on this data, as fit `number` of all folds and the final one."""
-        step = Step(text, self.prefix + name, number, self.config.crossfit + 1)
+        step = Step(text, self.prefix + name, number, n_steps(self.config))
         self.on_step(step)
 
         def on_model_step(done: int, total: int, numbers: Mapping[str, float]) -> None:
@@ -289,8 +256,8 @@ def cross_validate(corpus: Corpus, document_ids: Sequence[str], fitter: Fitter) 
 
         def on_step(step: Step, k: int = k, n: int = config.cv) -> None:
             text = f"cross-validating {k + 1} of {n}, {step.text}"
-            done = k * step.fits + step.fit
-            fitter.on_step(replace(step, text=text, fit=done, fits=n * step.fits))
+            done = (k + 1) * (config.crossfit + 1) + step.fit
+            fitter.on_step(replace(step, text=text, fit=done))
 
         rest = [str(d) for d in ids[fold != k]]
         alone = config.model_copy(update={"keep_folds": False})

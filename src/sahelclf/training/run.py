@@ -19,9 +19,15 @@ from sahelclf.models.kinds import NAMES, build_model, kind_named
 from sahelclf.records import Split
 from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import passage_data
-from sahelclf.training.crossfit import Fitted, Fitter, OnStep, cross_validate, fit_labeller
+from sahelclf.training.crossfit import (
+    Fitted,
+    Fitter,
+    cross_validate,
+    fit_labeller,
+)
 from sahelclf.training.resume import NO_CHECKPOINT, Checkpoint
 from sahelclf.training.seeds import derive_seed
+from sahelclf.training.steps import OnStep, step_after
 
 Checked = tuple[Corpus, Split, list[str]]
 FEW_PASSAGES = 100
@@ -109,10 +115,10 @@ def run(
     fitted = fit_labeller(corpus, development, build, config, on_step, checkpoint)
     fitter = Fitter(build, config, on_step, checkpoint)
     cv = cross_validate(corpus, development, fitter) if config.cv else {}
+    on_step(step_after(config, 0))
     data = passage_data(corpus, development)
-    seed = derive_seed(config.seed, "bootstrap")
     passages, documents = (
-        Scored(p, g, report(p, g, seed)) if p.ids else None
+        Scored(p, g, report(p, g)) if p.ids else None
         for p, g in (fitted.passages, fitted.documents)
     )
     assert passages is not None

@@ -20,7 +20,7 @@ from sahelclf.studies.benchmark.results import (
 from sahelclf.studies.benchmark.scores import score_systems, systems_of
 from sahelclf.studies.benchmark.sets import read_sets
 from sahelclf.tracking import runs
-from sahelclf.training.crossfit import OnStep
+from sahelclf.training.steps import OnStep
 from sahelclf.versions import installed_versions
 from sahelclf.workflows.progress import curves_in, show_nothing
 

@@ -73,6 +73,7 @@ def compare(
         level=level,
         split=split,
         corpus_sha256=corpora.pop() if len(corpora) == 1 else "",
+        run_ids=tuple(r.id for s in sources for r in s.runs),
     )
 
 
@@ -82,6 +83,15 @@ def _two_or_more(systems: Sequence[str | Path]) -> list[SystemSource]:
         only = f"one system ({sources[0].name})" if sources else "no system"
         raise RequestError(f"compare: {only}; expected two or more")
     return sources
+
+
+def comparison_in_ui(run_ids: Sequence[str]) -> str:
+    """What to type and open to see these runs side by side in `mlflow ui`."""
+    from sahelclf.tracking.runs import run_experiments
+    from sahelclf.tracking.store import shown_in_ui
+    from sahelclf.tracking.views import comparison_page
+
+    return shown_in_ui(comparison_page(run_experiments(run_ids), run_ids))
 
 
 def log_comparison(report: "ComparisonReport") -> str:

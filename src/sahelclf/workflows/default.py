@@ -19,7 +19,7 @@ from sahelclf.errors import BundleError, RequestError
 from sahelclf.paths import cache_folder, data_root, writing_to_cache
 
 if TYPE_CHECKING:
-    from sahelclf.training.crossfit import OnStep
+    from sahelclf.training.steps import OnStep
 
 LOG = logging.getLogger(__name__)
 DEFAULT = "default"

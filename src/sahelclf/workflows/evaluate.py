@@ -335,5 +335,5 @@ def _track(evaluation: Evaluation, labeller: "Labeller") -> None:
         f"predictions/{part}_{level}.csv": pd.DataFrame(predicted.flat_rows(gold))
         for level, (predicted, gold) in evaluation.levels.items()
     }
-    log_record(run_id, Record(metrics=metrics, tables=tables))
+    log_record(run_id, Record(metrics=metrics, tables=tables, part=part))
     LOG.info("\nadded to run %s as %s/…, with %s", run_id, part, ", ".join(tables))

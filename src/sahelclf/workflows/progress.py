@@ -1,7 +1,7 @@
 """Steps of a training: shown by the caller, and logged as curves in its run."""
 
 from sahelclf.tracking.runs import last_point, log_points
-from sahelclf.training.crossfit import OnStep, Step
+from sahelclf.training.steps import OnStep, Step
 
 EVERY = 10  # steps whose mean is one point of a curve
 

@@ -43,6 +43,7 @@ def training_record(trained: Result, target: Path) -> Record:
             "mlflow.note.content": _description(trained, target),
         },
         metrics=_metrics(trained),
+        part="development",
         inputs=[_input(trained, part) for part in trained.parts if part != "test"],
         texts={
             "config.json": json.dumps(settings, indent=1) + "\n",

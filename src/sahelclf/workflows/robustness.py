@@ -10,9 +10,10 @@ from sahelclf.studies.robustness.run import Robustness, make_plan
 from sahelclf.studies.robustness.run import run as run_plan
 from sahelclf.studies.robustness.table import as_frame, table_rows, texts_of, write_results
 from sahelclf.tracking import runs
-from sahelclf.training.crossfit import OnStep
+from sahelclf.training.steps import OnStep
 from sahelclf.workflows.benchmark import metric_name, settings_texts
 from sahelclf.workflows.progress import curves_in, show_nothing
+from sahelclf.workflows.train import run_name
 
 LOG = logging.getLogger(__name__)
 
@@ -41,8 +42,9 @@ def robustness(config: TrainConfig, show: OnStep = show_nothing) -> RobustnessRe
         LOG.info("note: %s", note)
     of_tests = ", ".join(f"{name} {n}" for name, n in fits.items())
     LOG.info("%d fits of %s: %s; swaps need none", sum(fits.values()), kind, of_tests)
-    title = f"robustness {kind}, seed {config.seed}"
-    with runs.open_run(title, tags={"sahelclf.kind": "robustness"}) as run_id:
+    with runs.open_run(
+        f"robustness {run_name(config)}", tags={"sahelclf.kind": "robustness"}
+    ) as run_id:
         results = run_plan(plan, curves_in(run_id, show))
         folder = out or Path("robustness") / f"{kind}-{run_id}"
         write_results(results, folder)

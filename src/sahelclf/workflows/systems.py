@@ -54,9 +54,11 @@ def _sources_of(name: str) -> list[SystemSource]:
         return [SystemSource(_with_seeds(tables[0].name, len(tables)), name, tables=tables)]
     runs = [_run_of(w) for w in parts]
     if len(runs) == 1 and runs[0].kind == "sweep":
-        return _settings_of(runs[0])
+        from sahelclf.tracking.read import finished_children
+
+        return settings_of(finished_children(runs[0]))
     _check_seeds(name, runs)
-    return [_of_runs(runs)]
+    return [of_runs(runs)]
 
 
 def _run_of(name: str) -> "Run":
@@ -73,19 +75,21 @@ def _run_of(name: str) -> "Run":
     raise RequestError(f"{name}: no such file, folder or run; {EXPECTED}")
 
 
-def _settings_of(parent: "Run") -> list[SystemSource]:
-    """A sweep's finished runs; those that differ in seed alone are one system."""
-    from sahelclf.tracking.read import finished_children
-
+def settings_of(runs: "Sequence[Run]") -> list[SystemSource]:
+    """Runs as systems: those that differ in seed alone are one."""
     groups: dict[tuple[tuple[str, str], ...], list[Run]] = {}
-    for child in finished_children(parent):
-        setting = tuple(sorted((k, v) for k, v in child.params.items() if k != "seed"))
-        groups.setdefault(setting, []).append(child)
-    return [_of_runs(runs) for runs in groups.values()]
+    for run in runs:
+        setting = tuple(sorted((k, v) for k, v in run.params.items() if k != "seed"))
+        groups.setdefault(setting, []).append(run)
+    return [of_runs(seeds) for seeds in groups.values()]
 
 
-def _of_runs(runs: "Sequence[Run]") -> SystemSource:
-    name = runs[0].name if len(runs) == 1 else runs[0].params.get("model", runs[0].name)
+def of_runs(runs: "Sequence[Run]") -> SystemSource:
+    """Runs that differ in seed alone, as one system."""
+    name = runs[0].name
+    if len(runs) > 1:
+        setting = re.sub(r", seed \d+$", "", name)
+        name = setting if setting != name else runs[0].params.get("model", name)
     ids = ", ".join(r.id for r in runs)
     return SystemSource(_with_seeds(name, len(runs)), ids, runs=tuple(runs))
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sahelclf.bundle.write import write_bundle
-from sahelclf.config import TrainConfig, train_config
+from sahelclf.config import TrainConfig, flat_settings, train_config
 from sahelclf.errors import RequestError, SahelclfError
 from sahelclf.files import out_folder
 from sahelclf.models.kinds import kind_named
 from sahelclf.tracking import runs
 from sahelclf.training import run as training
 from sahelclf.training.compose import compose_config, overrides_of
-from sahelclf.training.crossfit import OnStep
 from sahelclf.training.resume import NO_CHECKPOINT, Checkpoint
+from sahelclf.training.steps import OnStep, step_after
 from sahelclf.workflows.evaluate import score_frame
 from sahelclf.workflows.progress import curves_in, show_nothing
 from sahelclf.workflows.record import training_record
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 CHECKPOINTS = Path("checkpoints")
+MOST_NAMED = 4  # settings in the name of a run
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class Result:
     bundle: Path
     run_id: str
     trained: training.Result
+
+    @property
+    def name(self) -> str:
+        """The name of its run: model, settings that are not the default, seed."""
+        return run_name(self.trained.config)
 
     @property
     def reports(self) -> "dict[str, Report]":
@@ -117,7 +123,7 @@ def run_training(config: TrainConfig, show: OnStep = show_nothing) -> Result:
     if resume:
         _refuse_other_inputs(resume, inputs, before)
     tags = {"sahelclf.kind": "train"}
-    with runs.open_run(_run_name(config), config.parent_run_id, tags, resume) as run_id:
+    with runs.open_run(run_name(config), config.parent_run_id, tags, resume) as run_id:
         if inputs and not resume:
             settings = {"config": config.model_dump(mode="json")} | inputs
             kept = Checkpoint.create(CHECKPOINTS / run_id, settings)
@@ -126,7 +132,9 @@ def run_training(config: TrainConfig, show: OnStep = show_nothing) -> Result:
         target = out or _own_folder(config, run_id)
         if written:
             shutil.rmtree(target)
+        show(step_after(config, 1))
         write_bundle(trained, target, run_id)
+        show(step_after(config, 2))
         _track(trained, target, run_id)
         kept.delete()
     return Result(target, run_id, trained)
@@ -186,7 +194,15 @@ def _track(trained: training.Result, target: Path, run_id: str) -> None:
         raise SahelclfError(f"{error} The bundle itself is whole: {target}") from error
 
 
-def _run_name(config: TrainConfig) -> str:
-    parts = [config.model.kind, f"seed {config.seed}"]
+def run_name(config: TrainConfig) -> str:
+    """What tells this run from others: model, settings that are not the default, seed, data."""
+    usual = flat_settings(compose_config([f"model={config.model.kind}"]).model_dump(mode="json"))
+    settings = flat_settings(config.model_dump(mode="json"))
+    apart = {"model", "seed", "split", "cv"}
+    changed = [f"{k} {v}" for k, v in settings.items() if k not in apart and usual.get(k) != v]
+    more = [f"{len(changed) - MOST_NAMED} more"] if len(changed) > MOST_NAMED else []
+    parts = [config.model.kind, *changed[:MOST_NAMED], *more]
+    parts += [f"cv {config.cv}"] if config.cv else []
     parts += [Path(config.corpus).name] if config.corpus else []
-    return ", ".join([*parts, *([config.split] if config.split != "grouped" else [])])
+    parts += [config.split] if config.split != "grouped" else []
+    return ", ".join([*parts, f"seed {config.seed}"])

@@ -26,8 +26,8 @@ from sahelclf.models.kinds import NAMES, build_model, kind_named
 from sahelclf.paths import data_root
 from sahelclf.studies.benchmark.sets import BenchmarkSet
 from sahelclf.tasks.base import TaskData
-from sahelclf.training.crossfit import OnStep, Step
 from sahelclf.training.seeds import derive_seed
+from sahelclf.training.steps import OnStep, Step
 
 DECIMALS = 4
 

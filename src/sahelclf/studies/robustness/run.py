@@ -32,9 +32,10 @@ from sahelclf.studies.robustness.shift import (
     direction_of_change,
 )
 from sahelclf.tasks.labeller import document_targets, passage_data
-from sahelclf.training.crossfit import OnStep, Step, cross_fitted, fit_labeller, predict_documents
+from sahelclf.training.crossfit import cross_fitted, fit_labeller, predict_documents
 from sahelclf.training.run import check
 from sahelclf.training.seeds import derive_seed
+from sahelclf.training.steps import OnStep, Step
 
 OnFit = Callable[[str], None]
 Tables = tuple[Predictions, Predictions]
