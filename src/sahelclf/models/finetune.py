@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sahelclf.errors import RequestError
 from sahelclf.files import file_aside
 from sahelclf.models.base import FitCallbacks, ModelConfig
 from sahelclf.models.frozen import FrozenLayers, window_keys
 from sahelclf.models.memory import return_free_pages
+from sahelclf.models.named_encoders import DEFAULT, NAMED
 from sahelclf.models.network import head_names
 from sahelclf.models.runtime.windows import Cut, padded
 
@@ -46,6 +47,16 @@ class TransformerConfig(ModelConfig):
     dropout: Annotated[float, Field(ge=0, lt=1)] | None
     precision: Literal["auto", "float32", "bfloat16"]
     threads: Annotated[int, Field(ge=1)] | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_encoder_needs(cls, values: Any) -> Any:
+        """Fill in what is left open: the values of a named encoder, for others those of minilm."""
+        if not isinstance(values, dict):
+            return values
+        encoder = NAMED.get(values.get("encoder") or DEFAULT, NAMED[DEFAULT])
+        tuned = {name: getattr(encoder, name) for name in ("frozen_layers", "learning_rate")}
+        return values | {k: v for k, v in tuned.items() if values.get(k, v) is None}
 
     @property
     def encoder_name(self) -> str | None:

