@@ -40,7 +40,8 @@ CLEAN = {
 def python_of(name: str, root: Path) -> Path:
     """The Python of the environment of that name, built under `root` where it is not there yet."""
     packages = PACKAGES[name]
-    key = hashlib.sha256(" ".join(packages).encode() + _pins(packages).read_bytes()).hexdigest()
+    names = " ".join(p for p in packages if "/" not in p).encode()
+    key = hashlib.sha256(names + _pins(packages).read_bytes()).hexdigest()
     folder = root / f"{re.sub(r'[^a-z]+', '-', name.lower())}-{key[:8]}"
     done = folder / "built"
     if not done.exists():

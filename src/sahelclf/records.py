@@ -158,12 +158,14 @@ class SampledUnit(Frozen):
 class BatchRecord(Frozen):
     """A batch whose answers are in the corpus: how it was drawn, and the units that came back.
 
-    `sha256` is the hash of its `batch.json` and `units.jsonl`.
+    `sha256` is the hash of its `batch.json` and `units.jsonl`; `collection_units` is how many units
+    the collection had, 0 where it is not known.
     """
 
     name: str
     sha256: str
     collection: str
+    collection_units: int = 0
     seed: int
     strategy: dict[str, str | int | float | list[str]]
     units: list[SampledUnit]

@@ -1,6 +1,8 @@
 """What more labels would buy, by hand-worked numbers."""
 
 import math
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +16,11 @@ from sahelclf.annotation.progress import (
     shares,
     weighted_share,
 )
+from sahelclf.cli import main
 from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
 from sahelclf.records import BatchRecord, Label, SampledUnit
-from sahelclf.workflows.status import annotate_status, curve_sizes, learning_curves
+from sahelclf.workflows.status import Status, annotate_status, curve_sizes, learning_curves
 
 SIZES = np.array([25, 100, 400])
 
@@ -120,6 +123,27 @@ def test_shares_weigh_units_and_batches_and_leave_out_what_is_looked_at_again():
     # the same batch half answered: 3 of 6 drawn came back, and 2 have labels: 2/6 of 1/2 and 1/4
     batches[0] = batches[0].model_copy(update={"strategy": {"n": 6}})
     assert shares(batches, labels, ["t"])[0].left == pytest.approx(6 + 12 - 2)
+    # where the size of the collection is known: 20 units, two of them labelled
+    batches[0] = batches[0].model_copy(update={"collection_units": 20})
+    assert shares(batches, labels, ["t"])[0].left == 18
+
+
+def test_the_command_shows_what_more_would_buy(monkeypatch, capsys):
+    share = Share("t", 100, Estimate(0.5, 0.4, 0.6), left=400)
+    done = Status(400, 0, [("one", 400)], {"topic/macro_f1": curve(0.8, 2)}, [share])
+    monkeypatch.setattr("sahelclf.workflows.status.annotate_status", lambda *_, **__: done)
+    assert main(["annotate", "status", "--corpus", "c"]) == 0
+    shown = capsys.readouterr().out
+    # 0.8 - 2 / sqrt(n) at 400 and 500: 0.7 and 0.71056; 0.72 at 625
+    assert "100 more units: +1.1 points [+1.1, +1.1]" in shown
+    assert "two points more: about 225 more [225, 225]" in shown
+    # 20 points times sqrt(3 / 8)
+    assert re.search(r"t +50\.0% +\[40\.0%, 60\.0%\] +20\.0 points +12\.2 points", shown)
+    assert "units of the collection without a label: 400" in shown
+    few = replace(done, shares=[replace(share, left=60)])
+    monkeypatch.setattr("sahelclf.workflows.status.annotate_status", lambda *_, **__: few)
+    main(["annotate", "status", "--corpus", "c"])
+    assert "with 100 more" not in capsys.readouterr().out
 
 
 def test_kappa_of_successive_models_by_hand():

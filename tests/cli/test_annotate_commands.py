@@ -1,8 +1,11 @@
-"""From a collection to a trained labeller with two coders, by commands alone."""
+"""docs/annotate.md, "All of it on one page": its commands take two coders to a trained labeller."""
 
 import csv
 import json
 import random
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +13,20 @@ from sahelclf.annotation.batch import read_batch
 from sahelclf.annotation.page import batch_id
 from support import CODEBOOK, made_text, sahelclf, write_lines
 
+PAGE = (Path(__file__).parents[2] / "docs" / "annotate.md").read_text(encoding="utf-8")
 TOPICS, STANCES = ("fishing", "dredging"), ("pro", "con")
-WRONG = 6  # units that ben answers with no throughout
+BEN, BOTH = 6, 10  # the first units that ben answers with no, and the next that both do
+
+
+def commands(title):
+    """Arguments of the commands of a section, in order."""
+    section = re.search(rf"^## {title}\n(.*?)(?=^## )", PAGE, re.MULTILINE | re.DOTALL)[1]
+    blocks = "".join(re.findall(r"```bash\n(.*?)```", section, re.DOTALL)).replace("\\\n", "")
+    return [
+        shlex.split(line.removeprefix("python -m sahelclf "))
+        for line in blocks.splitlines()
+        if line.startswith("python -m sahelclf ")
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -20,100 +35,153 @@ def folder(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("loop"), random.Random(3)
     with (folder / "articles.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["id", "body", "topic", "stance"])
+        writer.writerow(["id", "body", "date", "topic", "stance"])
         for k in range(140):
             topic, stance = (*TOPICS, "")[k % 3], STANCES[k % 2]
             parts = (topic, stance) if topic else ("other",)
-            writer.writerow([f"a{k:03d}", made_text(rng, *parts), topic, stance])
+            month = f"2024-0{1 + k % 2}-11"
+            writer.writerow([f"a{k:03d}", made_text(rng, *parts), month, topic, stance])
     (folder / "codebook.yaml").write_text(CODEBOOK, encoding="utf-8")
     return folder
 
 
 def run(folder, *args, code=0):
-    done = sahelclf(*args, cwd=folder)
-    assert done.returncode == code, done.stderr
+    paths = [
+        sorted(p.relative_to(folder).as_posix() for p in folder.glob(arg)) if "*" in arg else [arg]
+        for arg in args
+    ]
+    done = sahelclf(*(arg for path in paths for arg in path), cwd=folder)
+    assert done.returncode == code, (args, done.stderr)
     return done
 
 
-def annotate(folder, batch_folder):
-    """Both coders answer the batch as their pages would save it; ben overlooks some units."""
+def truth(folder):
+    """Right answers by unit."""
     with (folder / "articles.csv").open(encoding="utf-8", newline="") as stream:
-        truth = {r["id"]: r for r in csv.DictReader(stream)}
-    batch = read_batch(folder / batch_folder)
-    files = []
-    for name in batch.info.annotators:
+        rows = [*csv.DictReader(stream)]
+    return {r["id"]: {t: r["stance"] if t == r["topic"] else "no" for t in TOPICS} for r in rows}
+
+
+def annotate(folder, name):
+    """Both coders answer a batch as their pages would save it, and overlook some topics."""
+    batch, right = read_batch(folder / name), truth(folder)
+    for who in batch.info.annotators:
         rows = []
-        for k, u in enumerate(batch.assigned(name)):
-            row = truth[u.unit]
-            said = {t: row["stance"] if t == row["topic"] else "no" for t in TOPICS}
-            if name == "ben" and k < WRONG:
-                said = dict.fromkeys(TOPICS, "no")
-            rows.append(
-                {"batch": batch_id(batch), "annotator": name, "unit": u.unit, "check": u.check}
-                | {"answers": said}
-            )
-        files.append(f"{batch_folder}/answers-{name}.jsonl")
-        write_lines(folder / files[-1], rows)
-    return files
+        for k, u in enumerate(batch.assigned(who)):
+            overlooked = k < BOTH and (who == "ben" or k >= BEN) and name == "batch-1"
+            said = dict.fromkeys(TOPICS, "no") if overlooked else right[u.unit]
+            row = {"batch": batch_id(batch), "annotator": who, "unit": u.unit, "check": u.check}
+            rows.append(row | {"answers": said})
+        write_lines(folder / name / f"answers-{who}.jsonl", rows)
 
 
-def test_from_a_collection_to_a_labeller_with_two_coders(folder):
-    who = ["--annotators", "anna,ben", "--codebook", "codebook.yaml", "--to", "page"]
-    who += ["--text", "body"]
-    run(folder, "annotate", "sample", "articles.csv", "-o", "batch-1", "--n", "120", *who)
-    files = annotate(folder, "batch-1")
-    done = run(folder, "annotate", "import", "batch-1", *files, "--corpus", "mine")
-    assert "anna" in done.stderr
-    assert "no label yet, since the answers differ" in done.stderr
-    again = run(folder, "annotate", "import", "batch-1", *files, "--corpus", "mine")
-    assert "nothing new: the corpus is as it was" in again.stderr
-    agreement = run(folder, "corpus", "agreement", "--corpus", "mine").stdout
-    assert "first-round agreement of 120 units" in agreement
-    assert "who differs from whom" in agreement
-    assert "anna / ben" in agreement
-    page = run(folder, "annotate", "adjudicate", "--corpus", "mine", "-o", "decide.html")
-    assert page.stdout.strip() == "decide.html"
-    undecided = [r["id"] for r in passages(folder) if r["topics"] is None]
-    assert 0 < len(undecided) <= WRONG
-    decide(folder, undecided)
-    done = run(
-        folder, "annotate", "adjudicate", "--corpus", "mine", "--from", "decisions.jsonl",
-        "--annotator", "eva",
-    )  # fmt: skip
-    assert f"{len(undecided)} new decisions" in done.stderr
-    checked = sahelclf("corpus", "validate", "--corpus", "mine", cwd=folder)
-    codes = {line.split()[0] for line in checked.stdout.splitlines() if line.startswith("C")}
-    assert not codes & {"C06", "C07", "C08", "C09", "C13"}
-    for name in ("one", "two"):
-        seed = f"seed={len(name)}" if name == "one" else "seed=7"
-        run(folder, "train", "corpus=mine", "crossfit=3", f"out={name}", seed)
-    status = run(folder, "annotate", "status", "--corpus", "mine", "one", "two").stdout
-    for expected in ("120 units with labels, 0 undecided", "batch batch-1: 120 units",
-                     "100 more units:", "width with the 20 that are left",
-                     "one and two:"):  # fmt: skip
-        assert expected in status, status
-    (folder / "articles.csv").rename(folder / "moved.csv")
-    done = run(folder, "annotate", "status", "--corpus", "mine", "one", "two", code=2)
-    assert "width with the 20" in done.stdout  # all but the comparison
-    assert "the bundles are not compared: annotate status: the collection" in done.stderr
-    write_lines(folder / "new.jsonl", [{"words": f"text {k} of a later month"} for k in range(9)])
-    new = ["--texts", "new.jsonl", "--text", "words"]
-    done = run(folder, "annotate", "status", "--corpus", "mine", "one", "two", *new)
-    assert "kappa of successive models on 9 texts that nobody has labelled" in done.stdout
-    (folder / "moved.csv").rename(folder / "articles.csv")
-
-
-def passages(folder):
-    text = (folder / "mine" / "passages.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def decide(folder, units):
+def decide(folder):
     """What the page for adjudication saves: anna was right."""
     text = (folder / "batch-1" / "answers-anna.jsonl").read_text(encoding="utf-8")
     said = {r["unit"]: r["answers"] for r in map(json.loads, text.splitlines())}
-    rows = [{"unit": u, "round": 1, "answers": said[u], "why": "read again"} for u in units]
+    rows = [
+        {"unit": r["id"], "round": 1, "answers": said[r["id"]], "why": "read again"}
+        for r in passages(folder)
+        if r["topics"] is None
+    ]
     write_lines(folder / "decisions.jsonl", rows)
+
+
+def passages(folder):
+    text = (folder / "corpus" / "passages.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def shown(folder):
+    """What each command of the page shows; people answer and decide in between."""
+    people = {
+        "annotate import batch-1": lambda: annotate(folder, "batch-1"),
+        "annotate import batch-2": lambda: annotate(folder, "batch-2"),
+        "annotate adjudicate --corpus corpus --from": lambda: decide(folder),
+    }
+    outputs = {}
+    for args in commands("All of it on one page"):
+        line = " ".join(args)
+        for start, work in people.items():
+            if line.startswith(start):
+                work()
+        done = run(folder, *args)
+        outputs[line] = done.stdout + done.stderr
+    return outputs
+
+
+def output_of(shown, start, last=False):
+    return [text for line, text in shown.items() if line.startswith(start)][-1 if last else 0]
+
+
+def test_the_page_leads_from_articles_to_a_labeller_and_shares(folder, shown):
+    imported = output_of(shown, "annotate import batch-1")
+    assert "anna" in imported
+    assert "no label yet, since the answers differ" in imported
+    agreement = output_of(shown, "corpus agreement")
+    assert "first-round agreement of 100 units" in agreement
+    assert "anna / ben" in agreement
+    assert re.search(r"[1-6] new decisions, 0 known", output_of(shown, "annotate adjudicate", True))
+    checked = sahelclf("corpus", "validate", "--corpus", "corpus", cwd=folder).stdout
+    assert not {*re.findall(r"C\d\d", checked)} & {"C06", "C07", "C08", "C09", "C13"}
+    status = output_of(shown, "annotate status")
+    for expected in ("100 units with labels, 0 undecided", "batch batch-1: 100 units",
+                     "100 more units:", "units of the collection without a label: 40"):  # fmt: skip
+        assert expected in status, status
+    later = output_of(shown, "annotate status", last=True)
+    assert "bundles/first and bundles/second:" in later
+    assert "kappa of successive models on 20 texts that nobody has labelled" in later
+    assert len(passages(folder)) == 120
+    again = read_batch(folder / "audit-1")
+    assert {u.drawn for u in again.units} == {"again"}
+    with (folder / "labels.csv").open(encoding="utf-8-sig", newline="") as stream:
+        assert len([*csv.DictReader(stream)]) == 140
+    with (folder / "shares" / "shares.csv").open(encoding="utf-8-sig", newline="") as stream:
+        assert {r["month"] for r in csv.DictReader(stream)} >= {"2024-01", "2024-02"}
+
+
+def test_sheets_with_the_same_answers_change_nothing(folder, shown):
+    (sheets,) = [c for c in commands("Import") if "batch-1/sheet-anna.csv" in c]
+    for name in ("anna", "ben"):
+        text = (folder / "batch-1" / f"answers-{name}.jsonl").read_text(encoding="utf-8")
+        said = {r["unit"]: r["answers"] for r in map(json.loads, text.splitlines())}
+        path = folder / "batch-1" / f"sheet-{name}.csv"
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = [*csv.DictReader(stream)]
+        with path.open("w", encoding="utf-8-sig", newline="") as stream:
+            writer = csv.DictWriter(stream, [*rows[0]])
+            writer.writeheader()
+            writer.writerows(row | said.get(row["id"], {}) for row in rows)
+    assert "nothing new: the corpus is as it was" in run(folder, *sheets).stderr
+
+
+def test_the_status_does_not_need_the_collection(folder, shown):
+    status = ["annotate", "status", "--corpus", "corpus", "bundles/first", "bundles/second"]
+    (folder / "articles.csv").rename(folder / "moved.csv")
+    done = run(folder, *status, code=2)
+    (folder / "moved.csv").rename(folder / "articles.csv")
+    assert "without a label: 20" in done.stdout  # all but the comparison
+    assert "the bundles are not compared: annotate status: the collection" in done.stderr
+    write_lines(folder / "new.jsonl", [{"words": f"text {k} of a later month"} for k in range(9)])
+    done = run(folder, *status, "--texts", "new.jsonl", "--text", "words")
+    assert "kappa of successive models on 9 texts that nobody has labelled" in done.stdout
+
+
+def test_every_command_of_the_page_is_run_by_a_test():
+    lines = re.findall(r"^python -m sahelclf (.*)$", PAGE, re.MULTILINE)
+    run_here = {" ".join(c) for c in (*commands("All of it on one page"), *commands("Import"))}
+    elsewhere = {  # tests/annotation/test_docs_annotate.py
+        "annotate sample --n 100 -o check",
+        "corpus agreement --with check/sheet.csv",
+        *(
+            line
+            for line in lines
+            if line.startswith("annotate import batch-1") and "answers-" not in line
+        ),
+    }
+    left = {" ".join(shlex.split(line)) for line in lines} - run_here - elsewhere
+    assert left == set()
 
 
 def test_requests_that_are_wrong_are_explained(folder):

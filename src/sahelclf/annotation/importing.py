@@ -306,6 +306,7 @@ def _add_batch(batch: Batch, answered: set[str], edit: CorpusEdit) -> None:
             name=before.name if before else batch.root.absolute().name,
             sha256=sha256,
             collection=info.collection,
+            collection_units=info.collection_units,
             seed=info.seed,
             strategy=info.strategy,
             units=units,

@@ -4,6 +4,7 @@ The curve is `score = a - b / sqrt(n)`, the error of an average. It says what 10
 add where it goes on as it does, and no more than that.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -90,7 +91,7 @@ def _estimate(values: np.ndarray) -> Estimate:
 class Share:
     """Share of the collection that a topic holds in, estimated from n coded units.
 
-    `left` is about how many units of the collection have no label yet.
+    `left` is how many units of the collection have no label yet, or about that.
     """
 
     topic: str
@@ -125,6 +126,7 @@ def shares(
     """
     weights, probabilities, holding = [np.zeros(0)], [np.zeros(0)], []
     left: dict[str, float] = {}
+    labelled: Counter[str] = Counter()
     for batch in batches:
         drawn = [u for u in batch.units if u.drawn != "again"]
         units = [u for u in drawn if u.unit in labels]
@@ -134,7 +136,9 @@ def shares(
         p = np.array([u.sampling_probability for u in units]) * len(units) / size
         weights.append(1 / p / (1 / p).sum() * len(units))
         probabilities.append(p)
-        left[batch.collection] = float((1 / p).sum()) - len(units)
+        labelled[batch.collection] += len(units)
+        known = batch.collection_units - labelled[batch.collection]
+        left[batch.collection] = known if known >= 0 else float((1 / p).sum()) - len(units)
         holding += [[topic in labels[u.unit] for topic in topics] for u in units]
     weight, probability = np.concatenate(weights), np.concatenate(probabilities)
     y = np.array(holding, dtype=float).reshape(len(weight), len(topics))

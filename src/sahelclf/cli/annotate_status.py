@@ -95,17 +95,18 @@ def _show_shares(shares: "list[Share]") -> None:
     if not shares:
         return
     result(f"\nshares of the collection, from {shares[0].n:,} units, with 95% intervals\n")
-    more = min(MORE, round(shares[0].left))
-    others = f"width with {more} more" if more == MORE else f"width with the {more} that are left"
-    rows = [["topic", "share", "interval", "width", *([others] if more else [])]]
+    left = round(shares[0].left)
+    after = left > MORE
+    rows = [
+        ["topic", "share", "interval", "width", *([f"width with {MORE} more"] if after else [])]
+    ]
     for s in shares:
         interval = f"[{s.share.low:.1%}, {s.share.high:.1%}]"
-        widths = [s.width, *([s.width_after(more)] if more else [])]
+        widths = [s.width, *([s.width_after(MORE)] if after else [])]
         shown = [f"{100 * w:.1f} points" for w in widths]
         rows.append([s.topic, f"{s.share.value:.1%}", interval, *shown])
     table(rows, to_stdout=True)
-    if not more:
-        result("every unit of the collection has a label")
+    result(f"units of the collection without a label: {left:,}")
 
 
 def _show_kappas(done: "Status", bundles: list[str]) -> None:
