@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from annotation.tool_batches import NINE, TEXTS, tool_batch
-from sahelclf.annotation import argilla, doccano, exports, label_studio, potato, prodigy
+from sahelclf.annotation import argilla, doccano, exports, label_studio, potato, prodigy, sheet
 from sahelclf.annotation.tools import recognise
 from sahelclf.errors import RequestError
 
@@ -46,6 +46,27 @@ def edited(tmp_path: Path, stored: Path, change: Callable) -> Path:
 @pytest.fixture
 def batch(tmp_path):
     return tool_batch(tmp_path / "batch")
+
+
+def test_who_answered_nothing_needs_no_name_of_the_batch(tmp_path):
+    named = tool_batch(tmp_path / "named", annotators=["anna", "ben"])
+    rows = [json.dumps({"text": t, "unit": u, "label": []}) for u, t in TEXTS.items()]
+    (tmp_path / "owner.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    state = {"user_id": "owner", "instance_id_to_label_to_value": {"u1": []}}
+    (tmp_path / "user_state.json").write_text(json.dumps(state), encoding="utf-8")
+    cancelled = {"id": 1, "completed_by": 9, "result": []}
+    task = [{"id": 1, "data": {"unit": "u1"}, "annotations": [cancelled]}]
+    (tmp_path / "export.json").write_text(json.dumps(task), encoding="utf-8")
+    (own,) = [p for p in sheet.write(named) if "anna" in p.name]
+    own.rename(tmp_path / "sheet-owner.csv")
+    for module, name, left in (
+        (doccano, "owner.jsonl", {"without an answer": 4}),
+        (potato, "user_state.json", {"without an answer": 1}),
+        (label_studio, "export.json", {"without an answer": 1}),
+        (sheet, "sheet-owner.csv", {"not answered": 4}),
+    ):
+        read = module.read(tmp_path / name, named, None)
+        assert (read.problems, read.left_out) == ([], left), name
 
 
 @pytest.mark.parametrize("tool", STORED)

@@ -64,7 +64,7 @@ def run(command: Sequence[object], folder: Path, env: Mapping[str, str]) -> None
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def wait_for(what: Callable[[], object], log: Path, seconds: float = 400) -> object:
+def wait_for(what: Callable[[], object], log: Path, seconds: float = 1200) -> object:
     """What a function returns as soon as that is true; connections may fail until then."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

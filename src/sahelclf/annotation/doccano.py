@@ -71,7 +71,6 @@ def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
             "exports that does not share annotations between its users, or --annotator NAME"
         )
     out = Collector(batch, annotator)
-    name = out.annotator(str(path), path.stem, named=path.stem != SHARED)
     for where, record in parse_records(str(path), read_text(path), EXPECTED):
         labels = record.get("label", record.get("labels", record.get("cats")))
         if not isinstance(labels, list) or "text" not in record:
@@ -79,6 +78,9 @@ def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
             raise RequestError(f"{where}: found the fields {found}; expected {EXPECTED}")
         unit = out.unit(where, record)
         if unit:
+            # the owner of a project has a file too, without labels: nobody's name to check
+            named = path.stem != SHARED
+            name = out.annotator(str(path), path.stem, named=named) if labels else None
             note = "\n".join(map(str, record.get("Comments") or ()))
             out.take(where, name, unit, by_topic(labels), record.get("check"), note)
     return out.read

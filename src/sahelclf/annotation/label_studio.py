@@ -127,7 +127,6 @@ def _take(out: Collector, where: str, unit: str, check: object, annotation: Json
     if annotation.get("was_cancelled") or annotation.get("skipped"):
         out.skip("skipped")
         return
-    name = _annotator(out, where, annotation.get("completed_by"))
     controls: dict[str, list[str]] = {}
     for item in annotation.get("result") or ():
         value = item.get("value") or {}
@@ -138,6 +137,8 @@ def _take(out: Collector, where: str, unit: str, check: object, annotation: Json
     answers = _opened_answers(out, where, unit, controls) if _opened(out.batch) else {}
     for control, values in controls.items():
         answers[control.removeprefix(CONTROL)] = values
+    given = any(answers.values())
+    name = _annotator(out, where, annotation.get("completed_by")) if given else None
     out.take(where, name, unit, answers, check, note)
 
 

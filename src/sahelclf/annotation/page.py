@@ -163,8 +163,10 @@ def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
         if line.batch != expected:
             foreign.setdefault(line.batch, []).append(where)
             continue
+        if not _finished(where, line, result):
+            continue
         name = names.annotator(where, line.annotator)
-        if name and _finished(where, line, result):
+        if name:
             note = line.note.strip()
             answers.append(Answer(name, line.unit, line.answers, where, line.check, note))
     for found, places in foreign.items():

@@ -101,7 +101,6 @@ def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
     user = str(state.get("user_id") or "")
     if not user and not annotator:
         out.problem(str(path), "no 'user_id'; expected a name, or --annotator NAME")
-    name = out.annotator(str(path), user, named=bool(user)) if user or annotator else None
     open_unit = _open_unit(state)
     for unit, labels in answers.items():
         where = f"{path}: unit {unit}"
@@ -115,6 +114,8 @@ def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
         if unit == open_unit and any(t not in chosen for t in batch.codebook.topic_names):
             out.skip("drafts")
         else:
+            answered = chosen and (user or annotator)
+            name = out.annotator(str(path), user, named=bool(user)) if answered else None
             out.take(where, name, unit, chosen, note=note)
     return out.read
 

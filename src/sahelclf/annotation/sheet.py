@@ -118,13 +118,13 @@ def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:
             "of the sheet as `annotate sample` wrote it"
         )
     out = Collector(batch, annotator)
-    who = out.annotator(str(path), name[1] if name else path.stem, named=bool(name))
     answers = out.read
     for row in read_rows(str(path), header, rows, answers.problems):
         given = {t: row.cells.get(t, "").strip().lower() for t in topics}
         if not any(given.values()):
             answers.left_out["not answered"] += 1
             continue
+        who = out.annotator(str(path), name[1] if name else path.stem, named=bool(name))
         wrong = [answer_problem(batch.codebook, t, given[t]) for t in topics]
         problems = [f"{row.where}: {problem}" for problem in wrong if problem]
         answers.problems += problems
