@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sahelclf.workflows.evaluate import evaluate
     from sahelclf.workflows.measure import measure
     from sahelclf.workflows.predict import predict_file
+    from sahelclf.workflows.reproduce import reproduce
     from sahelclf.workflows.sampling import annotate_sample
     from sahelclf.workflows.status import annotate_status
     from sahelclf.workflows.train import train
@@ -40,6 +41,7 @@ __all__ = [
     "load",
     "measure",
     "predict_file",
+    "reproduce",
     "train",
 ]
 _MODULES = {
@@ -55,6 +57,7 @@ _MODULES = {
     "load": "workflows.bundles",
     "measure": "workflows.measure",
     "predict_file": "workflows.predict",
+    "reproduce": "workflows.reproduce",
     "train": "workflows.train",
 }
 

@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "errors": "write a page of a model's errors: filter, search, read, see which terms decided",
     "annotate": "draw units to annotate, bring the answers back, say what to label next",
     "corpus": "validate, describe, measure agreement in, or split a corpus",
+    "reproduce": "train a bundle again from its record, and compare the two",
     "export": "write a bundle in another tool's form",
     "doctor": "what is installed, what is missing, and what to type to fix it",
 }
