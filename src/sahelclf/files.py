@@ -33,12 +33,20 @@ def aside_of(target: Path) -> Path:
 @contextmanager
 def file_aside(target: Path) -> Iterator[Path]:
     """A file beside `target` that takes its name at the end; after a failure nothing is left."""
+    refuse_device(target)
     aside = aside_of(target)
     try:
         yield aside
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def refuse_device(target: Path) -> None:
+    """Raise where `target` is a folder or a device: to rename a file to it would replace it."""
+    if target.exists() and not target.is_file():
+        what = "a folder" if target.is_dir() else "not a regular file"
+        raise RequestError(f"{target}: is {what}; expected the name of a file to write")
 
 
 @contextmanager

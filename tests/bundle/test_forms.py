@@ -334,3 +334,12 @@ def test_forms_say_which_models_have_them(transformer_bundle, tmp_path):
     for write in (write_r, write_sklearn):
         with pytest.raises(RequestError, match="only keywords and tfidf have this form"):
             write(transformer_bundle, manifest, tmp_path / "form")
+
+
+def test_a_device_or_a_folder_is_not_replaced_by_a_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for target, what in ((pipe, "not a regular file"), (tmp_path, "a folder")):
+        with pytest.raises(RequestError, match=what), file_aside(target):
+            pytest.fail("nothing is written")
+    assert pipe.is_fifo()
