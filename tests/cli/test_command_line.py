@@ -28,6 +28,7 @@ COMMANDS = [
     "measure",
     "annotate",
     "corpus",
+    "reproduce",
     "export",
     "doctor",
 ]

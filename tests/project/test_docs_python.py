@@ -22,6 +22,7 @@ RESULTS = {
     "annotate_adjudicate": "decided",
     "annotate_status": "status",
     "annotate_audit": "audit",
+    "reproduce": "repeated",
     "TopicStanceClassifier": "classifier",
 }
 
@@ -89,6 +90,7 @@ def test_every_block_runs(names):
     assert {*names["decided"].open} == {*differing}
     assert names["status"].units == 60 - len(differing)
     assert names["audit"].batch.info.strategy["round"] == 2
+    assert names["repeated"].verdict == "identical"
     assert names["classifier"].predict(names["texts"]) == [{"fishing": "pro"}, {"dredging": "con"}]
 
 

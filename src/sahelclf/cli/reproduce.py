@@ -43,9 +43,14 @@ def run(args: list[str]) -> int:
 
 
 def _show(found: "Reproduction") -> None:
+    from sahelclf.evaluation.report import HEADLINE
+
     rows = [["score", "recorded", "now"]]
-    rows += [[k, f"{then:.4f}", f"{now:.4f}"] for k, (then, now) in found.scores.items()]
+    shown = {k: v for k, v in found.scores.items() if k.split("/", 1)[1] in HEADLINE}
+    rows += [[k, f"{then:.4f}", f"{now:.4f}"] for k, (then, now) in shown.items()]
     table(rows)
+    differing = sum(then != now for then, now in found.scores.values())
+    say(f"{differing} of {len(found.scores)} scores differ")
     for name, (then, now) in found.versions.items():
         say(f"{name}: {then} then, {now} now")
     for note in found.notes:

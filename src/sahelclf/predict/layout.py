@@ -12,7 +12,7 @@ import orjson
 from sahelclf.bundle.rows import Row, flat_columns, flat_rows
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.provenance import Provenance, about_path
-from sahelclf.files import open_bytes
+from sahelclf.files import open_bytes, refuse_device
 from sahelclf.predict.checkpoint import Job
 from sahelclf.predict.rows import printable
 
@@ -81,6 +81,7 @@ class Writer:
 
     def begin(self, *, overwrite: bool) -> None:
         """Refuse to replace what others wrote, then write what comes before the first row."""
+        refuse_device(self.out)
         if not overwrite:
             self._refuse_others()
         self._stream.write(self.opening())
