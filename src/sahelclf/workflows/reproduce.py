@@ -13,7 +13,7 @@ from sahelclf.config import TrainConfig, train_config
 from sahelclf.errors import RequestError
 from sahelclf.files import out_folder
 from sahelclf.models.kinds import kind_of
-from sahelclf.training.crossfit import OnStep
+from sahelclf.training.steps import OnStep
 from sahelclf.workflows.bundles import local_bundle
 from sahelclf.workflows.progress import show_nothing
 from sahelclf.workflows.systems import RUN_ID
