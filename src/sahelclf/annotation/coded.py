@@ -11,6 +11,7 @@ import numpy as np
 
 from sahelclf.annotation.answers import choices
 from sahelclf.annotation.batch import read_batch
+from sahelclf.annotation.half_coded import coded_part
 from sahelclf.annotation.sheet import (
     FIXED,
     GUIDE,
@@ -58,31 +59,38 @@ def batch_codes(root: Path, corpus: Corpus) -> Sheet:
     before = batch.info.strategy.get("labelled_before", [])
     earlier = list(before) if isinstance(before, list) else []
     blind = [u for u in batch.units if u.suggestion is None]
+    if not blind:
+        raise RequestError(f"{root}: a model's answers were shown with every unit: no measure")
     unknown = [i for i in (*(u.unit for u in blind), *earlier) if i not in labels]
-    if unknown:
+    differ = {p.id for p in corpus.undecided}
+    if any(i in differ or i in earlier for i in unknown) or len(unknown) == len(blind):
         raise RequestError(
             f"{root}: {len(unknown)} of {len(blind) + len(earlier)} units have no label in "
             f"{corpus.root} ({', '.join(unknown[:3])}{', …' if unknown[3:] else ''}); import the "
             "answers, and decide the units that differ: annotate import, annotate adjudicate"
         )
-    if not blind:
-        raise RequestError(f"{root}: a model's answers were shown with every unit: no measure")
+    coded = [u.unit in labels for u in blind]
+    shown = len(batch.units) - len(blind)
+    notes = [f"{root}: units left out, with which a model's answers were shown: {shown}"]
+    notes = notes if shown else []
+    chance = np.array([u.sampling_probability for u in blind])[coded]
+    if not all(coded):
+        part, line = coded_part(str(root), [u.stratum for u in blind], coded)
+        chance, notes = chance * part, [*notes, line]
+    blind = [u for u, done in zip(blind, coded, strict=True) if done]
     ids = (*(u.unit for u in blind), *earlier)
     y, _ = encode_topics([labels[i].topics for i in ids], corpus.codebook)
     names = Names(corpus.codebook.topic_names, corpus.codebook.stance_names)
     ones = [1.0] * len(earlier)
-    shown = len(batch.units) - len(blind)
     return Sheet(
         ids,
         tuple(range(1, len(ids) + 1)),
-        np.array([*(u.sampling_probability for u in blind), *ones]),
+        np.array([*chance, *ones]),
         (*(u.stratum for u in blind), *("labelled before" for _ in earlier)),
         tuple(labels[i].text for i in ids),
         (*(u.check.partition(".")[2] for u in blind), *("" for _ in earlier)),
         Gold.from_heads(y, names),
-        (f"{root}: units left out, with which a model's answers were shown: {shown}",)
-        if shown
-        else (),
+        tuple(notes),
     )
 
 
@@ -118,6 +126,7 @@ class _Reader:
         self.seen: dict[str, int] = {}
         self.units: list[tuple[str, int, float, str, str, str]] = []
         self.stances: list[list[int]] = []
+        self.coded: list[tuple[str, bool]] = []  # of every row that was to be coded
 
     def _cell(self, cells: list[str], name: str) -> str:
         k = self.place.get(name)
@@ -157,6 +166,10 @@ class _Reader:
             self.suggested += 1
             return
         topics = self.codebook.topic_names
+        coded = any(self._cell(cells, t).strip() for t in topics)
+        self.coded.append((stratum, coded))
+        if not coded:
+            return
         self.stances.append([self._code(f"{at}, column {t}", self._cell(cells, t)) for t in topics])
         self.units.append((unit, number, probability, stratum, text, predicted))
 
@@ -194,13 +207,12 @@ class _Reader:
                 "so they measure nothing; expected rows without them"
             )
         elif not self.units and not self.problems:
-            self.problems.append(
-                f"{self.where}: no row to read; expected the rows as drawn, filled"
-            )
+            what = "no row is coded" if self.coded else "no row to read"
+            self.problems.append(f"{self.where}: {what}; expected the rows as drawn, filled")
         if self.drawn is not None and len(self.seen) < self.drawn:
             self.problems.append(
                 f"{self.where}: {len(self.seen)} rows of the {self.drawn} that were drawn; a row "
-                "left out biases the results: put it back and code it"
+                "left out biases the results: put it back, coded or empty"
             )
         if self.problems:
             more = len(self.problems) - MOST_SHOWN
@@ -219,11 +231,13 @@ class _Reader:
                 f"{self.where}: no line '{GUIDE}', so rows that were left out cannot be seen"
             )
         ids, rows, probability, stratum, texts, predicted = zip(*self.units, strict=True)
+        chance = np.array(probability)
+        if len(self.units) < len(self.coded):
+            part, line = coded_part(self.where, *zip(*self.coded, strict=True))
+            chance, warnings = chance * part, [*warnings, line]
         stance = np.array(self.stances)
         gold = Gold(stance >= 0, stance if self.codebook.stances else np.full(stance.shape, -1))
-        return Sheet(
-            ids, rows, np.array(probability), stratum, texts, predicted, gold, tuple(warnings)
-        )
+        return Sheet(ids, rows, chance, stratum, texts, predicted, gold, tuple(warnings))
 
 
 def _shown(cell: str) -> str:
