@@ -35,6 +35,7 @@ ROOMS = [
     "annotation",
     "measurement",
     "workflows",
+    "look",
     "cli",
 ]
 OUTSIDE = {"", "__main__"}  # the package itself offers names of all rooms

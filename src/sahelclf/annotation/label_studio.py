@@ -6,6 +6,7 @@ for its stance.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def write(batch: Batch) -> list[Path]:
     return [
         config,
         *(
-            write_json(folder / f"tasks{name}.json", [_task(batch, u) for u in units])
+            write_json(folder / f"tasks{name}.json", [_task(u) for u in units])
             for name, units in parts(batch).items()
         ),
     ]
@@ -83,21 +84,26 @@ def _no_field(text: str) -> str:
     return re.sub(r"\$(?=\S)", "$ ", text)
 
 
-def _task(batch: Batch, unit: BatchUnit) -> Json:
+def _task(unit: BatchUnit) -> Json:
     """One task; the id is inside `data`, since Label Studio gives tasks ids of its own."""
     data = {"unit": unit.unit, "check": unit.check, "title": unit.title, "text": unit.text}
     if not unit.suggestion:
         return {"data": data}
-    chosen = {CONTROL + t: [a] for t, a in unit.suggestion.items()}
-    if _opened(batch):
-        positive = {t: a for t, a in unit.suggestion.items() if a != NO}
+    result = choices(unit.suggestion)
+    return {"data": data, "predictions": [{"model_version": "sahelclf", "result": result}]}
+
+
+def choices(answers: Mapping[str, str]) -> list[Json]:
+    """Answers to every topic as the choices of a prediction."""
+    chosen = {CONTROL + t: [a] for t, a in answers.items()}
+    if len(answers) > MOST_OPEN:
+        positive = {t: a for t, a in answers.items() if a != NO}
         chosen = {WHICH: [*positive] or [NOTHING]}
         chosen |= {CONTROL + t: [a] for t, a in positive.items() if a != YES}
-    result = [
+    return [
         {"from_name": name, "to_name": "text", "type": "choices", "value": {"choices": values}}
         for name, values in chosen.items()
     ]
-    return {"data": data, "predictions": [{"model_version": "sahelclf", "result": result}]}
 
 
 def read(path: Path, batch: Batch, annotator: str | None) -> ReadAnswers:

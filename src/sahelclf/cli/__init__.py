@@ -15,6 +15,7 @@ from sahelclf.errors import RequestError, SahelclfError
 COMMANDS: dict[str, str] = {
     "train": "train a labeller, track it in MLflow, write its bundle (model=keywords seed=3 -m)",
     "predict": "label a file, a folder or standard input with a bundle",
+    "look": "a page on this machine to label texts on, with a REST interface",
     "evaluate": "score a bundle or a predictions table on texts that it was not trained on",
     "compare": "compare runs, bundles or predictions tables on the same units, with intervals",
     "measure": "shares and counts of topics and stances in a collection, from a hand-coded sample",

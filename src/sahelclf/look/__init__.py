@@ -1,0 +1,1 @@
+"""A local page to label texts on, and the same as a REST interface."""
