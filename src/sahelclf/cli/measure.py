@@ -2,15 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sahelclf.cli.console import names_of, parser, result, say, table
+from sahelclf.cli.console import names_of, parser, result, say
+from sahelclf.cli.measure_tables import show_comparisons, show_plan, show_rounds, show_shares
 from sahelclf.errors import RequestError
+from sahelclf.files import written_aside
 
 if TYPE_CHECKING:
     import argparse
-
-    import pandas as pd
 
 EPILOG = """examples:
   python -m sahelclf annotate sample articles.csv --predictions labels.csv --n 300 \\
@@ -18,15 +18,22 @@ EPILOG = """examples:
   (fill batch/sheet.csv in a spreadsheet)
   python -m sahelclf measure labels.csv --gold batch/sheet.csv --by month,country -o shares
 
+  python -m sahelclf measure labels.csv --gold coded.csv --contrast country=Mali,Niger
+  python -m sahelclf measure labels.csv --gold coded.csv --before-after 2023-07-26 --by country
+  python -m sahelclf measure labels.csv --plan --n 300 --by country
+
 PREDICTIONS is the table that predict wrote (.csv, .tsv, .parquet, .jsonl), of the whole collection.
 --by takes columns of it; year, quarter and month are taken from the date. Every estimate is given
 for the whole, by each column, and by all of them together.
+
+Differences and slopes are given for the whole and by each column of --by that they do not use
+themselves; p-values are corrected for all of them together (Holm). --of says what is compared:
+topic, pair or stance shares, and which topics.
 
 FOLDER gets shares.csv and shares.parquet, a figure for each of these, and units_for_r.csv with
 measure.R for R's dsl and survey. Without -o the table goes to standard output as CSV.
 docs/measure.md explains the columns and the four estimators.
 """
-SHOWN = ("naive", "sample", "ppi", "dsl")
 
 
 def run(args: list[str]) -> int:
@@ -35,10 +42,14 @@ def run(args: list[str]) -> int:
     target = Path(options.out) if options.out else None
     if target is not None and target.exists():
         raise RequestError(f"{target}: exists already; choose another folder, or move it away")
-    for name in (options.predictions, options.gold):
-        if not Path(name).is_file() and not (name == options.gold and Path(name).is_dir()):
+    for name in (options.predictions, *options.gold):
+        if not Path(name).is_file() and not (name in options.gold and Path(name).is_dir()):
             kind = "a folder; expected a file" if Path(name).is_dir() else "no such file"
             raise RequestError(f"{name}: {kind}")
+    if options.plan:
+        return _plan(options, target)
+    if not options.gold:
+        raise RequestError("measure: --gold SHEET is missing; or --plan, before anything is coded")
 
     from sahelclf.workflows.measure import measure
 
@@ -49,14 +60,55 @@ def run(args: list[str]) -> int:
         date=options.date,
         once=options.once,
         corpus=options.corpus,
+        cluster=options.cluster,
+        contrasts=options.contrast,
+        before_after=options.before_after,
+        trend=options.trend,
+        of=names_of(options.of),
+        shift=options.shift,
     )
-    _show(shares.table)
+    show_shares(shares.table)
+    if shares.rounds is not None:
+        show_rounds(shares.rounds)
+    if shares.comparisons is not None:
+        show_comparisons(shares.comparisons, shares.by)
     for warning in shares.warnings:
         say(f"warning: {warning}", "yellow")
     if target is None:
-        shares.table.to_csv(sys.stdout, index=False, float_format="%.6g", lineterminator="\n")
+        shown = shares.table if shares.comparisons is None else shares.comparisons
+        shown.to_csv(sys.stdout, index=False, float_format="%.6g", lineterminator="\n")
         return 0
     shares.write(target)
+    result(str(target))
+    return 0
+
+
+def _plan(options: "argparse.Namespace", target: Path | None) -> int:
+    """Show and write expected intervals."""
+    from sahelclf.workflows.plan import plan
+
+    if len(options.gold) > 1:
+        raise RequestError("measure --plan: --gold: expected one coded sheet at most, the pilot")
+    margin = options.margin / 100
+    planned, warnings = plan(
+        options.predictions,
+        options.gold[0] if options.gold else None,
+        n=options.n,
+        by=names_of(options.by),
+        date=options.date,
+        margin=margin,
+        cost=options.cost,
+        corpus=options.corpus,
+    )
+    show_plan(planned, options.n, margin)
+    for warning in warnings:
+        say(f"warning: {warning}", "yellow")
+    if target is None:
+        planned.to_csv(sys.stdout, index=False, float_format="%.6g", lineterminator="\n")
+        return 0
+    with written_aside(target) as folder:
+        planned.to_csv(folder / "plan.csv", index=False, float_format="%.6g")
+        planned.to_parquet(folder / "plan.parquet", index=False)
     result(str(target))
     return 0
 
@@ -69,7 +121,8 @@ def _parser() -> "argparse.ArgumentParser":
     )
     p.add_argument("predictions", metavar="PREDICTIONS")
     gold = "the filled sheet that annotate sample drew, or the batch after annotate import"
-    p.add_argument("--gold", required=True, metavar="SHEET", help=gold)
+    gold += "; once for each round, in order"
+    p.add_argument("--gold", action="append", default=[], metavar="SHEET", help=gold)
     p.add_argument("--by", metavar="COLUMN,…", default="", help="for instance month,country")
     date = "the column that holds the date (default: date)"
     p.add_argument("--date", metavar="COLUMN", default="date", help=date)
@@ -79,40 +132,27 @@ def _parser() -> "argparse.ArgumentParser":
         "its codebook is the sheet's, and the model was trained on it (default: the packaged one)"
     )
     p.add_argument("--corpus", metavar="FOLDER", help=corpus)
+    cluster = "what units belong to: none, or a column (default: document_id or document)"
+    p.add_argument("--cluster", metavar="COLUMN", help=cluster)
+    shift = "also estimate cells with few codes by label shift, which rests on an assumption"
+    p.add_argument("--shift", action="store_true", help=shift)
     p.add_argument("-o", "--out", metavar="FOLDER")
-    return p
-
-
-def _show(shares: "pd.DataFrame") -> None:
-    """The whole collection: one line a topic and a stance, one column an estimator."""
-    whole = shares[(shares["by"] == "") & (shares["measured"] != "pair")]
-    first, labels = whole.iloc[0], [c for c in ("topic", "stance") if c in whole]
-    of_stances = " (stances: of the topic's units)" if "stance" in labels else ""
-    say(
-        f"{first['units']:,} units, {first['codes']} coded by hand; share of all units, 95% "
-        f"intervals{of_stances}\n"
+    asked = p.add_argument_group("differences and slopes")
+    contrast = "A minus B; also topic=A,B and stance=A,B; may be repeated"
+    asked.add_argument(
+        "--contrast", action="append", default=[], metavar="COLUMN=A,B", help=contrast
     )
-    lines = [["", *SHOWN, "units (dsl)"]]
-    for (_, *names), rows in whole.groupby(["measured", *labels], sort=False):
-        by_name = {r["estimator"]: r for _, r in rows.iterrows()}
-        best, count = by_name["dsl"], ""
-        if best["count"] == best["count"]:
-            low, high = best["count_low"], best["count_high"]
-            count = f"{best['count']:,.0f} [{low:,.0f}, {high:,.0f}]"
-        lines.append(
-            [" ".join(map(str, names)).strip(), *(_cell(by_name[n]) for n in SHOWN), count]
-        )
-    table(lines)
-    say()
-
-
-def _cell(row: Any) -> str:
-    import pandas as pd
-
-    if row["share"] == row["share"]:
-        return f"{100 * row['share']:.1f}% [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
-    if row["estimator"] == "naive":
-        return "–"
-    if pd.isna(row["more_codes"]):
-        return "– (too few units)"
-    return f"– ({row['more_codes']} more codes)" if row["more_codes"] else "–"
+    after = "from that day on, minus before"
+    asked.add_argument("--before-after", metavar="DATE", help=after)
+    trend = "mean change of a share from one to the next"
+    asked.add_argument("--trend", choices=("year", "quarter", "month"), help=trend)
+    of = "topic, pair, stance, or topics (default: shares of all topics)"
+    asked.add_argument("--of", default="", metavar="WHAT,…", help=of)
+    planned = p.add_argument_group("before coding")
+    planned.add_argument("--plan", action="store_true", help="expected intervals for N codes")
+    planned.add_argument("--n", type=int, default=300, metavar="N", help="default: 300")
+    margin = "half the width that is wanted, in points (default: 2)"
+    planned.add_argument("--margin", type=float, default=2.0, metavar="POINTS", help=margin)
+    cost = "what a unit's coding costs, a column: for the best allocation"
+    planned.add_argument("--cost", metavar="COLUMN", help=cost)
+    return p

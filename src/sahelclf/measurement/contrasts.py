@@ -152,7 +152,7 @@ def _between_cells(
         if not asked:
             continue
         firsts, seconds, labels, rests = zip(*asked, strict=True)
-        pairing = _Pairing(design, np.array(firsts), np.array(seconds))
+        pairing = Pairing(design, np.array(firsts), np.array(seconds))
         for what, estimates, codes, more in asker.measured(design):
             line = _Line(
                 [*labels],
@@ -165,7 +165,7 @@ def _between_cells(
             asker.lines.append((group, line))
 
 
-class _Pairing:
+class Pairing:
     """Differences between cells of a design: which members each has, with which sign."""
 
     def __init__(self, design: Design, first: np.ndarray, second: np.ndarray) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 UNITS, SCRIPT = "units_for_r.csv", "measure.R"
 OWN = ("id", "coded", "sampling_probability", "stratum")
+CLUSTER = "cluster"
 RESERVED = re.compile(
     r"if|else|repeat|while|function|for|next|break|in|TRUE|FALSE|NULL|Inf|NaN|NA"
     r"|NA_(integer|real|complex|character)_|\.\.(\.|\d+)"
@@ -27,7 +28,7 @@ RESERVED = re.compile(
 def r_names(by: Sequence[str], names: Names) -> dict[str, str]:
     """A name by R's rules (`make.names`, in ASCII) for each column, none of them one of ours."""
     pairs = [t for topic in names.topics for t in (topic, *_pairs(topic, names))]
-    taken = {*OWN, *(f"{p}_{end}" for p in pairs for end in ("gold", "predicted"))}
+    taken = {*OWN, CLUSTER, *(f"{p}_{end}" for p in pairs for end in ("gold", "predicted"))}
     chosen = {}
     for column in by:
         letters = unicodedata.normalize("NFKD", column)
@@ -49,6 +50,7 @@ def _pairs(topic: str, names: Names) -> Iterable[str]:
 def r_table(study: Study, by: Sequence[str], date: str = "date") -> "pd.DataFrame":
     """One row a unit: the columns `OWN`, those of `by`, hand codes as 0 and 1, and probabilities.
 
+    `CLUSTER` is among them where the study has clusters.
     Codes are empty where a unit is not coded. R's `dsl` drops rows without a sampling probability,
     uses only that of coded rows, and scales all by their mean; units that are not coded get the one
     value that makes the scale 1. `survey` takes the coded rows.
@@ -63,6 +65,8 @@ def r_table(study: Study, by: Sequence[str], date: str = "date") -> "pd.DataFram
     coded, stratum = np.zeros(n, dtype=int), np.full(n, "", dtype=object)
     coded[rows], stratum[rows] = 1, sheet.stratum
     columns = dict(zip(OWN, (collection.ids, coded, probability, stratum), strict=True))
+    if study.cluster is not None:
+        columns[CLUSTER] = study.cluster
     for column, name in r_names(by, collection.names).items():
         (units, codes), labels = cell_members(collection, column, study.where, date)
         values = np.full(n, "", dtype=object)
@@ -86,13 +90,14 @@ def _gold_and_prediction(
     return {f"{name}_gold": codes, f"{name}_predicted": np.round(p, 6)}
 
 
-def r_script(topic: str, by: Mapping[str, str]) -> str:
+def r_script(topic: str, by: Mapping[str, str], *, clustered: bool = False) -> str:
     """R code for one topic; `by` has the R names of columns, as `r_names` gives them."""
     return render(
         "sahelclf.measurement",
         SCRIPT,
         units=UNITS,
         topic=topic,
+        cluster=CLUSTER if clustered else "",
         by=[*by.values()],
         text=["id", "stratum", *by.values()],
         renamed={name: json.dumps(column) for column, name in by.items() if name != column},

@@ -33,6 +33,8 @@ class Study:
         (N,) number of each unit's cluster; None where every unit is its own.
     clustered_by
         The column of the clusters.
+    rounds
+        The sheets of each round alone, where there are several.
     """
 
     collection: Collection
@@ -42,6 +44,7 @@ class Study:
     warnings: tuple[str, ...]
     cluster: np.ndarray | None = None
     clustered_by: str | None = None
+    rounds: tuple[Sheet, ...] = ()
 
     @cached_property
     def sample(self) -> Sample:

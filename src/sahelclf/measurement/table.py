@@ -10,7 +10,6 @@ from sahelclf.errors import RequestError
 from sahelclf.evaluation.predictions import Names
 from sahelclf.measurement.collection import DATE, cell_members, cross_cells, source_of
 from sahelclf.measurement.estimators import (
-    ESTIMATORS,
     Design,
     Estimate,
     Outcome,
@@ -18,21 +17,28 @@ from sahelclf.measurement.estimators import (
     ratios,
     shares,
 )
+from sahelclf.measurement.shift import ASSUMES, label_shift
 from sahelclf.measurement.study import Study
+from sahelclf.measurement.table_warnings import (
+    FEWEST_CODES,
+    FEWEST_EACH,
+    SHIFT,
+    cell_warnings,
+    cluster_warnings,
+    shift_warnings,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FEWEST_CODES = 30
-FEWEST_EACH = 10  # expected codes with the topic, and without it
-THIN = 3  # intervals are too short where fewer codes than this have a topic, or lack it
+WITHOUT_CODES = ("naive", SHIFT)  # never withheld for too few codes
 WHAT = ("measured", "topic", "stance", "estimator")
 NUMBERS = (
     *("units", "codes", "positive_codes", "more_codes", "share", "standard_error", "low", "high"),
     *("count", "count_low", "count_high"),
 )
 What = tuple[str, str, str]
-OWN_COLUMNS = {"by", "cell", *WHAT, *NUMBERS}
+OWN_COLUMNS = {"by", "cell", "assumes", *WHAT, *NUMBERS}
 
 
 @dataclass(frozen=True)
@@ -48,15 +54,32 @@ class Shares:
         The columns that divide the collection.
     warnings
         What to know before using the numbers.
+    comparisons
+        One row a difference or slope, where any was asked for.
+    rounds
+        The shares of the whole by each round of several, and pooled.
     """
 
     table: "pd.DataFrame"
     by: tuple[str, ...]
     warnings: tuple[str, ...]
+    comparisons: "pd.DataFrame | None" = None
+    rounds: "pd.DataFrame | None" = None
 
 
-def estimate_shares(study: Study, by: Sequence[str] = (), date: str = "date") -> Shares:
-    """Shares and counts of the whole, by each of `by`, and by all of them together."""
+def estimate_shares(
+    study: Study,
+    by: Sequence[str] = (),
+    date: str = "date",
+    *,
+    outcomes: list[Outcome] | None = None,
+    shift: bool = False,
+) -> Shares:
+    """Shares and counts of the whole, by each of `by`, and by all of them together.
+
+    `outcomes` are those of `study_outcomes`, where they are known; with `shift` cells also get the
+    topics' shares by label shift.
+    """
     import pandas as pd
 
     _check_by(by, study.where)
@@ -64,19 +87,24 @@ def estimate_shares(study: Study, by: Sequence[str] = (), date: str = "date") ->
     parts = {name: cell_members(study.collection, name, study.where, date) for name in by}
     for name, ((units, _), _) in parts.items():
         warnings += _without_value(study, name, units, date)
-    sample, outcomes = study.sample, study_outcomes(study)
+    sample, outcomes = study.sample, study_outcomes(study) if outcomes is None else outcomes
     tables = []
     for group in dict.fromkeys([(), *((b,) for b in by), tuple(by)]):
         cells, values = cross_cells(n, [parts[b] for b in group])
-        table = _table(Design(sample, cells, n), outcomes, study.collection.names)
+        design = Design(sample, cells, n)
+        table = _table(design, outcomes, study.collection.names, shift=shift and bool(group))
         for b in by:
             table[b] = [values[c][group.index(b)] if b in group else "" for c in table["cell"]]
         table.insert(0, "by", ",".join(group))
         tables.append(table.drop(columns="cell"))
-        warnings += _warnings(table, f"by {','.join(group)}" if group else "in the whole")
+        where = f"by {','.join(group)}" if group else "in the whole"
+        warnings += [*cell_warnings(table, where), *cluster_warnings(design, study, where)]
+        warnings += shift_warnings(table, where)
     whole = pd.concat(tables, ignore_index=True)
     first = ["by", *by]
     ordered = whole[[*first, *(c for c in whole if c not in first)]]
+    if shift:
+        ordered = ordered.assign(assumes=ordered["estimator"].map({SHIFT: ASSUMES}).fillna(""))
     return Shares(ordered, tuple(by), tuple(warnings))
 
 
@@ -128,12 +156,16 @@ def study_outcomes(study: Study) -> list[Outcome]:
     return [Outcome(*(np.ascontiguousarray(a[:, k]) for a in tables)) for k in columns]
 
 
-def _table(design: Design, outcomes: list[Outcome], names: Names) -> "pd.DataFrame":
+def _table(
+    design: Design, outcomes: list[Outcome], names: Names, *, shift: bool = False
+) -> "pd.DataFrame":
     """One row a cell, thing measured and estimator."""
     import pandas as pd
 
     frames = []
     for what, outcome, base, estimates in measured(design, outcomes, names):
+        if shift and base is None and what[0] == "topic":
+            estimates[SHIFT] = label_shift(design, outcome)
         frames += _rows(design, outcome, base, what, estimates)
     columns = [name for name in frames[0] if name != "stance" or names.stances]
     table = pd.DataFrame({name: np.concatenate([f[name] for f in frames]) for name in columns})
@@ -165,12 +197,15 @@ def _rows(
     """Columns of one thing measured, by estimator; shares with too few hand codes are withheld."""
     n, size = design.cells.n, design.cells.size
     codes, positives, more = required_codes(design, outcome, base)
+    weight = design.sample.weight[design.who]
+    carrying = weight if base is None else weight * base.y[design.who]
+    seen = effective_codes(design.where, carrying, n)
     reachable = np.where(more <= size - design.codes, more, np.nan)
     frames = []
-    for name in ESTIMATORS:
-        shown = np.ones(n, dtype=bool) if name == "naive" else more == 0
-        estimate = estimates[name]
+    for name, estimate in estimates.items():
+        shown = np.ones(n, dtype=bool) if name in WITHOUT_CODES else more == 0
         low, high = estimate.interval
+        low, high = _without_error(estimate, low, high, size if name == "naive" else seen)
         values = (np.clip(estimate.value, 0, 1), estimate.error, low, high)
         share, error, low, high = (np.where(shown, v, np.nan) for v in values)
         units = size if base is None else np.full(n, np.nan)
@@ -180,6 +215,23 @@ def _rows(
         frame = {"cell": np.arange(n)} | dict(zip(WHAT, labels, strict=True))
         frames.append(frame | dict(zip(NUMBERS, (*numbers, *counts), strict=True)))
     return frames
+
+
+def effective_codes(cell: np.ndarray, weight: np.ndarray, n: int) -> np.ndarray:
+    """(n_cells,) codes as a number of codes of equal weight (Kish)."""
+    total = np.bincount(cell, weight, minlength=n)
+    squares = np.bincount(cell, weight**2, minlength=n)
+    return np.asarray(total**2 / np.where(squares > 0, squares, 1.0))
+
+
+def _without_error(
+    estimate: Estimate, low: np.ndarray, high: np.ndarray, n: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Intervals where none or all of n codes have it: exact binomial limits, not a width of 0."""
+    none = (estimate.error == 0) & (n > 0)
+    bound = 1 - 0.025 ** (1 / np.maximum(n, 1))
+    at_zero, at_one = none & (estimate.value <= 0), none & (estimate.value >= 1)
+    return np.where(at_one, 1 - bound, low), np.where(at_zero, bound, high)
 
 
 def required_codes(
@@ -219,62 +271,3 @@ def effective_sample_size(chance: np.ndarray, weight: np.ndarray) -> float:
     chance = np.maximum(chance, 0)
     spread = float(weight**2 @ chance)
     return float(weight @ chance) ** 2 / spread if spread > 0 else 0.0
-
-
-def _warnings(table: "pd.DataFrame", where: str) -> list[str]:
-    """Which shares are withheld, which intervals are too short, and what it takes."""
-    rows = table[table["estimator"] == "dsl"]
-    topics, others = rows[rows["measured"] == "topic"], rows[rows["measured"] != "topic"]
-    short, withheld = topics[_is_short(topics)], others[_is_short(others)]
-    n_cells = topics["cell"].nunique()
-    lines = []
-    if len(short) == len(topics):
-        lines.append(
-            f"{where}: too few hand-coded units for any share; all are withheld. {_advice(short)}"
-        )
-    else:
-        for topic, cells in short.groupby("topic", sort=False):
-            lines.append(
-                f"{where}: {topic}: too few hand-coded units in {_of(len(cells), n_cells)}; "
-                f"withheld there. {_advice(cells)}"
-            )
-    if len(withheld):
-        lines.append(
-            f"{where}: stances: {len(withheld):,} of {len(others):,} shares withheld: too few "
-            "hand-coded units are expected to have the topic or the stance; more_codes says how "
-            "many each lacks"
-        )
-    seen = np.minimum(topics["positive_codes"], topics["codes"] - topics["positive_codes"])
-    for topic, cells in topics[~_is_short(topics) & (seen < THIN)].groupby("topic", sort=False):
-        lines.append(
-            f"{where}: {topic}: in {_of(len(cells), n_cells)} fewer than {THIN} hand-coded units "
-            "have the topic, or lack it: the intervals there are too short; if 0 of n have it, a "
-            "share of up to 3/n is possible"
-        )
-    return lines
-
-
-def _is_short(rows: "pd.DataFrame") -> "pd.Series[bool]":
-    return rows["more_codes"].isna() | (rows["more_codes"].fillna(1) > 0)
-
-
-def _of(short: int, n: int) -> str:
-    return f"{short:,} of {n:,} cells" if n > 1 else "all units together"
-
-
-def _advice(short: "pd.DataFrame") -> str:
-    needs = f"A cell takes {FEWEST_CODES}, and {FEWEST_EACH} expected with and without the topic"
-    possible = short["more_codes"].dropna()
-    advice = []
-    if len(possible):
-        low, high = int(possible.min()), int(possible.max())
-        span = f"{high:,} more" if low == high else f"{low:,} to {high:,} more a cell"
-        advice.append(f"about {span}")
-    too_small = short.loc[short["more_codes"].isna(), "cell"].nunique()
-    if too_small:
-        advice.append(
-            f"{too_small:,} cells have too few units, even if all are coded: combine cells"
-            if short["cell"].nunique() > 1
-            else f"all {int(short['units'].iloc[0]):,} units would be too few"
-        )
-    return f"{needs}: {'; '.join(advice)}"

@@ -10,8 +10,12 @@ were drawn. A stratum with one cluster is compared with zero.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,14 @@ class Sample:
         return np.where(k > 1, np.sqrt(k / np.maximum(k - 1, 1)), 1.0)
 
     @cached_property
-    def shared(self) -> np.ndarray:
+    def shared(self) -> "csr_array":
         """(h, h) number of clusters that two strata have in common."""
         from scipy.sparse import csr_array
 
         _, row = np.unique(self.incidence[:, 0], return_inverse=True)
         ones = np.ones(len(row))
         table = csr_array((ones, (row, self.incidence[:, 1])), shape=(len(row), len(self.clusters)))
-        return np.asarray((table.T @ table).toarray())
+        return csr_array(table.T @ table)
 
 
 class Layout:

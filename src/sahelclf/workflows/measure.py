@@ -1,9 +1,9 @@
 """Shares of a collection, corrected by a hand-coded sample: what `measure` does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sahelclf.measurement.table import Shares
 
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from sahelclf.corpus.read import Corpus
     from sahelclf.measurement.study import Study
 
+    Gold = str | Path | pd.DataFrame
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Measurement(Shares):
     """Shares with the study they were estimated from."""
 
@@ -31,12 +33,18 @@ class Measurement(Shares):
 
 def measure(
     labels: "str | Path | pd.DataFrame",
-    gold: "str | Path | pd.DataFrame",
+    gold: "Gold | Sequence[Gold]",
     *,
     by: str | Sequence[str] = (),
     date: str = "date",
     once: bool = False,
     corpus: str | Path | None = None,
+    cluster: str | None = None,
+    contrasts: str | Sequence[str] = (),
+    before_after: str | None = None,
+    trend: str | None = None,
+    of: str | Sequence[str] = (),
+    shift: bool = False,
 ) -> Measurement:
     """Shares of topics and stances in a collection, corrected for the model's errors.
 
@@ -48,7 +56,8 @@ def measure(
         `<topic>_stance`, and probabilities where there are any.
     gold
         The coded sheet that `annotate sample` drew from the collection: a file or a DataFrame; or
-        the folder of a batch whose answers were imported into `corpus`.
+        the folder of a batch whose answers were imported into `corpus`. Several, in order: the
+        rounds of one collection, pooled.
     by
         Columns of `labels` that divide the collection; `year`, `quarter` and `month` are taken from
         the date.
@@ -59,12 +68,27 @@ def measure(
     corpus
         Folder whose codebook the sheet follows, and on which the model was trained; the packaged
         corpus by default.
+    cluster
+        Column of what units belong to and are drawn with; by default `document_id` or `document`
+        where the table has it, `none` for none.
+    contrasts
+        `COLUMN=A,B`: A minus B of a column; also `topic=A,B` and `stance=A,B`.
+    before_after
+        A date: from that day on, minus before.
+    trend
+        `year`, `quarter` or `month`: slopes of shares over these.
+    of
+        What is compared: `topic`, `pair`, `stance`, or names of topics; the shares of all topics by
+        default.
+    shift
+        Also estimate cells by label shift, which rests on an assumption.
 
     Returns
     -------
     Measurement
         `.table`, a DataFrame with one row a cell, thing measured and estimator (shares and their
-        95% intervals from 0 to 1, counts in units); `.warnings`; `.write(folder)`.
+        95% intervals from 0 to 1, counts in units); `.comparisons` and `.rounds`, or None;
+        `.warnings`; `.write(folder)`.
 
     Raises
     ------
@@ -72,20 +96,69 @@ def measure(
         With every mistake in the inputs; where the model was trained on the codes, and its
         predictions of them are not cross-fitted.
     """
+    from sahelclf.measurement.contrasts import compare
+    from sahelclf.measurement.questions import Questions
+    from sahelclf.measurement.table import estimate_shares, study_outcomes
+
+    columns = _names(by)
+    asked = Questions(tuple(_names(contrasts)), before_after, trend, tuple(_names(of)))
+    study, warnings = read_study(labels, gold, once=once, corpus=corpus, cluster=cluster)
+    outcomes = study_outcomes(study)
+    shares = estimate_shares(study, columns, date, outcomes=outcomes, shift=shift)
+    comparisons = compare(study, outcomes, asked, columns, date) if asked else None
+    tables = (shares.table, shares.by, (*shares.warnings, *warnings), comparisons)
+    return Measurement(*tables, _by_round(study, shares), study=study, date=date)
+
+
+def _names(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else [*names]
+
+
+def read_gold(gold: "Gold | Sequence[Gold]", corpus: "Corpus") -> "tuple[Sheet, list[Sheet], str]":
+    """The coded units, all rounds pooled; those of each round; the name for messages."""
+    from sahelclf.annotation.coded import batch_codes, read_codes
+    from sahelclf.measurement.rounds import pool_rounds
+
+    sources: list[Any] = [*gold] if isinstance(gold, list | tuple) else [gold]
+    sheets = []
+    for source in sources:
+        if isinstance(source, str | Path) and Path(source).is_dir():
+            sheets.append(batch_codes(Path(source), corpus))
+        else:
+            sheets.append(read_codes(source, corpus.codebook))
+    pooled, rounds = pool_rounds(sheets)
+    return pooled, rounds, ", ".join(_name(s, "gold") for s in sources)
+
+
+def _by_round(study: "Study", pooled: Shares) -> "pd.DataFrame | None":
+    """Shares of the whole by each round alone, then pooled."""
+    import pandas as pd
+
+    from sahelclf.measurement.study import build_study
     from sahelclf.measurement.table import estimate_shares
 
-    columns = [by] if isinstance(by, str) else [*by]
-    study, warnings = read_study(labels, gold, once=once, corpus=corpus)
-    shares = estimate_shares(study, columns, date)
-    return Measurement(shares.table, shares.by, (*shares.warnings, *warnings), study, date)
+    if not study.rounds:
+        return None
+    by, where = study.clustered_by or "none", study.where
+    tables = []
+    kept = set(study.sheet.ids)  # without near-duplicates, where these are left out
+    for number, sheet in enumerate(study.rounds, start=1):
+        rows = [k for k, unit in enumerate(sheet.ids) if unit in kept]
+        part = build_study(study.collection, sheet.take(rows), where, where, cluster=by)
+        table = estimate_shares(part).table
+        tables.append(table[table["estimator"] != "naive"].assign(by=f"round {number}"))
+    whole = pooled.table[(pooled.table["by"] == "") & (pooled.table["estimator"] != "naive")]
+    tables.append(whole[tables[0].columns].assign(by="pooled"))
+    return pd.concat(tables, ignore_index=True).rename(columns={"by": "round"})
 
 
 def read_study(
     labels: "str | Path | pd.DataFrame",
-    gold: "str | Path | pd.DataFrame",
+    gold: "Gold | Sequence[Gold]",
     *,
     once: bool = False,
     corpus: str | Path | None = None,
+    cluster: str | None = None,
 ) -> "tuple[Study, list[str]]":
     """The collection with its coded units, and warnings about model and drift.
 
@@ -94,7 +167,6 @@ def read_study(
     RequestError
         With every mistake in the inputs; where the model was trained on the codes.
     """
-    from sahelclf.annotation.coded import batch_codes, read_codes
     from sahelclf.corpus.read import corpus_root, read_corpus
     from sahelclf.evaluation.decide import labeller_names
     from sahelclf.evaluation.provenance import read_provenance
@@ -103,13 +175,11 @@ def read_study(
     from sahelclf.workflows.trained_on import check_codes
 
     annotated = read_corpus(corpus_root(None if corpus is None else str(corpus)))
-    if isinstance(gold, str | Path) and Path(gold).is_dir():
-        sheet = batch_codes(Path(gold), annotated)
-    else:
-        sheet = read_codes(gold, annotated.codebook)
-    where, sheet_name = _name(labels, "labels"), _name(gold, "gold")
+    sheet, rounds, sheet_name = read_gold(gold, annotated)
+    where = _name(labels, "labels")
     collection = read_collection(labels, labeller_names(annotated.codebook), where)
-    study = build_study(collection, sheet, where, sheet_name, once=once)
+    study = build_study(collection, sheet, where, sheet_name, once=once, cluster=cluster)
+    study = replace(study, rounds=tuple(rounds))
     warnings = check_codes(study, read_provenance(labels), sheet_name, annotated)
     return study, [*warnings, *_drift(sheet, annotated)]
 

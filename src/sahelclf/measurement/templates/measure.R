@@ -7,7 +7,7 @@ units <- read.csv("{{ units }}", encoding = "UTF-8", colClasses = c({% for name 
 library(survey)   # install.packages("survey")
 options(survey.lonely.psu = "adjust")   # a stratum of which one unit was drawn
 coded <- units[units$coded == 1, ]
-design <- svydesign(ids = ~1, strata = ~stratum, probs = ~sampling_probability, data = coded)
+design <- svydesign(ids = ~{{ cluster or 1 }}, strata = ~stratum, probs = ~sampling_probability, data = coded{{ ", nest = TRUE" if cluster }})
 print(svymean(~{{ topic }}_gold, design))
 {% if by %}
 print(svyby(~{{ topic }}_gold, ~{{ by | join(" + ") }}, design, svymean))
@@ -15,4 +15,4 @@ print(svyby(~{{ topic }}_gold, ~{{ by | join(" + ") }}, design, svymean))
 
 library(dsl)      # devtools::install_github("naoki-egami/dsl")
 print(summary(dsl(model = "lm", formula = {{ topic }}_gold ~ 1, predicted_var = "{{ topic }}_gold",
-  prediction = "{{ topic }}_predicted", data = units, sample_prob = "sampling_probability")))
+  prediction = "{{ topic }}_predicted", data = units, {% if cluster %}cluster = "{{ cluster }}", {% endif %}sample_prob = "sampling_probability")))
