@@ -78,6 +78,8 @@ def show_rounds(rounds: "pd.DataFrame") -> None:
 
 def show_comparisons(comparisons: "pd.DataFrame", by: tuple[str, ...]) -> None:
     """One line a comparison, by dsl: difference in points, p-value alone and by Holm."""
+    import pandas as pd
+
     from sahelclf.measurement.output import comparison_label
 
     rows = comparisons[comparisons["estimator"] == "dsl"]
@@ -89,8 +91,8 @@ def show_comparisons(comparisons: "pd.DataFrame", by: tuple[str, ...]) -> None:
             shown = [f"{value} [{low}, {high}]", _p(row["p_value"]), _p(row["p_holm"])]
         else:
             more = row["more_codes"]
-            known = more == more and more is not None
-            shown = [f"– ({more:,} more codes a cell)" if known else "– (too few units)", "", ""]
+            few = pd.isna(more)
+            shown = ["– (too few units)" if few else f"– ({more:,} more codes a cell)", "", ""]
         lines.append([label, *shown])
     table(lines)
     left = len(rows) - MOST_LINES

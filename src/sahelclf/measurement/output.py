@@ -28,6 +28,7 @@ LOG = logging.getLogger(__name__)
 ALL_ESTIMATORS = ("dsl", "ppi", "sample", "naive")
 FEW_CELLS = 12  # with more, a figure shows two estimators, not all
 MOST_CELLS = 40
+MOST_MONTHS = 600  # a longer axis comes from a wrong date
 LEVEL = 0.05
 
 
@@ -86,7 +87,7 @@ def _figures(shares: Shares, names: dict[str, str]) -> Iterator[tuple[str, Any]]
 
 def _dots(rows: "pd.DataFrame", group: Sequence[str], note: str) -> Any:
     """Dots by category, largest first; many categories show fewer estimators, and not all."""
-    rows = rows.assign(label=rows[list(group)].agg(", ".join, axis=1))
+    rows = rows.assign(label=rows[list(group)].agg(" | ".join, axis=1))
     sizes = rows[rows["estimator"] == "dsl"].groupby("label", sort=False)["units"].max()
     labels = [*sizes.sort_values(ascending=False, kind="stable").index]
     shown = ALL_ESTIMATORS if len(labels) <= FEW_CELLS else ("dsl", "naive")
@@ -164,5 +165,8 @@ def _all_periods(periods: list[str]) -> list[str]:
     import pandas as pd
 
     if not all(len(p) == 7 and p[5:].isdigit() for p in periods):
+        return periods
+    first, last = (12 * int(p[:4]) + int(p[5:]) for p in (periods[0], periods[-1]))
+    if last - first > MOST_MONTHS:
         return periods
     return [str(p) for p in pd.period_range(periods[0], periods[-1], freq="M")]
