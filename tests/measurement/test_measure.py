@@ -1,6 +1,7 @@
 """A user's collection is sampled, coded, scored and measured: files, refusals, messages."""
 
 import csv
+import io
 import json
 import re
 import shutil
@@ -747,3 +748,115 @@ def test_a_month_without_codes_has_a_naive_share_alone(work, harbour):
         .notna()
         .all()
     )
+
+
+def test_differences_slopes_rounds_and_clusters_from_the_command_line(work, harbour, capsys):
+    """Two rounds of a clustered collection; every comparison by hand from the hand codes."""
+    _, gold = work
+    labels = pd.read_csv("labels.csv", dtype=str, keep_default_na=False)
+    labels["document_id"] = [f"d{k // 2}" for k in range(N)]
+    labels.to_csv("clustered.csv", index=False)
+    rng = np.random.default_rng(1)
+    order = rng.permutation(N)
+    for name, rows, chance in (("one", order[:150], 150 / N), ("two", order[150:300], 150 / 250)):
+        ids = [f"a{k}" for k in rows]
+        coded = pd.DataFrame({"id": ids, "sampling_probability": chance, "text": "the boats"})
+        codes = pd.DataFrame([gold[i] for i in ids])
+        pd.concat([coded, codes], axis=1).to_csv(f"{name}.csv", index=False)
+    command = ["measure", "clustered.csv", "--gold", "one.csv", "--gold", "two.csv"]
+    asked = ["--contrast", "country=Mali,Niger", "--contrast", "topic=fishing,dredging"]
+    asked += ["--contrast", "stance=pro,con", "--before-after", "2023-03-01", "--trend", "month"]
+    rest = ["--by", "country", "--shift", "--corpus", str(harbour), "-o", "out"]
+    assert main([*command, *asked, *rest]) == 0
+    said = capsys.readouterr().err
+    assert "2 rounds with 150, 150 codes are pooled" in said
+    assert "fishing; Mali - Niger" in said
+    assert "p (Holm) is corrected for the" in said
+    assert "0.0% [0.0, 0.0]" not in said
+    table = pd.read_parquet("out/comparisons.parquet")
+    codes = pd.DataFrame([gold[f"a{k}"] for k in order[:300]])
+    where, month = labels["country"].to_numpy()[order[:300]], order[:300] % 4
+    weight = np.r_[np.full(150, 0.5 * N / 150 + 0.5), np.full(150, 0.5 * 250 / 150)]
+    y = (codes["fishing"] != "no").to_numpy(float)
+
+    def mean(rows):
+        return np.average(y[rows], weights=weight[rows])
+
+    x = month - np.average(month, weights=weight)
+    expected = {
+        "country": mean(where == "Mali") - mean(where == "Niger"),
+        "date": mean(month >= 2) - mean(month < 2),
+        "trend by month": (weight * x * y).sum() / (weight * x * x).sum(),
+    }
+    sample = table[(table["estimator"] == "sample") & (table["country"] == "")]
+    found = sample[sample["topic"] == "fishing"].set_index("comparison")["difference"]
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, abs=1e-9), name
+    topics = sample[sample["comparison"] == "topic"]["difference"].iloc[0]
+    other = (codes["dredging"] != "no").to_numpy(float)
+    assert topics == pytest.approx(np.average(y - other, weights=weight), abs=1e-9)
+    tested = table[table["p_value"].notna()]
+    assert (tested["p_holm"] >= tested["p_value"]).all()
+    assert "naive" not in set(tested["estimator"])
+    rounds = pd.read_parquet("out/rounds.parquet")
+    assert set(rounds["round"]) == {"round 1", "round 2", "pooled"}
+    for name in ("differences.png", "trends.pdf", "shares_by_country.png"):
+        assert (Path("out") / name).is_file()
+    shares = pd.read_parquet("out/shares.parquet")
+    assert shares.loc[shares["estimator"] == "shift", "assumes"].str.contains("the same").all()
+    assert "ids = ~cluster" in Path("out/measure.R").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (["--contrast", "country=Mali"], "expected COLUMN=A,B with two or more different values"),
+    (["--contrast", "country=Mali,Chad"], "has no country Chad; found ['Mali', 'Niger']"),
+    (["--contrast", "topic=fishing,gold"], "no topic gold; expected two or more of fishing, dred"),
+    (["--before-after", "2023-13-01"], "expected a day such as 2023-07-26"),
+    (["--before-after", "2020-01-01"], "400 units from that day on, 0 before; expected both"),
+    (["--trend", "month", "--of", "stance"], "share of its topic's units there is no slope"),
+    (["--trend", "month", "--of", "whales"], "found whales; expected topic, pair, stance or"),
+    (["--cluster", "village"], "--cluster village: no such column"),
+])  # fmt: skip
+def test_what_cannot_be_compared_is_refused(work, harbour, options, said):
+    codes = [{"id": i, "sampling_probability": 1, **c} for i, c in work[1].items()]
+    gold = pd.DataFrame(codes)
+    names = {"--contrast": "contrasts", "--before-after": "before_after"}
+    pairs = zip(options[::2], options[1::2], strict=True)
+    asked = {names.get(k, k.removeprefix("--")): v for k, v in pairs}
+    with pytest.raises(RequestError, match=re.escape(said)):
+        measured(harbour, gold=gold, **asked)
+
+
+def test_a_plan_is_shown_without_codes(work, harbour, capsys):
+    options = ["--plan", "--n", "100", "--by", "country", "--corpus", str(harbour), "-o", "planned"]
+    assert main(["measure", "labels.csv", *options]) == 0
+    said = capsys.readouterr().err
+    assert "codes for +-2 (whole)" in said
+    assert "without a pilot (--gold), the model's probabilities are taken as right" in said
+    table = pd.read_csv("planned/plan.csv")
+    assert len(table["design"].unique()) == 5
+    assert main(["measure", "labels.csv", "--corpus", str(harbour)]) == 2
+    assert "--gold SHEET is missing; or --plan" in capsys.readouterr().err
+
+
+def test_no_positive_code_gives_a_limit_and_no_interval_of_width_zero(work, harbour, capsys):
+    _, gold = work
+    coded = pd.DataFrame([
+        {"id": f"a{k}", "sampling_probability": 0.5, "text": "the boats", **gold[f"a{k}"]}
+        for k in range(0, N, 2)
+    ])  # fmt: skip
+    coded.loc[coded["fishing"] == "con", "fishing"] = "pro"
+    coded.to_csv("coded.csv", index=False)
+    assert main(["measure", "labels.csv", "--gold", "coded.csv", "--corpus", str(harbour)]) == 0
+    out = capsys.readouterr()
+    table = pd.read_csv(io.StringIO(out.out))
+    row = table[(table["stance"] == "con") & (table["topic"] == "fishing")].set_index("measured")
+    row = row[row["estimator"] == "sample"]
+    shown = row[row["share"].notna()]
+    n = int(table.loc[table["by"].isna() | (table["by"] == ""), "codes"].iloc[0])
+    assert len(shown) >= 1
+    for measured_, line in shown.iterrows():
+        assert line["share"] == 0
+        k = n if measured_ == "pair" else line["codes"]
+        assert line["high"] == pytest.approx(1 - 0.025 ** (1 / k), rel=1e-4)
+    assert "0.0% [0.0, 0.0]" not in out.err
