@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 SHOWN = ("naive", "sample", "ppi", "dsl")
 CORRECTED = SHOWN[1:]
 MOST_LINES = 40
+TINY = 1e-12  # a rounding error
 SMALLEST = 0.0005  # what rounds to 0.0%
 
 
@@ -40,7 +41,7 @@ def _cell(row: Any) -> str:
     import pandas as pd
 
     if row["share"] == row["share"]:
-        if not row["standard_error"] > 0 and row["share"] in {0.0, 1.0}:
+        if row["standard_error"] < TINY and min(row["share"], 1 - row["share"]) < TINY:
             return _without_error(row)
         return f"{percent(row['share'])}% [{percent(row['low'])}, {percent(row['high'])}]"
     if row["estimator"] == "naive":
@@ -52,7 +53,7 @@ def _cell(row: Any) -> str:
 
 def _without_error(row: Any) -> str:
     """None or all of the units have it: an interval of width 0 would be wrong."""
-    word = "0" if row["share"] == 0 else "all"
+    word = "0" if row["share"] < TINY else "all"
     bound = f"up to {percent(row['high'])}%" if word == "0" else f"{percent(row['low'])}% or more"
     if row["estimator"] == "naive":
         return f"{word} predicted"

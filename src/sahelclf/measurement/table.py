@@ -38,6 +38,7 @@ NUMBERS = (
     *("count", "count_low", "count_high"),
 )
 What = tuple[str, str, str]
+ROUNDING = 1e-12
 OWN_COLUMNS = {"by", "cell", "assumes", *WHAT, *NUMBERS}
 
 
@@ -228,9 +229,10 @@ def _without_error(
     estimate: Estimate, low: np.ndarray, high: np.ndarray, n: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Intervals where none or all of n codes have it: exact binomial limits, not a width of 0."""
-    none = (estimate.error == 0) & (n > 0)
+    none = (estimate.error < ROUNDING) & (n > 0)
     bound = 1 - 0.025 ** (1 / np.maximum(n, 1))
-    at_zero, at_one = none & (estimate.value <= 0), none & (estimate.value >= 1)
+    none = none & (np.minimum(np.abs(estimate.value), np.abs(1 - estimate.value)) < ROUNDING)
+    at_zero, at_one = none & (estimate.value < 0.5), none & (estimate.value > 0.5)
     return np.where(at_one, 1 - bound, low), np.where(at_zero, bound, high)
 
 
