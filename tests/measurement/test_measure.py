@@ -1,7 +1,6 @@
 """A user's collection is sampled, coded, scored and measured: files, refusals, messages."""
 
 import csv
-import io
 import json
 import re
 import shutil
@@ -16,6 +15,7 @@ from sahelclf.annotation.coded import read_codes
 from sahelclf.annotation.sampling import draw, probability_strata
 from sahelclf.annotation.sheet import SAFE_ID
 from sahelclf.cli import main
+from sahelclf.cli.measure_tables import _cell, percent
 from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.decide import labeller_names
@@ -839,24 +839,17 @@ def test_a_plan_is_shown_without_codes(work, harbour, capsys):
     assert "--gold SHEET is missing; or --plan" in capsys.readouterr().err
 
 
-def test_no_positive_code_gives_a_limit_and_no_interval_of_width_zero(work, harbour, capsys):
+def test_no_positive_code_gives_a_limit_and_no_interval_of_width_zero(work, harbour):
     _, gold = work
     coded = pd.DataFrame([
         {"id": f"a{k}", "sampling_probability": 0.5, "text": "the boats", **gold[f"a{k}"]}
-        for k in range(0, N, 2)
+        for k in range(200)
     ])  # fmt: skip
-    coded.loc[coded["fishing"] == "con", "fishing"] = "pro"
-    coded.to_csv("coded.csv", index=False)
-    assert main(["measure", "labels.csv", "--gold", "coded.csv", "--corpus", str(harbour)]) == 0
-    out = capsys.readouterr()
-    table = pd.read_csv(io.StringIO(out.out))
-    row = table[(table["stance"] == "con") & (table["topic"] == "fishing")].set_index("measured")
-    row = row[row["estimator"] == "sample"]
-    shown = row[row["share"].notna()]
-    n = int(table.loc[table["by"].isna() | (table["by"] == ""), "codes"].iloc[0])
-    assert len(shown) >= 1
-    for measured_, line in shown.iterrows():
-        assert line["share"] == 0
-        k = n if measured_ == "pair" else line["codes"]
-        assert line["high"] == pytest.approx(1 - 0.025 ** (1 / k), rel=1e-4)
-    assert "0.0% [0.0, 0.0]" not in out.err
+    coded.loc[1::2, "fishing"] = "no"  # none of the 100 of Niger
+    table = measured(harbour, gold=coded, by="country").table
+    rows = table[(table["topic"] == "fishing") & (table["measured"] == "topic")]
+    row = rows[rows["country"] == "Niger"].set_index("estimator").loc["sample"]
+    assert (row["share"], row["standard_error"], row["low"]) == (0, 0, 0)
+    assert row["high"] == pytest.approx(1 - 0.025 ** (1 / 100))
+    assert _cell(row) == "0 of 100 coded; up to 3.6%"
+    assert percent(0.0001) == "<0.1"
