@@ -107,7 +107,7 @@ def share_dots(
     names = [*panels[0][1]]
     across = min(len(panels), 2 if max(map(len, labels)) > LONGEST // 2 else MOST_PANELS)
     down = -(-len(panels) // across)
-    lane = 0.11 if len(labels) > 1 else 0.16
+    lane = 0.16 if len(labels) == 1 else 0.11 if len(labels) <= MOST_ROWS else 0.07
     height = max(len(labels) * (len(names) * lane + 0.09), 0.6)
     figure = new_figure(PAGE, down * (height + 0.45) + 0.75)
     grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
@@ -170,4 +170,7 @@ def difference_dots(
 
 def _short(label: str, most: int = LONGEST) -> str:
     label = words(label)
-    return label if len(label) <= most else label[: most - 1] + "…"
+    if len(label) <= most:
+        return label
+    end = most // 3  # names often differ at their end
+    return f"{label[: most - end - 1]}…{label[-end:]}"
