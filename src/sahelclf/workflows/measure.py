@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from sahelclf.annotation.units import Sheet
     from sahelclf.corpus.read import Corpus
+    from sahelclf.measurement.questions import Questions
     from sahelclf.measurement.study import Study
 
     Gold = str | Path | pd.DataFrame
@@ -68,20 +69,8 @@ def measure(
     corpus
         Folder whose codebook the sheet follows, and on which the model was trained; the packaged
         corpus by default.
-    cluster
-        Column of what units belong to and are drawn with; by default `document_id` or `document`
-        where the table has it, `none` for none.
-    contrasts
-        `COLUMN=A,B`: A minus B of a column; also `topic=A,B` and `stance=A,B`.
-    before_after
-        A date: from that day on, minus before.
-    trend
-        `year`, `quarter` or `month`: slopes of shares over these.
-    of
-        What is compared: `topic`, `pair`, `stance`, or names of topics; the shares of all topics by
-        default.
-    shift
-        Also estimate cells by label shift, which rests on an assumption.
+    cluster, contrasts, before_after, trend, of, shift
+        As the options of the command: docs/measure.md.
 
     Returns
     -------
@@ -96,13 +85,25 @@ def measure(
         With every mistake in the inputs; where the model was trained on the codes, and its
         predictions of them are not cross-fitted.
     """
-    from sahelclf.measurement.contrasts import compare
     from sahelclf.measurement.questions import Questions
+
+    asked = Questions(tuple(_names(contrasts)), before_after, trend, tuple(_names(of)))
+    read = read_study(labels, gold, once=once, corpus=corpus, cluster=cluster)
+    return _measure(*read, _names(by), date, asked, shift=shift)
+
+
+def _measure(
+    study: "Study",
+    warnings: list[str],
+    columns: list[str],
+    date: str,
+    asked: "Questions",
+    *,
+    shift: bool,
+) -> Measurement:
+    from sahelclf.measurement.contrasts import compare
     from sahelclf.measurement.table import estimate_shares, study_outcomes
 
-    columns = _names(by)
-    asked = Questions(tuple(_names(contrasts)), before_after, trend, tuple(_names(of)))
-    study, warnings = read_study(labels, gold, once=once, corpus=corpus, cluster=cluster)
     outcomes = study_outcomes(study)
     shares = estimate_shares(study, columns, date, outcomes=outcomes, shift=shift)
     comparisons = compare(study, outcomes, asked, columns, date) if asked else None

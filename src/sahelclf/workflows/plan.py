@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
     from sahelclf.measurement.collection import Collection
 
+NO_PILOT = (
+    "without a pilot (--gold), the model's probabilities are taken as right: a worse model makes "
+    "ppi and dsl wider, at most as wide as sample"
+)
+
 
 def plan(
     labels: "str | Path | pd.DataFrame",
@@ -53,17 +58,11 @@ def plan(
     annotated = read_corpus(corpus_root(None if corpus is None else str(corpus)))
     where = str(labels) if isinstance(labels, str | Path) else "labels"
     collection = read_collection(labels, labeller_names(annotated.codebook), where)
-    codes, warnings = None, list[str]()
+    codes, warnings = None, (NO_PILOT,)
     if pilot is not None:
         sheet, _, name = read_gold(pilot, annotated)
         study = build_study(collection, sheet, where, name, cluster="none")
-        codes = study.sample, sheet.gold.topics
-        warnings += study.warnings
-    else:
-        warnings.append(
-            "without a pilot (--gold), the model's probabilities are taken as right: a worse model "
-            "makes ppi and dsl wider, at most as wide as sample"
-        )
+        codes, warnings = (study.sample, sheet.gold.topics), study.warnings
     table = plan_table(
         collection,
         calibrated(collection, codes),
@@ -74,7 +73,7 @@ def plan(
         margin=margin,
         cost=None if cost is None else _costs(collection, cost, where),
     )
-    return table, tuple(warnings)
+    return table, warnings
 
 
 def _costs(collection: "Collection", column: str, where: str) -> "np.ndarray":
