@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sahelclf.measurement.collection import Collection
+    from sahelclf.measurement.variance import Sample
+
+    Pilot = tuple[Sample, np.ndarray]
 
 NO_PILOT = (
     "without a pilot (--gold), the model's probabilities are taken as right: a worse model makes "
@@ -58,7 +61,8 @@ def plan(
     annotated = read_corpus(corpus_root(None if corpus is None else str(corpus)))
     where = str(labels) if isinstance(labels, str | Path) else "labels"
     collection = read_collection(labels, labeller_names(annotated.codebook), where)
-    codes, warnings = None, (NO_PILOT,)
+    codes: Pilot | None = None
+    warnings: tuple[str, ...] = (NO_PILOT,)
     if pilot is not None:
         sheet, _, name = read_gold(pilot, annotated)
         study = build_study(collection, sheet, where, name, cluster="none")
