@@ -5,10 +5,17 @@ import pandas as pd
 import pytest
 
 from sahelclf.bundle.folds import MEAN, mixture, page_fold
+from sahelclf.bundle.labeller import Labeller
+from sahelclf.bundle.write import write_bundle
 from sahelclf.corpus.duplicates import text_sha256
+from sahelclf.corpus.read import read_corpus
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.provenance import KEY, BundleIdentity, Provenance, read_provenance
+from sahelclf.training.compose import compose_config
+from sahelclf.training.run import check, run
+from sahelclf.workflows.measure import measure
 from sahelclf.workflows.trained_on import trained_on
+from support import tfidf_config
 
 TEXT = "the boat crews landed a catch of herring and cod at the quay, item {}"
 
@@ -64,3 +71,45 @@ def test_a_table_says_its_bundle_in_its_file_and_in_memory(tmp_path):
     frame.attrs[KEY] = {"bundle": 1}
     with pytest.raises(RequestError, match=r"DataFrame\.attrs: version"):
         read_provenance(frame)
+
+
+@pytest.fixture(scope="module")
+def twice(harbour, tmp_path_factory):
+    """Passages of a corpus, a sheet of every second one, a training and bundle that keep folds."""
+    passages = read_corpus(harbour).passages
+    texts = pd.DataFrame({"id": [p.id for p in passages], "text": [p.text for p in passages]})
+    codes = [
+        {t: p.topics[t].stance if t in p.topics else "no" for t in ("fishing", "dredging")}
+        for p in passages
+    ]
+    sheet = pd.concat([texts, pd.DataFrame(codes)], axis=1).assign(sampling_probability=0.5)
+    folder = tmp_path_factory.mktemp("twice") / "folds"
+    kept = run(tfidf_config(corpus=str(harbour), keep_folds=True, crossfit=2))
+    write_bundle(kept, folder, "0" * 32)
+    return texts, sheet.iloc[::2], kept, folder
+
+
+def test_codes_that_were_trained_on_are_refused_and_cross_fitted_ones_measured(
+    twice, bundle, harbour, tmp_path
+):
+    texts, sheet, kept, folder = twice
+    labels = Labeller.load(bundle).frame(texts)
+    refused = r"its model was trained on \d+ of the 60 coded units \(h\d+-\d, .*keep_folds=true"
+    with pytest.raises(RequestError, match=refused):
+        measure(labels, sheet, corpus=harbour)
+    labels.to_csv(tmp_path / "bare.csv", index=False)
+    warnings = " ".join(measure(tmp_path / "bare.csv", sheet, corpus=harbour).warnings)
+    assert "does not say which model made it (no bare.csv.about.json beside it)" in warnings
+    crossed = Labeller.load(folder).frame(texts)
+    measured = measure(crossed, sheet, corpus=harbour)
+    assert not any("trained on" in w for w in measured.warnings)
+    held_out = kept.passages.predictions
+    of = crossed.set_index("id").loc[[*held_out.ids], ["fishing_probability"]].to_numpy(float)
+    assert of[:, 0] == pytest.approx(held_out.probability[:, 0], abs=1e-6)
+
+
+def test_fold_models_are_those_of_plain_numbers(harbour):
+    config = tfidf_config(corpus=str(harbour), keep_folds=True)
+    slow = compose_config(["model=transformer"]).model
+    with pytest.raises(RequestError, match="keep_folds=true: model=transformer does not keep"):
+        check(config.model_copy(update={"model": slow}))
