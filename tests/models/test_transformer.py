@@ -553,32 +553,3 @@ def test_what_is_left_open_is_what_the_encoder_needs():
     ]
     named = ["model=transformer", "model.encoder=mpnet", "model.frozen_layers=0"]
     assert compose_config(named).model.frozen_layers == 0
-
-
-def test_the_last_layer_of_mpnet_begins_as_the_mean_but_for_its_biases_of_distance(tmp_path):
-    import torch
-    from transformers import AutoModel
-
-    files = find_encoder(str(write_encoder(tmp_path, "mpnet")))
-    net = build_classifier(files, LAYOUT.names, "mean", None).eval()
-    assert net.own_layer
-    assert {n for n in head_names(net) if n.startswith("mpnet.encoder.layer.2.")}
-    cut = Windows(load_tokenizer(files), 32, 8)(["the boat landed a catch of cod", "mud"])
-    batch = cut.batch([0, 1], files.pad)
-    ids, mask = (torch.from_numpy(batch[k]) for k in ("input_ids", "attention_mask"))
-    bare = AutoModel.from_pretrained(files.folder).eval()
-    norm = torch.nn.functional.layer_norm
-    with torch.no_grad():
-        below = bare(ids, attention_mask=mask, output_hidden_states=True).hidden_states[2]
-        bias = bare.encoder.compute_position_bias(below)[:, :, 0]  # of the first token
-        share = (bias.exp() * mask[:, None]) / (bias.exp() * mask[:, None]).sum(2, keepdim=True)
-        halves = [  # two heads with 16 of 32 numbers each
-            (share[:, h, :, None] * below[..., 16 * h : 16 * h + 16]).sum(1) for h in range(2)
-        ]
-        mean = torch.cat(halves, dim=1)
-        expected = norm(norm(4.0 * mean + below[:, 0], (32,), eps=1e-12), (32,), eps=1e-12)
-        last = net.mpnet(ids, attention_mask=mask).last_hidden_state
-        logits = net(ids, attention_mask=mask).logits
-        head = torch.tanh(0.5 * expected) @ net.classifier.out_proj.weight.T
-    assert torch.allclose(last[:, 0], expected, atol=1e-5)
-    assert torch.allclose(logits, head + net.classifier.out_proj.bias, atol=1e-5)

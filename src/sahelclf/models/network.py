@@ -12,7 +12,6 @@ from sahelclf.models.onnx_graph import input_names
 
 MEAN_OVER_RESIDUAL = 4.0
 TANH_SLOPE = 0.5
-WITH_MEAN_LAYER = ("bert", "mpnet")
 
 
 def build_classifier(
@@ -65,7 +64,7 @@ def build_classifier(
         **kept,
     )
     _refuse_other_weights(net, loaded, files.name)
-    net.own_layer = pooling == "mean" and settings.model_type in WITH_MEAN_LAYER
+    net.own_layer = pooling == "mean" and settings.model_type == "bert"
     if net.own_layer:
         _start_with_mean_pooling(net)
     last_layer_for_first_token(net)
@@ -104,46 +103,42 @@ def _refuse_other_weights(net: Any, loaded: Mapping[str, Any], name: str) -> Non
 
 
 def _pooling(asked: str, settings: Any, name: str) -> str:
-    built_in = hasattr(settings, "classifier_pooling")
-    if asked == "mean" and not built_in and settings.model_type not in WITH_MEAN_LAYER:
+    possible = settings.model_type == "bert" or hasattr(settings, "classifier_pooling")
+    if asked == "mean" and not possible:
         raise RequestError(
             f"model.pooling=mean: Transformers' classifier for {name} ({settings.model_type}) does "
             "not support it; choose model.pooling=first"
         )
-    if asked != "auto":
-        return asked
-    return "mean" if built_in or settings.model_type == "bert" else "first"
+    return ("mean" if possible else "first") if asked == "auto" else asked
 
 
 def _start_with_mean_pooling(net: Any) -> None:
-    """Replace the last layer by one that passes the mean of all tokens to the first token.
+    """Replace BERT's last layer by one that passes the mean of all tokens to the first token.
 
-    A classifier of BERT or MPNet reads the first token alone, which in a sentence encoder is less
-    informative than the mean (experiments/07-fine-tuning, 13-strong-encoder). In the new layer the
-    queries are zero, so that all tokens get the same attention (in MPNet but for its biases of
-    distance); values and outputs are the identity; the feed-forward block adds nothing. The layer
-    before the last linear one starts as the identity. The result is an ordinary BERT or MPNet.
+    A BERT classifier reads the first token alone, which in a sentence encoder is less informative
+    than the mean (experiments/07-fine-tuning). In the new layer the queries are zero, so that all
+    tokens get the same attention; values and outputs are the identity; the feed-forward block adds
+    nothing. The pooler starts as the identity. The result is an ordinary BERT.
     """
     import torch
 
-    layers, width = net.base_model.encoder.layer, net.config.hidden_size
-    fresh = type(layers[-1])(net.config)
+    layer, width = net.bert.encoder.layer[-1], net.config.hidden_size
+    fresh = type(layer)(net.config)
     fresh.apply(net._init_weights)
-    if net.config.model_type == "bert":
-        query, value = fresh.attention.self.query, fresh.attention.self.value
-        attended, pooler = fresh.attention.output.dense, net.bert.pooler.dense
-    else:
-        attention, pooler = fresh.attention.attn, net.classifier.dense
-        query, value, attended = attention.q, attention.v, attention.o
     one = torch.eye(width)
     with torch.no_grad():
-        for linear in (query, fresh.output.dense):
+        attention, pooler = fresh.attention, net.bert.pooler.dense
+        for linear in (attention.self.query, fresh.output.dense):
             linear.weight.zero_()
             linear.bias.zero_()
-        for linear, slope in ((value, 1.0), (attended, MEAN_OVER_RESIDUAL), (pooler, TANH_SLOPE)):
+        for linear, slope in (
+            (attention.self.value, 1.0),
+            (attention.output.dense, MEAN_OVER_RESIDUAL),
+            (pooler, TANH_SLOPE),
+        ):
             linear.weight.copy_(slope * one)
             linear.bias.zero_()
-    layers[-1] = fresh
+    net.bert.encoder.layer[-1] = fresh
 
 
 def freeze_lower_layers(net: Any, n_layers: int) -> None:
