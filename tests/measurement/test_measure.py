@@ -848,7 +848,7 @@ def test_no_positive_code_gives_a_limit_and_no_interval_of_width_zero(work, harb
     coded.loc[1::2, "fishing"] = "no"  # none of the 100 of Niger
     table = measured(harbour, gold=coded, by="country").table
     rows = table[(table["topic"] == "fishing") & (table["measured"] == "topic")]
-    row = rows[rows["country"] == "Niger"].set_index("estimator").loc["sample"]
+    row = rows[(rows["country"] == "Niger") & (rows["estimator"] == "sample")].iloc[0]
     assert (row["share"], row["standard_error"], row["low"]) == (0, 0, 0)
     assert row["high"] == pytest.approx(1 - 0.025 ** (1 / 100))
     assert _cell(row) == "0 of 100 coded; up to 3.6%"
