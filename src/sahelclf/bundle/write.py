@@ -141,6 +141,7 @@ def _manifest(result: Result, run_id: str, kind: ModelKind) -> dict[str, Any]:
         "training_texts": sorted(
             {h[:20] for h in result.texts_sha256}
             | training_texts_of(result.config.model.encoder_name)
+            | training_texts_of(result.config.model.teacher_name)
         ),
         "scores": {"passage": result.passages.report.as_dict()}
         | ({"document": result.documents.report.as_dict()} if result.documents else {}),

@@ -14,10 +14,11 @@ HELP = """usage: python -m sahelclf train [group=choice] [key=value …] [-m]
 Train a labeller (topics, and the stance on each) on passages, track it in MLflow, write its bundle.
 The last line of standard output is the bundle's path.
 
-  model=tfidf|keywords|embedding|transformer|blend
+  model=tfidf|keywords|embedding|transformer|blend|student
                          what to train (default tfidf); model.C=8 changes one of its settings
   model.encoder=minilm|mpnet|FOLDER|HUB_NAME
                          the encoder of embedding and transformer (default minilm)
+  model.teacher=BUNDLE   what a student learns from; model.unlabelled=FILES: your own texts beside
   cv=5                   also cross-validate: means over five folds, as cv/…
   corpus=FOLDER          a corpus of the form of annotations/, with its own codebook.yaml
   split=grouped          a split of the corpus (default grouped; also temporal-2021, temporal-2023)

@@ -21,6 +21,16 @@ class ModelConfig(Frozen):
         """Encoder that the settings name; None for the packaged one and for models without one."""
         return None
 
+    @property
+    def teacher_name(self) -> str | None:
+        """Bundle that the model learns from; None for models that learn from labels alone."""
+        return None
+
+    @property
+    def collection_name(self) -> str | None:
+        """Texts without labels that the model learns from, as `predict` names its input."""
+        return None
+
 
 OnFitStep = Callable[[int, int, Mapping[str, float]], None]
 
@@ -147,6 +157,8 @@ class ModelKind:
         `encode(model, texts, on_step)`.
     transformers_layout
         The bundle loads in Transformers, and has a graph in eight bits.
+    teach
+        Gives a model what it learns besides labels, `teach(model, lesson)`, before it is fitted.
     """
 
     name: str
@@ -161,3 +173,4 @@ class ModelKind:
     exports: frozenset[str] = frozenset({"hub", "r", "sklearn"})
     encode: Callable[[Any, Sequence[str], OnFitStep], object] | None = None
     transformers_layout: bool = False
+    teach: Callable[[Any, Any], None] | None = None

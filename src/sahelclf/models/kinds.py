@@ -23,6 +23,7 @@ NAMES = (
     "embedding",
     "transformer",
     "blend",
+    "student",
 )
 
 

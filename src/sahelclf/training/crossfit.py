@@ -46,13 +46,17 @@ class FoldModel:
 class Fitted:
     """A calibrated model, its decisions, and cross-fitted predictions of passages and documents.
 
-    `documents` has only those with labels of their own; `folds` is empty unless they are kept.
+    `documents` has only those with labels of their own. `logits` are the held-out logits of
+    passages, (n, n_heads), before any calibration, and `fold` their folds, (n,). `folds` is empty
+    unless they are kept.
     """
 
     model: Model
     decision: Decision
     passages: tuple[Predictions, Gold]
     documents: tuple[Predictions, Gold]
+    logits: np.ndarray
+    fold: np.ndarray
     folds: tuple[FoldModel, ...] = ()
 
 
@@ -153,6 +157,8 @@ def fit_labeller(
         decision,
         (passages, Gold.from_heads(data.y, names)),
         (documents.take(labelled), Gold.from_heads(targets[0][labelled], names)),
+        logits,
+        fold,
         tuple(_fold_models(models, logits, fold, data, targets, names)),
     )
 

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sahelclf.config import TrainConfig
 from sahelclf.corpus.agreement import agreement_scores
@@ -16,15 +16,12 @@ from sahelclf.evaluation.report import Report, report
 from sahelclf.models.base import Model, ModelConfig
 from sahelclf.models.encoder_files import find_encoder, training_texts_of
 from sahelclf.models.kinds import NAMES, build_model, kind_named
+from sahelclf.models.student import Lesson
 from sahelclf.records import Split
 from sahelclf.tasks.base import TaskData
 from sahelclf.tasks.labeller import passage_data
-from sahelclf.training.crossfit import (
-    Fitted,
-    Fitter,
-    cross_validate,
-    fit_labeller,
-)
+from sahelclf.training.collection import collection_gain
+from sahelclf.training.crossfit import Build, Fitted, Fitter, cross_validate, fit_labeller
 from sahelclf.training.resume import NO_CHECKPOINT, Checkpoint
 from sahelclf.training.seeds import derive_seed
 from sahelclf.training.steps import OnStep, step_after
@@ -94,6 +91,7 @@ def run(
     on_step: OnStep = lambda _: None,
     checked: Checked | None = None,
     checkpoint: Checkpoint = NO_CHECKPOINT,
+    lesson: Lesson | None = None,
 ) -> Result:
     """Train a labeller; test documents are neither used for fitting nor scored.
 
@@ -105,18 +103,21 @@ def run(
         What `check(config)` returned, if it was called before.
     checkpoint
         Where a long training saves its state, and resumes from.
+    lesson
+        What the model learns besides labels, for kinds that have a teacher.
     """
     started = time.perf_counter()
     corpus, split, development = checked or check(config)
-
-    def build() -> Model:
-        return build_model(config.model, corpus.codebook, corpus.root)
-
+    build = _builder(config, corpus, lesson)
     fitted = fit_labeller(corpus, development, build, config, on_step, checkpoint)
     fitter = Fitter(build, config, on_step, checkpoint)
     cv = cross_validate(corpus, development, fitter) if config.cv else {}
-    on_step(step_after(config, 0))
     data = passage_data(corpus, development)
+    gain = []
+    if lesson and lesson.texts:
+        without = replace(fitter, build=_builder(config, corpus, lesson.without_texts()))
+        gain = [collection_gain(without, data, fitted, len(lesson.texts))]
+    on_step(step_after(config, 0))
     passages, documents = (
         Scored(p, g, report(p, g)) if p.ids else None
         for p, g in (fitted.passages, fitted.documents)
@@ -135,8 +136,21 @@ def run(
         seconds=time.perf_counter() - started,
         passages_per_second=_speed(fitted.model, data.texts),
         peak_gib=_peak_gib(),
-        notes=[*_notes(data, fitted, len(development)), *_left_out(corpus, split)],
+        notes=[*gain, *_notes(data, fitted, len(development)), *_left_out(corpus, split)],
     )
+
+
+def _builder(config: TrainConfig, corpus: Corpus, lesson: Lesson | None) -> Build:
+    """A function that makes a model which has seen no data, with its lesson."""
+    teach = kind_named(config.model.kind).teach
+
+    def build() -> Model:
+        model = build_model(config.model, corpus.codebook, corpus.root)
+        if teach and lesson:
+            teach(model, lesson)
+        return model
+
+    return build
 
 
 def check(config: TrainConfig) -> Checked:

@@ -22,6 +22,7 @@ from sahelclf.training.steps import OnStep, step_after
 from sahelclf.workflows.evaluate import score_frame
 from sahelclf.workflows.progress import curves_in, show_nothing
 from sahelclf.workflows.record import training_record
+from sahelclf.workflows.teaching import teaching
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +120,9 @@ def run_training(config: TrainConfig, show: OnStep = show_nothing) -> Result:
     out = Path(config.out) if written and config.out else out_folder(config.out)
     checked = training.check(config)  # before a run is opened: a refused request leaves none
     slow = kind_named(config.model.kind).slow
+    taught = teaching(config, checked)
     inputs = training.input_hashes(config, checked[0]) if slow else {}
+    inputs |= taught.hashes if taught else {}
     if resume:
         _refuse_other_inputs(resume, inputs, before)
     tags = {"sahelclf.kind": "train"}
@@ -128,7 +131,8 @@ def run_training(config: TrainConfig, show: OnStep = show_nothing) -> Result:
             settings = {"config": config.model_dump(mode="json")} | inputs
             kept = Checkpoint.create(CHECKPOINTS / run_id, settings)
         with _kept_for_later(kept, run_id, resume):
-            trained = training.run(config, curves_in(run_id, show), checked, kept)
+            lesson = taught.lesson if taught else None
+            trained = training.run(config, curves_in(run_id, show), checked, kept, lesson)
         target = out or _own_folder(config, run_id)
         if written:
             shutil.rmtree(target)
