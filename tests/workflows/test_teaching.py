@@ -24,6 +24,7 @@ def encoder(tmp_path_factory):
 
 def config_of(encoder, corpus, **settings):
     overrides = ["model=student", f"corpus={corpus}", f"model.transformer.encoder={encoder}"]
+    overrides += [f"model.transformer.{setting}" for setting in TINY]
     return compose_config([*overrides, *(f"model.{k}={v}" for k, v in settings.items())])
 
 
