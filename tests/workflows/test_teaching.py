@@ -47,7 +47,7 @@ def test_a_student_is_trained_on_a_collection_and_says_what_it_brought(
     new = [f"{word} {k} herring and cod at the quay of town number {k} today" for k in range(9)]
     development = training.check(config_of(encoder, harbour))[2]
     old = next(p.text for p in corpus.passages if p.document_id in development)
-    settings = {f"model.transformer.{x}": y for x, y in (t.split("=") for t in TINY)}
+    settings = {f"model.transformer.{x}": int(y) for x, y in (t.split("=") for t in TINY)}
     result = sahelclf.train(
         str(harbour),
         "student",
