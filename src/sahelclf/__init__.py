@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sahelclf.workflows.evaluate import evaluate
     from sahelclf.workflows.measure import measure
     from sahelclf.workflows.predict import predict_file
+    from sahelclf.workflows.regress import regress
     from sahelclf.workflows.reproduce import reproduce
     from sahelclf.workflows.sampling import annotate_sample
     from sahelclf.workflows.status import annotate_status
@@ -41,6 +42,7 @@ __all__ = [
     "load",
     "measure",
     "predict_file",
+    "regress",
     "reproduce",
     "train",
 ]
@@ -57,6 +59,7 @@ _MODULES = {
     "load": "workflows.bundles",
     "measure": "workflows.measure",
     "predict_file": "workflows.predict",
+    "regress": "workflows.regress",
     "reproduce": "workflows.reproduce",
     "train": "workflows.train",
 }

@@ -14,11 +14,34 @@ import pytest
 
 from sahelclf.cli import main
 from sahelclf.measurement.estimators import Cells, Design, Outcome, Sample, shares
+from sahelclf.measurement.moments import Problem
+from sahelclf.measurement.regression import fit
 from support import output_of
 
 pytestmark = pytest.mark.tools
 TOPICS = ("fishing", "dredging")
 N = 600
+THEIR_REGRESSIONS = """
+import json, sys
+import numpy as np
+from ppi_py import ppi_logistic_ci, ppi_ols_ci
+
+kept = json.load(open(sys.argv[1]))
+found = []
+for case in kept["cases"]:
+    data = kept["data"][str(case["n"])]
+    x, y, p, rows = (np.array(data[k]) for k in ("x", "y", "p", "rows"))
+    others = np.setdiff1d(np.arange(len(y)), rows)
+    given = (x[rows], y[rows], p[rows], x[others], p[others])
+    if case["family"] == "ols":
+        low, high = ppi_ols_ci(*given, alpha=0.05)
+    else:
+        exact = {"ftol": 1e-16, "gtol": 1e-12, "maxls": 50}
+        low, high = ppi_logistic_ci(*given, alpha=0.05, optimizer_options=exact)
+    error = (high - low) / 2 / 1.959963984540054
+    found.append([((low + high) / 2).tolist(), error.tolist()])
+print(json.dumps(found))
+"""
 THEIRS = """
 import json, sys
 import numpy as np
@@ -125,8 +148,10 @@ for (topic in c("fishing", "dredging")) {
         )  # the sheet's probabilities have six digits
 
 
-def test_ppi_python_finds_the_same_estimate_and_interval(tmp_path):
-    folder = tmp_path / "venv"
+@pytest.fixture(scope="module")
+def ppi_python(tmp_path_factory):
+    """Python of an environment of its own, with ppi-python."""
+    folder = tmp_path_factory.mktemp("ppi") / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=600)
     python = next(
         p for p in (folder / "bin" / "python", folder / "Scripts" / "python.exe") if p.exists()
@@ -134,6 +159,10 @@ def test_ppi_python_finds_the_same_estimate_and_interval(tmp_path):
     subprocess.run(
         [python, "-m", "pip", "install", "--quiet", "ppi-python"], check=True, timeout=600
     )
+    return python
+
+
+def test_ppi_python_finds_the_same_estimate_and_interval(ppi_python):
     rng = np.random.default_rng(5)
     cases, ours = [], []
     for n, drawn, noise in (
@@ -162,7 +191,61 @@ def test_ppi_python_finds_the_same_estimate_and_interval(tmp_path):
         )
     given = "".join(json.dumps(case) + "\n" for case in cases)
     done = subprocess.run(
-        [python, "-c", THEIRS], input=given, capture_output=True, text=True, check=True, timeout=300
+        [ppi_python, "-c", THEIRS],
+        input=given,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
     )
     theirs = [json.loads(line) for line in done.stdout.splitlines()]
     assert np.array(ours) == pytest.approx(np.array(theirs), abs=1e-8)
+
+
+def test_ppi_python_finds_the_regressions_that_are_kept(ppi_python):
+    kept = Path(__file__).with_name("ppi_regressions.json")
+    done = subprocess.run(
+        [ppi_python, "-c", THEIR_REGRESSIONS, str(kept)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    theirs = json.loads(done.stdout)
+    for case, (value, error) in zip(json.loads(kept.read_text())["cases"], theirs, strict=True):
+        assert value == pytest.approx(case["value"], abs=1e-8)
+        assert error == pytest.approx(case["error"], abs=1e-8)
+
+
+@pytest.mark.skipif(
+    not shutil.which("Rscript"), reason="no R here: apt-get install r-base-core r-cran-survey"
+)
+@pytest.mark.parametrize("clustered", [False, True])
+@pytest.mark.parametrize("family", ["ols", "logit"])
+def test_survey_finds_the_same_regression(tmp_path, family, clustered):
+    rng = np.random.default_rng(3)
+    n = 240
+    stratum = np.arange(n) % 3
+    cluster = stratum * 100 + rng.integers(12, size=n)
+    x = np.column_stack([np.ones(n), rng.normal(size=n), rng.integers(2, size=n)])
+    y = (rng.random(n) < 1 / (1 + np.exp(0.4 - x[:, 1]))).astype(float)
+    weight = np.array([3.0, 8.0, 20.0])[stratum]
+    columns = {"y": y, "a": x[:, 1], "b": x[:, 2], "w": weight, "h": stratum, "c": cluster}
+    pd.DataFrame(columns).to_csv(tmp_path / "units.csv", index=False)
+    ids = "~c" if clustered else "~1"
+    kind = "gaussian()" if family == "ols" else "quasibinomial()"
+    script = f"""
+library(survey)
+units <- read.csv("units.csv")
+design <- svydesign(ids = {ids}, strata = ~h, weights = ~w, data = units)
+found <- svyglm(y ~ a + b, design, family = {kind}, control = list(epsilon = 1e-14, maxit = 100))
+cat(sprintf("found %.12f %.12f\\n", coef(found), SE(found)), sep = "")
+"""
+    (tmp_path / "regression.R").write_text(script, encoding="utf-8")
+    printed = output_of(["Rscript", "regression.R"], cwd=tmp_path)
+    theirs = np.array(re.findall(r"^found (\S+) (\S+)", printed, re.MULTILINE), dtype=float)
+    sample = Sample(np.arange(n), weight, stratum, cluster if clustered else None)
+    outcome = Outcome(y, y, y, y)
+    ours = fit(Problem(x, None, outcome, None, sample, sample, family, 3), "sample")
+    assert ours.value == pytest.approx(theirs[:, 0], abs=1e-8)
+    assert np.sqrt(np.diag(ours.covariance)) == pytest.approx(theirs[:, 1], abs=1e-8)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sahelclf.cli.console import names_of, parser, result, say
 from sahelclf.cli.measure_tables import show_comparisons, show_plan, show_rounds, show_shares
+from sahelclf.cli.regression import regression
 from sahelclf.errors import RequestError
 from sahelclf.files import written_aside
 
@@ -20,6 +21,7 @@ EPILOG = """examples:
 
   python -m sahelclf measure labels.csv --gold coded.csv --contrast country=Mali,Niger
   python -m sahelclf measure labels.csv --gold coded.csv --before-after 2023-07-26 --by country
+  python -m sahelclf measure labels.csv --gold coded.csv --regress "sanctions ~ C(country) + month"
   python -m sahelclf measure labels.csv --plan --n 300 --by country
 
 PREDICTIONS is the table that predict wrote (.csv, .tsv, .parquet, .jsonl), of the whole collection.
@@ -32,6 +34,10 @@ topic, pair or stance shares, and which topics.
 
 FOLDER gets shares.csv and shares.parquet, a figure for each of these, and units_for_r.csv with
 measure.R for R's dsl and survey. Without -o the table goes to standard output as CSV.
+
+--regress takes formulas. Left of ~: a topic, topic:stance (of all units), or 'stance | topic' (of
+the topic's units). Columns after a bar, 'sanctions ~ x | month', are effects that are not shown.
+
 docs/measure.md explains the columns and the four estimators.
 """
 
@@ -39,17 +45,15 @@ docs/measure.md explains the columns and the four estimators.
 def run(args: list[str]) -> int:
     """Measure, warn, write."""
     options = _parser().parse_args(args)
-    target = Path(options.out) if options.out else None
-    if target is not None and target.exists():
-        raise RequestError(f"{target}: exists already; choose another folder, or move it away")
-    for name in (options.predictions, *options.gold):
-        if not Path(name).is_file() and not (name in options.gold and Path(name).is_dir()):
-            kind = "a folder; expected a file" if Path(name).is_dir() else "no such file"
-            raise RequestError(f"{name}: {kind}")
-    if options.plan:
+    target = _target(options)
+    if options.family is not None and not options.regress:
+        raise RequestError("--family: only with --regress")
+    if options.plan and not options.regress:
         return _plan(options, target)
     if not options.gold:
         raise RequestError("measure: --gold SHEET is missing; or --plan, before anything is coded")
+    if options.regress:
+        return regression(options, target)
 
     from sahelclf.workflows.measure import measure
 
@@ -81,6 +85,18 @@ def run(args: list[str]) -> int:
     shares.write(target)
     result(str(target))
     return 0
+
+
+def _target(options: "argparse.Namespace") -> Path | None:
+    """The new folder, None for none; refuse one that exists, and inputs that do not."""
+    target = Path(options.out) if options.out else None
+    if target is not None and target.exists():
+        raise RequestError(f"{target}: exists already; choose another folder, or move it away")
+    for name in (options.predictions, *options.gold):
+        if not Path(name).is_file() and not (name in options.gold and Path(name).is_dir()):
+            kind = "a folder; expected a file" if Path(name).is_dir() else "no such file"
+            raise RequestError(f"{name}: {kind}")
+    return target
 
 
 def _plan(options: "argparse.Namespace", target: Path | None) -> int:
@@ -148,6 +164,13 @@ def _parser() -> "argparse.ArgumentParser":
     asked.add_argument("--trend", choices=("year", "quarter", "month"), help=trend)
     of = "topic, pair, stance, or topics (default: shares of all topics)"
     asked.add_argument("--of", default="", metavar="WHAT,…", help=of)
+    regressed = p.add_argument_group("regressions")
+    formula = "regress labels on columns, instead of shares; may be repeated"
+    regressed.add_argument(
+        "--regress", metavar="FORMULA", action="append", default=[], help=formula
+    )
+    family = "differences in share or in log odds (default: ols)"
+    regressed.add_argument("--family", choices=("ols", "logit"), help=family)
     planned = p.add_argument_group("before coding")
     planned.add_argument("--plan", action="store_true", help="expected intervals for N codes")
     planned.add_argument("--n", type=int, default=300, metavar="N", help="default: 300")

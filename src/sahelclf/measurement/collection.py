@@ -97,7 +97,7 @@ def cell_members(
     """
     source = source_of(collection, name, where, date)
     column = collection.frame[source]
-    values = column if source == name else _periods(column, name)
+    values = column if source == name else period_values(column, name)
     text = as_text(values)
     if text.str.startswith("[").any():
         text = text.astype(object).map(_list_items).explode()
@@ -148,10 +148,11 @@ def period(dates: Sequence[str], name: str) -> list[str]:
     """The year, quarter or month of each date, empty where it has none."""
     import pandas as pd
 
-    return [str(v) for v in _periods(pd.Series(list(dates), dtype=object), name)]
+    return [str(v) for v in period_values(pd.Series(list(dates), dtype=object), name)]
 
 
-def _periods(dates: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
+def period_values(dates: "pd.Series[Any]", name: str) -> "pd.Series[Any]":
+    """The year, quarter or month of each date, empty where it has none."""
     length, form = PERIODS[name]
     text = as_text(dates).str.slice(0, length)
     text = text.where(text.str.fullmatch(form), "")
