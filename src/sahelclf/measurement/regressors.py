@@ -194,7 +194,7 @@ def _prepared(
     listed = text.str.startswith("[").to_numpy()
     if listed.any() and name in formula.used() - formula.used("has"):
         raise RequestError(
-            f"{formula.where}: column {name}: {listed.sum():,} units have several values, such as "
+            f"{formula.where}: column {name}: {listed.sum():,} cells are lists, such as "
             f"{text[listed].iloc[0]}; write has({name}, 'VALUE') for each value of interest"
         )
     categories = pd.Categorical(text)

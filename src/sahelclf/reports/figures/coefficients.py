@@ -52,7 +52,8 @@ def coefficients(
         place = -np.arange(len(shown)) + step * ((len(numbers) - 1) / 2 - k)
         value, low, high = np.asarray(values, dtype=float)[: len(shown)].T
         axes.hlines(place, low, high, color=look["color"], linewidth=1.1)
-        axes.plot(value, place, **{"linestyle": "none", "markersize": 3.5} | look)
+        marks: dict[str, Any] = {"linestyle": "none", "markersize": 3.5} | look
+        axes.plot(value, place, **marks)
         line = {} if np.isfinite(low).any() else {"linestyle": "none"}
         handles.append(legend_line(name, look | line))
     axes.set_yticks(-np.arange(len(shown)), [words(t) for t in shown])
