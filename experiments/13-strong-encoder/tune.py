@@ -39,7 +39,6 @@ VARIANTS = {
     "top-1-mean-1e-4": settings(1, 1e-4),
     "top-2-identity-1e-4": settings(2, 1e-4),
     "top-2-mean-1e-4": settings(2, 1e-4),
-    "top-3-1e-4": settings(3, 1e-4),
 }
 
 

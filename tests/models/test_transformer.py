@@ -547,8 +547,8 @@ def test_what_is_left_open_is_what_the_encoder_needs():
     configs = [getattr(config, "transformer", config) for config in open_settings]
     assert [(c.frozen_layers, c.learning_rate) for c in configs] == [
         (2, 2e-4),
-        (9, 1e-4),
-        (9, 1e-4),
+        (10, 1e-4),
+        (10, 1e-4),
         (2, 2e-4),
     ]
     named = ["model=transformer", "model.encoder=mpnet", "model.frozen_layers=0"]

