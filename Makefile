@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test quick test-tools lint clean
+.PHONY: train test docs quick test-tools lint clean
 
 train: .venv/transformer.stamp
 	$(BIN)/python -m sahelclf train
@@ -22,6 +22,10 @@ quick: .venv/dev.stamp
 test-tools: .venv/dev.stamp
 	$(BIN)/python -m pytest -m tools --override-ini addopts="-ra --strict-markers --strict-config"
 
+# The documentation as a site, in site/; a broken link ends it.
+docs: .venv/docs.stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 lint: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -37,5 +41,9 @@ lint: .venv/dev.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
 	touch $@ .venv/transformer.stamp
 
+.venv/docs.stamp: pyproject.toml requirements.lock | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist site .pytest_cache .mypy_cache .ruff_cache
