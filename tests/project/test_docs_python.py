@@ -17,6 +17,7 @@ RESULTS = {
     "compare": "compared",
     "predict_file": "summary",
     "measure": "measured",
+    "regress": "regressed",
     "annotate_sample": "batch",
     "annotate_import": "imported",
     "annotate_adjudicate": "decided",
@@ -34,6 +35,7 @@ def names(tmp_path_factory, harbour):
     shutil.copytree(harbour, folder / "my-corpus")
     passages = pd.read_json(harbour / "passages.jsonl", lines=True)
     units = pd.DataFrame({"id": passages["id"], "body": passages["text"]})
+    units["words"] = units["body"].str.count(" ") + 1
     units.to_csv(folder / "articles.csv", index=False)
     coded = passages.iloc[::2]
     sheet = pd.DataFrame({"id": coded["id"], "sampling_probability": 0.5})
@@ -83,6 +85,7 @@ def test_every_block_runs(names):
     assert (names["summary"].labelled, names["summary"].rejected) == (120, 0)
     assert set(names["shares"]["topic"]) == {"fishing", "dredging"}
     assert (names["folder"] / "shares" / "shares.csv").exists()
+    assert list(names["slopes"]["estimator"]) == ["naive", "sample", "ppi", "dsl"]
     assert (names["imported"].new, names["imported"].missing["ben"]) == ({"anna": 60, "ben": 60}, 0)
     differing = names["imported"].undecided
     assert 0 < len(differing) <= 3
