@@ -134,10 +134,12 @@ def _train_again(
 ) -> None:
     from sahelclf.bundle.write import write_bundle
     from sahelclf.training import run as training
+    from sahelclf.workflows.teaching import teaching
 
     checked = training.check(config)
     _refuse_other_corpus(checked[0].sha256, str(checked[0].root), manifest)
-    trained = training.run(config, show, checked)
+    taught = teaching(config, checked)
+    trained = training.run(config, show, checked, lesson=taught.lesson if taught else None)
     write_bundle(trained, target, f"reproduction of {manifest['run_id']}")
 
 
