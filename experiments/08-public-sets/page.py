@@ -47,7 +47,7 @@ def main():
     suites = ("conflict", "stance")
     tables = "\n".join((HERE / f"{suite}-test.md").read_text(encoding="utf-8") for suite in suites)
     title = "All rows: both metrics, unseen rows, intervals, seeds averaged"
-    every = f"<details><summary>{title}</summary>\n\n{tables}\n</details>"
+    every = f"<details markdown><summary>{title}</summary>\n\n{tables}\n</details>"
     text = f"{summary(suites)}\n\n{every}\n"
     PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}", encoding="utf-8")
 
