@@ -141,7 +141,7 @@ def _labelled_in(corpus: "Corpus", texts: Sequence[str]) -> str:
     from sahelclf.evaluation.provenance import HASH_DIGITS
 
     known = trained_on(texts, {text_sha256(p.text)[:HASH_DIGITS] for p in corpus.passages})
-    return f"; {len(known):,} of {len(texts):,} have labels in {corpus.root}" if known else ""
+    return f"; {len(known):,} of {len(texts):,} have labels in {corpus.root.name}" if known else ""
 
 
 def _without_text(provenance: "Provenance", texts: Sequence[str], gold: str) -> list[str]:
