@@ -13,7 +13,10 @@ from support import tfidf_config, write_corpus
 
 # The same examples in every run: a failure can be repeated. Long fuzzing has examples of its own.
 settings.register_profile(
-    "repeatable", derandomize=True, suppress_health_check=[HealthCheck.filter_too_much]
+    "repeatable",
+    derandomize=True,
+    deadline=None,  # a busy machine is no fault of the code
+    suppress_health_check=[HealthCheck.filter_too_much],
 )
 settings.load_profile("repeatable")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"

@@ -305,7 +305,7 @@ def test_another_codebook_trains_predicts_and_exports_without_a_line_changed(tmp
     ("args", "message"),
     [
         (["train", "sed=3"], "no setting 'sed'; did you mean 'seed'?"),
-        (["train", "+sed=3"], "sed: Extra inputs are not permitted"),
+        (["train", "+sed=3"], "sed: no such setting; did you mean 'seed'?"),
         (["train", "model=forest"], "model=forest: expected one of blend, embedding"),
         (["train", "model.CC=8"], "'model' has no 'CC'; did you mean 'C'?"),
         (["train", "split=é"], "split=é: not readable"),

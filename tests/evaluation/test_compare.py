@@ -167,8 +167,8 @@ def test_readers_see_one_line_for_each_kind_of_warning():
     lines = ["W2 few-positives: t: 5", "W3 few-documents: 60", "W2 few-positives: pro: 7"]
     assert explained(lines) == [
         "fewer than 30 units have the label; its interval may be too narrow (W2): t 5, pro 7",
-        "fewer than 100 documents; intervals may be too narrow, with one document there is none "
-        "(W3): 60",
+        "fewer than 100 documents; intervals may be too narrow, with one document there is no "
+        "interval (W3): 60",
     ]
 
 

@@ -124,11 +124,6 @@ def test_the_scores_of_a_table_do_not_need_a_bundle(harbour, tmp_path, monkeypat
         score("oracle.csv", corpus=harbour)
 
 
-def test_load_without_a_path_says_what_to_do():
-    with pytest.raises(RequestError, match=r"train a labeller first \(sahelclf.train\(\)"):
-        sahelclf.load()
-
-
 def test_everything_public_is_there_documented_and_imported_when_it_is_used():
     for name in sahelclf.__all__:
         value = getattr(sahelclf, name)

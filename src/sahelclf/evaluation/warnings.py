@@ -10,7 +10,7 @@ CODES = {
     "W1": "no-support: no unit has the label; its scores are 0 and it counts in macro means",
     "W2": "few-positives: fewer than 30 units have the label; its interval may be too narrow",
     "W3": "few-documents: fewer than 100 documents; intervals may be too narrow, with one document "
-    "there is none",
+    "there is no interval",
     "W4": "never-predicted: units have the label, none is predicted; precision and F1 are 0",
     "W5": "constant-probability: one probability for all units; average precision is the label's "
     "share",
