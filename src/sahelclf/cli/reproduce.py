@@ -27,13 +27,13 @@ VERDICTS = {
 
 def run(args: list[str]) -> int:
     """Reproduce."""
-    from sahelclf.workflows.reproduce import reproduce
-
     p = parser("reproduce", "Train a bundle again from its record, and compare the two.", EPILOG)
     p.add_argument("source", metavar="BUNDLE|RUN", help="a bundle folder, a run id, or runs:/…")
     p.add_argument("--corpus", metavar="FOLDER", help="where the corpus of the record lies now")
     p.add_argument("-o", "--out", metavar="FOLDER", help="keep the second bundle here")
     options = p.parse_args(args)
+    from sahelclf.workflows.reproduce import reproduce  # after --help, which is to be quick
+
     with progress() as show:
         found = reproduce(options.source, corpus=options.corpus, out=options.out, show=show)
     _show(found)
