@@ -8,6 +8,7 @@ import pytest
 from annotation.test_page import CASE, HOSTILE, batch_of, unit
 from browser import CHROMIUM, PHONE, Browser
 from sahelclf.annotation import page
+from sahelclf.codebook import read_codebook
 from support import CODEBOOK, sahelclf
 
 pytestmark = [
@@ -496,7 +497,9 @@ def test_differing_units_are_decided_with_a_reason(browser, batch, tmp_path):
 
 
 def test_a_page_without_units_says_so(browser, tmp_path):
-    path = page.write_decisions_page(tmp_path / "p.html", batch_of(tmp_path).codebook, [])
+    (tmp_path / "book.yaml").write_text(CODEBOOK, encoding="utf-8")
+    book = read_codebook(tmp_path / "book.yaml")
+    path = page.write_decisions_page(tmp_path / "p.html", book, [])
     browser.open(path)
     assert browser.text("#finished") == "There is no unit on this page."
     browser.press("1", "Enter", "j")
