@@ -9,12 +9,13 @@ import pytest
 from scipy.stats import norm
 
 from sahelclf.evaluation.intervals import holm
-from sahelclf.measurement.contrasts import Pairing, p_values
+from sahelclf.measurement.contrasts import Pairing
 from sahelclf.measurement.estimators import (
     Cells,
     Design,
     Outcome,
     cross_fit_calibration,
+    p_values,
     quantile,
     shares,
 )

@@ -1,11 +1,10 @@
 """`reproduce BUNDLE|RUN`: train again from the record, and compare."""
 
-import json
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sahelclf.cli.console import parser, progress, result, say, table
+from sahelclf.cli.console import json_result, parser, progress, say, table
 
 if TYPE_CHECKING:
     from sahelclf.workflows.reproduce import Reproduction
@@ -38,7 +37,7 @@ def run(args: list[str]) -> int:
         found = reproduce(options.source, corpus=options.corpus, out=options.out, show=show)
     _show(found)
     if not sys.stdout.isatty():
-        result(json.dumps(asdict(found)))
+        json_result(asdict(found))
     return 0 if found.succeeded else 1
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DUPLICATE = "duplicate_of"
 MONTH = r"\d{4}-(0[1-9]|1[0-2])"
 PERIODS = {"year": (4, r"\d{4}"), "month": (7, MONTH), "quarter": (7, MONTH)}
+PARTS = {"year": 1, "quarter": 4, "month": 12}  # of a year
 DATE = "a date that begins as 2023-07-31 does, year first"
 MOST_CELLS = 20_000
 Members = tuple[np.ndarray, np.ndarray]
@@ -228,8 +229,13 @@ def period_numbers(collection: Collection, name: str, where: str, date: str = "d
             raise RequestError(
                 f"{where}: --trend {name}: the column {name} has {label!r}; expected {DATE}"
             )
-        steps = {"year": 1, "quarter": 4, "month": 12}[name]
-        numbers.append(int(year) * steps + (int(part.removeprefix("Q")) - 1 if part else 0))
+        numbers.append(period_number(label, name))
     found = np.full(len(collection), np.nan)
     found[units] = np.array(numbers, dtype=float)[codes]
     return found
+
+
+def period_number(label: str, name: str) -> int:
+    """Number of a period such as 2023, 2023-Q3 or 2023-07, counted in its own unit from year 0."""
+    year, _, part = label.partition("-")
+    return int(year) * PARTS[name] + (int(part.removeprefix("Q")) - 1 if part else 0)

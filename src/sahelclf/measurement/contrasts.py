@@ -29,6 +29,7 @@ from sahelclf.measurement.estimators import (
     Estimate,
     Influence,
     Outcome,
+    p_values,
     quantile,
 )
 from sahelclf.measurement.questions import Questions, asked_for, parse_contrast
@@ -316,13 +317,3 @@ def _frame(group: tuple[str, ...], line: _Line, by: Sequence[str]) -> "pd.DataFr
             columns["p_value"] = p_values(value, error, estimate.freedom)
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
-
-
-def p_values(value: np.ndarray, error: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-    """Two-sided p-values of differences from zero; nan where there is no error."""
-    from scipy.stats import norm, t
-
-    ratio = np.abs(np.divide(value, error, out=np.full(len(value), np.nan), where=error > 0))
-    limited = np.isfinite(freedom)
-    few = t.sf(ratio, np.where(limited, freedom, 1.0))
-    return np.asarray(2 * np.where(limited, few, norm.sf(ratio)))

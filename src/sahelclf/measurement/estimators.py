@@ -115,6 +115,16 @@ def quantile(freedom: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(limited, t.ppf(0.975, np.where(limited, freedom, 1.0)), Z))
 
 
+def p_values(value: np.ndarray, error: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+    """Two-sided p-values of estimates against zero; nan where there is no error."""
+    from scipy.stats import norm, t
+
+    ratio = np.abs(np.divide(value, error, out=np.full(len(value), np.nan), where=error > 0))
+    limited = np.isfinite(freedom)
+    few = t.sf(ratio, np.where(limited, freedom, 1.0))
+    return np.asarray(2 * np.where(limited, few, norm.sf(ratio)))
+
+
 class Fit:
     """Means of cells, or slopes over `x`, with what each member adds: weighted least squares."""
 

@@ -10,7 +10,8 @@ from sahelclf.errors import RequestError
 from sahelclf.measurement.estimators import (
     ESTIMATORS,
     Outcome,
-    cross_fit_calibration,
+    p_values,
+    quantile,
 )
 from sahelclf.measurement.formula import Formula, Regressed, parse_formula
 from sahelclf.measurement.moments import FAMILIES, Fitted, NotConvergedError, Problem
@@ -18,6 +19,7 @@ from sahelclf.measurement.regression import fit
 from sahelclf.measurement.regression_checks import check, separation
 from sahelclf.measurement.regressors import Regressors, read_regressors
 from sahelclf.measurement.study import Study
+from sahelclf.measurement.table import study_outcomes
 from sahelclf.measurement.variance import Sample
 
 if TYPE_CHECKING:
@@ -99,27 +101,10 @@ def _problem(study: Study, formula: Formula, right: Regressors, family: str) -> 
 
 def outcomes(study: Study, regressed: Regressed) -> tuple[Outcome, Outcome | None]:
     """What is regressed, and the topic where only its units count."""
-    collection, gold, k = study.collection, study.sheet.gold, regressed.topic
-    y, p, decision = gold.topics[:, k], collection.probability[:, k], collection.holds[:, k]
-    columns = [(y, p, decision)]
-    if regressed.stance is not None:
-        j = regressed.stance
-        pair = (
-            gold.stance[:, k] == j,
-            p * collection.stance_probability[:, k, j],
-            decision & (collection.stance[:, k] == j),
-        )
-        columns = [pair, columns[0]] if regressed.within else [pair]
-    codes, chances, decisions = (
-        np.column_stack([c[i] for c in columns]).astype(float) for i in range(3)
-    )
-    linear = collection.cross_fitted
-    calibrated = cross_fit_calibration(codes, chances, study.sample, linear=linear)
-    found = [
-        Outcome(*(np.ascontiguousarray(a[:, i]) for a in (codes, chances, decisions, calibrated)))
-        for i in range(len(columns))
-    ]
-    return found[0], found[1] if regressed.within else None
+    wanted = [(regressed.topic, regressed.stance)]
+    wanted += [(regressed.topic, None)] if regressed.within else []
+    first, *base = study_outcomes(study, wanted)
+    return first, base[0] if base else None
 
 
 def _fitted(
@@ -158,17 +143,16 @@ def _table(
 ) -> "pd.DataFrame":
     """One row a term and estimator."""
     import pandas as pd
-    from scipy.stats import norm, t
 
     sample, rows = problem.sample, []
     clusters: Any = pd.NA
     coded_clusters: Any = pd.NA
-    law = norm()
+    freedom = np.inf
     if sample.cluster is not None:
         clusters = len(np.unique(sample.cluster))
         coded_clusters = len(np.unique(sample.cluster[sample.unit]))
-        law = t(max(coded_clusters - len(np.unique(sample.stratum)), 1))
-    half = float(law.ppf(0.975))
+        freedom = max(coded_clusters - len(np.unique(sample.stratum)), 1)
+    half = float(quantile(np.array([freedom]))[0])
     codes = len(sample.unit) if problem.base is None else int(problem.base.y.sum())
     for j, term in enumerate(right.terms):
         for name in ESTIMATORS:
@@ -181,7 +165,7 @@ def _table(
                 "standard_error": error,
                 "low": value - half * error,
                 "high": value + half * error,
-                "p": 2 * law.sf(abs(value) / error) if error > 0 else np.nan,
+                "p": p_values(*(np.array([v], dtype=float) for v in (value, error, freedom)))[0],
             }
             first = {"formula": formula.text, "family": problem.family, "term": term}
             last = {"units": len(right.rows), "codes": codes}

@@ -12,7 +12,7 @@ import numpy as np
 from sahelclf.errors import RequestError
 from sahelclf.evaluation.prediction_files import as_text
 from sahelclf.evaluation.predictions import Names
-from sahelclf.measurement.collection import PERIODS, Collection, period_values
+from sahelclf.measurement.collection import PERIODS, Collection, period_number, period_values
 from sahelclf.measurement.formula import Formula
 from sahelclf.measurement.matrices import DENSE, Matrix
 from sahelclf.measurement.within import Effects
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 INTERCEPT = "Intercept"
 MOST_LEVELS = 1000  # of a column that is shown, or whose effects a logit estimates
 MOST_SHOWN = 5
-PARTS = {"year": 1, "quarter": 4, "month": 12}  # of a year
 
 
 @dataclass
@@ -170,7 +169,7 @@ def _prepared(
     text = as_text(values)
     if name in PERIODS and name not in collection.frame:
         labels, number = np.unique(_text(values), return_inverse=True)
-        counts = np.array([_count(label, name) for label in labels])
+        counts = np.array([period_number(label, name) for label in labels])
         first = int(counts.min())
         known = {int(c) - first: str(label) for c, label in zip(counts, labels, strict=True)}
         if name in formula.used() - formula.used("C"):
@@ -205,12 +204,6 @@ def _prepared(
             f"categories. To absorb it, write it after a bar: ~ … | {name}"
         )
     return categories, []
-
-
-def _count(label: str, name: str) -> int:
-    """Number of a year, quarter or month, such as 2023, 2023-Q3 or 2023-07, in its own unit."""
-    year, _, part = label.partition("-")
-    return int(year) * PARTS[name] + (int(part.lstrip("Q")) - 1 if part else 0)
 
 
 def _matrix(formula: Formula, data: Mapping[str, Any], n: int) -> tuple[Any, list[str]]:

@@ -137,24 +137,35 @@ def _without_value(study: Study, name: str, units: np.ndarray, date: str) -> lis
     ]
 
 
-def study_outcomes(study: Study) -> list[Outcome]:
-    """An outcome for each topic, then for each topic-stance pair."""
-    collection, sheet, rows = study.collection, study.sheet, study.rows
-    n, stances = len(collection), np.arange(len(collection.names.stances))
-    pair_y = (sheet.gold.stance[:, :, None] == stances).reshape(len(rows), -1)
-    pair_p = (collection.probability[:, :, None] * collection.stance_probability).reshape(n, -1)
-    pair_decision = (collection.stance[:, :, None] == stances) & collection.holds[:, :, None]
-    y = np.hstack([sheet.gold.topics, pair_y]).astype(float)
-    p = np.hstack([collection.probability, pair_p])
-    decision = np.hstack([collection.holds, pair_decision.reshape(n, -1)]).astype(float)
-    tables = (
-        y,
-        p,
-        decision,
-        cross_fit_calibration(y, p, study.sample, linear=collection.cross_fitted),
+def study_outcomes(
+    study: Study, wanted: Sequence[tuple[int, int | None]] | None = None
+) -> list[Outcome]:
+    """An outcome for each wanted topic and stance, by number; a stance of None is the topic.
+
+    By default all topics, then all topic-stance pairs.
+    """
+    names = study.collection.names
+    if wanted is None:
+        topics, stances = range(len(names.topics)), range(len(names.stances))
+        wanted = [*((k, None) for k in topics), *((k, j) for k in topics for j in stances)]
+    parts = zip(*(_columns(study, k, j) for k, j in wanted), strict=True)
+    y, p, decision = (np.column_stack(columns).astype(float) for columns in parts)
+    linear = study.collection.cross_fitted
+    tables = (y, p, decision, cross_fit_calibration(y, p, study.sample, linear=linear))
+    return [Outcome(*(np.ascontiguousarray(a[:, k]) for a in tables)) for k in range(len(wanted))]
+
+
+def _columns(study: Study, topic: int, stance: int | None) -> tuple[np.ndarray, ...]:
+    """(n,) codes, (N,) probabilities and (N,) decisions of a topic, or of its stance."""
+    collection, gold = study.collection, study.sheet.gold
+    p, decision = collection.probability[:, topic], collection.holds[:, topic]
+    if stance is None:
+        return gold.topics[:, topic], p, decision
+    return (
+        gold.stance[:, topic] == stance,
+        p * collection.stance_probability[:, topic, stance],
+        decision & (collection.stance[:, topic] == stance),
     )
-    columns = range(y.shape[1])
-    return [Outcome(*(np.ascontiguousarray(a[:, k]) for a in tables)) for k in columns]
 
 
 def _table(
