@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from sahelclf.corpus.duplicates import STOCK_WORDS, text_sha256
+from sahelclf.corpus.duplicates import STOCK_WORDS, training_hash
 from sahelclf.errors import SahelclfError
 from sahelclf.evaluation.decide import Decision
-from sahelclf.evaluation.provenance import HASH_DIGITS
 from sahelclf.models.linear import LinearModel
 from sahelclf.models.runtime.checks import check_array, check_terms
 from sahelclf.models.runtime.encoder import EmbeddingLabeller, OnnxEncoder, unit_length
@@ -37,7 +36,7 @@ def write_folds(folds: Sequence[FoldModel], topics: Sequence[str], folder: Path)
         if not isinstance(fold.model, LinearModel):
             raise SahelclfError(f"keep_folds: {fold.model.name} has no weights as plain numbers")
         fold.model.save_numbers(folder / name)
-        texts = sorted({text_sha256(t)[:HASH_DIGITS] for t in fold.texts})
+        texts = sorted({training_hash(t) for t in fold.texts})
         entries.append({"folder": name, "texts": texts} | _decisions(fold.decision, topics))
     return entries
 
@@ -125,7 +124,7 @@ class FoldReaders:
 
     def folds_of(self, texts: Sequence[str]) -> np.ndarray:
         """(n,) fold that each clean text was held out in; `MEAN` for those not trained on."""
-        hashes = (text_sha256(text)[:HASH_DIGITS] for text in texts)
+        hashes = (training_hash(text) for text in texts)
         return np.array([self.fold_of_text.get(h, MEAN) for h in hashes], dtype=int)
 
     def folds_of_pages(self, texts: Sequence[str], edges: np.ndarray) -> np.ndarray:

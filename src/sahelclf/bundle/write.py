@@ -22,6 +22,7 @@ from sahelclf.bundle.labeller import Labeller
 from sahelclf.bundle.load import FORMAT, FORMATS
 from sahelclf.bundle.onnx import transformer_forms
 from sahelclf.bundle.pyfunc import write_pyfunc
+from sahelclf.corpus.duplicates import HASH_DIGITS
 from sahelclf.errors import BundleError, SahelclfError
 from sahelclf.evaluation import decide
 from sahelclf.files import file_sha256, written_aside
@@ -139,7 +140,7 @@ def _manifest(result: Result, run_id: str, kind: ModelKind) -> dict[str, Any]:
             "parts": {k: len(v) for k, v in result.parts.items()},
         },
         "training_texts": sorted(
-            {h[:20] for h in result.texts_sha256}
+            {h[:HASH_DIGITS] for h in result.texts_sha256}
             | training_texts_of(result.config.model.encoder_name)
             | training_texts_of(result.config.model.teacher_name)
         ),

@@ -23,6 +23,7 @@ from sahelclf.models.runtime.linear import normalise
 
 RUN_WORDS = 5
 MIN_JACCARD = 0.6
+HASH_DIGITS = 20  # of a training text's SHA-256
 STOCK_WORDS = 12  # a shorter passage is often a stock phrase, the same in texts of no relation
 BANDS, IN_BAND = 16, 4
 MOST_COMPARED = (
@@ -127,6 +128,11 @@ def page_address(url: str) -> str:
 def text_sha256(text: str) -> str:
     """Hash by which a text is recognised; white space and case do not count."""
     return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()
+
+
+def training_hash(text: str) -> str:
+    """The part of `text_sha256` by which bundles and predictions name a training text."""
+    return text_sha256(text)[:HASH_DIGITS]
 
 
 class DuplicateIndex:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 ABOUT = ".about.json"
 KEY = "sahelclf"  # in `DataFrame.attrs`
 ATTRS = b"PANDAS_ATTRS"  # pandas' key in the metadata of Parquet
-HASH_DIGITS = 20  # of a training text's SHA-256
 
 
 class BundleIdentity(Frozen):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from sahelclf.config import TrainConfig
 from sahelclf.corpus.agreement import agreement_scores
-from sahelclf.corpus.duplicates import text_sha256
+from sahelclf.corpus.duplicates import text_sha256, training_hash
 from sahelclf.corpus.read import Corpus, corpus_root, read_corpus
 from sahelclf.corpus.splits import make_folds, read_split, without_part
 from sahelclf.errors import CorpusError, RequestError
@@ -185,7 +185,7 @@ def check(config: TrainConfig) -> Checked:
 def _refuse_trained_encoder(corpus: Corpus, config: ModelConfig) -> None:
     """A labeller can be the encoder of another, but not one trained on texts held out here."""
     known = training_texts_of(config.encoder_name)
-    seen = sum(text_sha256(p.text)[:20] in known for p in corpus.passages) if known else 0
+    seen = sum(training_hash(p.text) in known for p in corpus.passages) if known else 0
     if seen:
         raise RequestError(
             f"model.encoder={config.encoder_name}: fine-tuned on {seen:,} of the "

@@ -12,8 +12,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from sahelclf import __version__
 from sahelclf.errors import BundleError, RequestError
 from sahelclf.paths import cache_folder, data_root, writing_to_cache
@@ -86,6 +84,8 @@ def _key(model: str) -> str:
 
 def _train_once(model: str, folder: Path) -> None:
     """Train into `folder`, unless another process does; then wait for that one."""
+    from filelock import FileLock, Timeout  # every command imports this module, and few train
+
     with writing_to_cache(folder):
         lock = FileLock(f"{folder}.lock")
         try:

@@ -20,6 +20,7 @@ from sahelclf.workflows.systems import RUN_ID
 
 if TYPE_CHECKING:
     from sahelclf.bundle.labeller import Labeller
+    from sahelclf.corpus.read import Corpus
 
 COMPARED_TEXTS = 500
 WEIGHTS = {".npz", ".safetensors", ".onnx"}
@@ -108,8 +109,8 @@ def reproduce(
         manifest = open_bundle(folder)
         config, added = recorded_config(manifest, corpus)
         second = target or Path(scratch) / "bundle"
-        _train_again(config, manifest, second, show)
-        return _compared(name, folder, manifest, second, added)
+        corpus_again = _train_again(config, manifest, second, show)
+        return _compared(name, folder, manifest, second, corpus_again, added)
 
 
 def recorded_config(
@@ -131,7 +132,8 @@ def recorded_config(
 
 def _train_again(
     config: TrainConfig, manifest: Mapping[str, Any], target: Path, show: OnStep
-) -> None:
+) -> "Corpus":
+    """Write the second bundle; returns the corpus that it was trained on."""
     from sahelclf.bundle.write import write_bundle
     from sahelclf.training import run as training
     from sahelclf.workflows.teaching import teaching
@@ -141,6 +143,7 @@ def _train_again(
     taught = teaching(config, checked)
     trained = training.run(config, show, checked, lesson=taught.lesson if taught else None)
     write_bundle(trained, target, f"reproduction of {manifest['run_id']}")
+    return trained.corpus
 
 
 def _refuse_other_corpus(sha256: str, where: str, manifest: Mapping[str, Any]) -> None:
@@ -154,7 +157,12 @@ def _refuse_other_corpus(sha256: str, where: str, manifest: Mapping[str, Any]) -
 
 
 def _compared(
-    name: str, folder: Path, manifest: dict[str, Any], target: Path, added: tuple[str, ...]
+    name: str,
+    folder: Path,
+    manifest: dict[str, Any],
+    target: Path,
+    corpus: "Corpus",
+    added: tuple[str, ...],
 ) -> Reproduction:
     from sahelclf.bundle.labeller import Labeller
 
@@ -165,7 +173,7 @@ def _compared(
         if Path(file).suffix in WEIGHTS
     }
     one, two = Labeller.load(folder), Labeller.load(target)
-    texts = _texts(manifest, now)
+    texts = _texts(manifest, corpus)
     gap, topics, stances = _differences(one, two, texts)
     tolerance = kind_of(manifest).reader.tolerance
     equal = gap <= tolerance and topics == stances == 0
@@ -186,14 +194,11 @@ def _compared(
     )
 
 
-def _texts(manifest: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def _texts(manifest: Mapping[str, Any], corpus: "Corpus") -> list[str]:
     """Passages at equal distances in the corpus, and the golden texts."""
-    from sahelclf.corpus.read import corpus_root, read_corpus
-
-    passages = read_corpus(corpus_root(now["config"]["corpus"])).passages
-    step = max(len(passages) // COMPARED_TEXTS, 1)
+    step = max(len(corpus.passages) // COMPARED_TEXTS, 1)
     golden = [g["text"] for g in manifest["golden"]]
-    return [p.text for p in passages[::step]][:COMPARED_TEXTS] + golden
+    return [p.text for p in corpus.passages[::step]][:COMPARED_TEXTS] + golden
 
 
 def _differences(one: "Labeller", two: "Labeller", texts: list[str]) -> tuple[float, int, int]:

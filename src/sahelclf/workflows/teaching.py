@@ -13,7 +13,14 @@ from pydantic import ValidationError
 
 from sahelclf.codebook import validation_problems
 from sahelclf.config import TrainConfig
-from sahelclf.corpus.duplicates import MIN_JACCARD, STOCK_WORDS, jaccard, text_sha256, word_runs
+from sahelclf.corpus.duplicates import (
+    MIN_JACCARD,
+    STOCK_WORDS,
+    jaccard,
+    text_sha256,
+    training_hash,
+    word_runs,
+)
 from sahelclf.corpus.read import Corpus
 from sahelclf.errors import RequestError
 from sahelclf.files import file_sha256
@@ -105,7 +112,7 @@ def _refuse_taught_teacher(
     known = [
         i
         for i, text in held_out.items()
-        if len(text.split()) >= STOCK_WORDS and text_sha256(text)[:20] in seen
+        if len(text.split()) >= STOCK_WORDS and training_hash(text) in seen
     ]
     if known:
         raise RequestError(

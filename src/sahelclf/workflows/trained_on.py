@@ -45,13 +45,12 @@ def trained_on(texts: Sequence[str], hashes: Collection[str]) -> list[int]:
 
 
 def _is_known(text: str, hashes: Collection[str]) -> bool:
-    from sahelclf.corpus.duplicates import STOCK_WORDS, text_sha256
-    from sahelclf.evaluation.provenance import HASH_DIGITS
+    from sahelclf.corpus.duplicates import STOCK_WORDS, training_hash
     from sahelclf.models.runtime.text import clean_text
 
     parts = [p for p in PARAGRAPHS.split(text) if len(p.split()) >= STOCK_WORDS]
     forms = {form for part in (text, *parts) for form in (part, clean_text(part)) if part.strip()}
-    return any(text_sha256(form)[:HASH_DIGITS] in hashes for form in forms)
+    return any(training_hash(form) in hashes for form in forms)
 
 
 def refuse_trained_on(labeller: "Labeller", texts: Mapping[str, str], where: str) -> None:
@@ -137,10 +136,9 @@ def _unknown(where: str, wrong: str) -> str:
 
 def _labelled_in(corpus: "Corpus", texts: Sequence[str]) -> str:
     """How many of the coded units a model of the corpus may have been trained on."""
-    from sahelclf.corpus.duplicates import text_sha256
-    from sahelclf.evaluation.provenance import HASH_DIGITS
+    from sahelclf.corpus.duplicates import training_hash
 
-    known = trained_on(texts, {text_sha256(p.text)[:HASH_DIGITS] for p in corpus.passages})
+    known = trained_on(texts, {training_hash(p.text) for p in corpus.passages})
     return f"; {len(known):,} of {len(texts):,} have labels in {corpus.root.name}" if known else ""
 
 
