@@ -1,14 +1,13 @@
 """Typed configuration: Hydra composes YAML files, these classes check the result."""
 
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
-from sahelclf.errors import RequestError
+from sahelclf.errors import RequestError, nearest
 from sahelclf.models.base import ModelConfig, ModelKind
 from sahelclf.models.kinds import NAMES, kind_named, unknown_kind
 from sahelclf.records import Frozen
@@ -161,12 +160,6 @@ def _problems(error: ValidationError, command: str, config: type[Frozen]) -> lis
             problem = f"{e['msg']}, found {found}"
         lines.append(f"{command}: {name}: {problem}")
     return lines
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """What was perhaps meant, else all that is known."""
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
 
 
 def flat_settings(config: Mapping[str, Any]) -> dict[str, str]:

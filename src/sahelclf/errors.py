@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 MOST_PROBLEMS = 50
 
@@ -26,6 +27,17 @@ class RequestError(SahelclfError):
     def __init__(self, problems: str | Iterable[str]) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """What was perhaps meant, else all that is known."""
+    return perhaps(name, known) or f"expected one of {', '.join(known)}"
+
+
+def perhaps(name: str, known: Sequence[str]) -> str:
+    """What was perhaps meant; empty where nothing known is near."""
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 def first_problems(problems: Sequence[str]) -> list[str]:

@@ -37,11 +37,13 @@ def write_folds(folds: Sequence[FoldModel], topics: Sequence[str], folder: Path)
             raise SahelclfError(f"keep_folds: {fold.model.name} has no weights as plain numbers")
         fold.model.save_numbers(folder / name)
         texts = sorted({training_hash(t) for t in fold.texts})
-        entries.append({"folder": name, "texts": texts} | _decisions(fold.decision, topics))
+        entries.append({"folder": name, "texts": texts} | decision_values(fold.decision, topics))
     return entries
 
 
-def _decisions(decision: Decision, topics: Sequence[str]) -> dict[str, Any]:
+def decision_values(decision: Decision, topics: Sequence[str]) -> dict[str, Any]:
+    """Thresholds, and what decides on documents, as a manifest holds them."""
+
     def by_topic(values: np.ndarray) -> dict[str, float]:
         return dict(zip(topics, map(float, values), strict=True))
 

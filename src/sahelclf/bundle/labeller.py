@@ -173,7 +173,7 @@ class Labeller:
         p, stance = mixture(parts, np.full(len(words), fold))
         evidence = decide.pool(p, stance, words, np.array([0]))[2]
         limits = self.folds.limits if self.folds else [self.limits]
-        whole = [_pooled(q, s, words, of) for (q, s), of in zip(parts, limits, strict=True)]
+        whole = [pooled(q, s, words, of) for (q, s), of in zip(parts, limits, strict=True)]
         document_p, mean = mixture(whole, np.array([fold]))
         thresholds = self._limits_of(fold).document_thresholds
         topics = topic_values((self.topics, self.stances), document_p[0], mean[0], thresholds)
@@ -283,7 +283,7 @@ class Labeller:
         return topic_values((self.topics, self.stances), p, stance, thresholds)
 
 
-def _pooled(p: np.ndarray, stance: np.ndarray, words: np.ndarray, limits: Limits) -> Probabilities:
+def pooled(p: np.ndarray, stance: np.ndarray, words: np.ndarray, limits: Limits) -> Probabilities:
     """(1, …) probabilities of a document, from those of its passages."""
-    pooled, mean, _ = decide.pool(p, stance, words, np.array([0]))
-    return sigmoid(pooled * limits.scale + limits.offset), mean
+    logits, mean, _ = decide.pool(p, stance, words, np.array([0]))
+    return sigmoid(logits * limits.scale + limits.offset), mean

@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 
 from sahelclf.bundle.card import model_card
-from sahelclf.bundle.folds import MEAN, write_folds
+from sahelclf.bundle.folds import MEAN, decision_values, write_folds
 from sahelclf.bundle.golden import GOLDEN_TEXTS, check_golden, check_same
 from sahelclf.bundle.labeller import Labeller
 from sahelclf.bundle.load import FORMAT, FORMATS
@@ -96,12 +96,9 @@ def sign(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def _manifest(result: Result, run_id: str, kind: ModelKind) -> dict[str, Any]:
-    book, decision = result.corpus.codebook, result.fitted.decision
+    book = result.corpus.codebook
     topics = book.topic_names
-
-    def by_topic(values: np.ndarray) -> dict[str, float]:
-        return {t: float(v) for t, v in zip(topics, values, strict=True)}
-
+    decisions = decision_values(result.fitted.decision, topics)
     return {
         "format": FORMAT,
         "kind": kind.reader.kind,
@@ -117,13 +114,8 @@ def _manifest(result: Result, run_id: str, kind: ModelKind) -> dict[str, Any]:
         "heads": list(labeller_layout(book).names),
         "topics": list(topics),
         "stances": list(book.stance_names),
-        "thresholds": by_topic(decision.thresholds),
-        "documents": {
-            "pooling": decide.POOLING,
-            "scale": by_topic(decision.document_calibration.scale),
-            "offset": by_topic(decision.document_calibration.offset),
-            "thresholds": by_topic(decision.document_thresholds),
-        },
+        "thresholds": decisions["thresholds"],
+        "documents": {"pooling": decide.POOLING} | decisions["documents"],
         "text": {"rule": FORMATS[FORMAT], "steps": [*STEPS]},
         "features": result.fitted.model.describe(),
         "dtype": kind.reader.arithmetic,

@@ -5,12 +5,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from sahelclf.errors import RequestError, SahelclfError
+from sahelclf.errors import RequestError, SahelclfError, nearest
 
 COMMANDS: dict[str, str] = {
     "train": "train a labeller, track it in MLflow, write its bundle (model=keywords seed=3 -m)",
@@ -75,9 +74,7 @@ def _command(name: str) -> Callable[[list[str]], int]:
     if name in COMMANDS:
         run = import_module(f"sahelclf.cli.{name}").run
         return cast("Callable[[list[str]], int]", run)
-    near = get_close_matches(name, COMMANDS, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(COMMANDS)}"
-    raise RequestError(f"unknown command {name!r}; {hint}")
+    raise RequestError(f"unknown command {name!r}; {nearest(name, [*COMMANDS])}")
 
 
 def _explained(error: BaseException, command: str) -> tuple[str, int]:

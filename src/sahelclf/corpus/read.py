@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from sahelclf.codebook import Codebook, read_codebook, validation_problems
 from sahelclf.corpus.jsonl import read_lines
-from sahelclf.errors import CorpusError, first_problems
+from sahelclf.errors import CorpusError, first_problems, perhaps
 from sahelclf.files import files_sha256
 from sahelclf.paths import data_root
 from sahelclf.records import (
@@ -290,9 +289,9 @@ def _check_documents(rows: list[tuple[str, Document]], codebook: Codebook) -> li
 
 
 def _unknown_country(name: str, codebook: Codebook) -> str:
-    near = get_close_matches(name, codebook.countries, n=1)
-    meant = f"; did you mean {near[0]!r}?" if near else ""
-    return f"found {name!r}, which is not among the countries of codebook.yaml{meant}"
+    meant = perhaps(name, codebook.countries)
+    hint = f"; {meant}" if meant else ""
+    return f"found {name!r}, which is not among the countries of codebook.yaml{hint}"
 
 
 def _check_passages(

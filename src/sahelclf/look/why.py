@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from sahelclf.bundle.contributions import contributions
-from sahelclf.bundle.labeller import Labeller
+from sahelclf.bundle.labeller import Labeller, pooled
 from sahelclf.bundle.rows import Row
 from sahelclf.evaluation import decide
-from sahelclf.models.runtime.linear import PlainLabeller, sigmoid
+from sahelclf.models.runtime.linear import PlainLabeller
 
 MOST_TERMS = 6
 
@@ -59,11 +59,8 @@ def _left_out(labeller: Labeller, passages: list[Row]) -> dict[str, list[float]]
         [[[*q["topics"][t]["stance_probability"].values()] for t in topics] for q in passages]
     )
     words = decide.word_counts([q["text"] for q in passages])
-    documents = labeller.manifest["documents"]
-    scale, offset = (np.array([documents[n][t] for t in topics]) for n in ("scale", "offset"))
     without = np.zeros((len(passages), len(topics)))
     for k in range(len(passages)):
         rest = np.arange(len(passages)) != k
-        pooled, *_ = decide.pool(p[rest], stance[rest], words[rest], np.array([0]))
-        without[k] = sigmoid(pooled * scale + offset)[0]
+        without[k] = pooled(p[rest], stance[rest], words[rest], labeller.limits)[0][0]
     return {t: [round(float(x), 4) for x in without[:, j]] for j, t in enumerate(topics)}

@@ -1,12 +1,11 @@
 """Formulas of regressions: `outcome ~ columns | effects`, read and checked before data are."""
 
 import ast
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sahelclf.errors import RequestError
+from sahelclf.errors import RequestError, perhaps
 from sahelclf.evaluation.predictions import Names
 
 EXAMPLE = "expected a formula such as '{topic} ~ C(country) + month' or '{topic} ~ x | month'"
@@ -133,8 +132,8 @@ def _outcome(left: str, names: Names, where: str) -> Regressed:
 def _number(name: str, known: Sequence[str], kind: str, where: str, names: Names) -> int:
     if name in known:
         return known.index(name)
-    meant = difflib.get_close_matches(name, known, 1)
-    hint = f"; did you mean {meant[0]!r}?" if meant else ""
+    meant = perhaps(name, known)
+    hint = f"; {meant}" if meant else ""
     forms = "a topic"
     if names.stances:
         topic, stance = names.topics[0], names.stances[0]

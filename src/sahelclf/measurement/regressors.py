@@ -1,6 +1,5 @@
 """Columns of a collection as the right side of a regression: values, dummies, effects, refusals."""
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sahelclf.errors import RequestError
+from sahelclf.errors import RequestError, perhaps
 from sahelclf.evaluation.prediction_files import as_text
 from sahelclf.evaluation.predictions import Names
 from sahelclf.measurement.collection import PERIODS, Collection, period_number, period_values
@@ -117,8 +116,8 @@ def _values(
     if name in PERIODS:
         hint = f"; {name} is taken from a date, and there is no column {date!r}: use --date COLUMN"
     else:
-        near = difflib.get_close_matches(name, [*map(str, frame.columns), *PERIODS], 1, 0.6)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        meant = perhaps(name, [*map(str, frame.columns), *PERIODS])
+        hint = f"; {meant}" if meant else ""
     known = [c for c in frame.columns if not str(c).startswith(collection.names.topics)]
     raise RequestError(
         f"{formula.where}: {where} has no column {name!r}{hint}; found {known[:15]}, and "

@@ -1,7 +1,6 @@
 """The kinds of model by name; a new one is a module with a `KIND`, and a line here."""
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
@@ -12,7 +11,7 @@ import yaml
 from jinja2 import StrictUndefined, Template
 
 from sahelclf.codebook import Codebook
-from sahelclf.errors import BundleError, RequestError
+from sahelclf.errors import BundleError, RequestError, perhaps
 from sahelclf.models.base import Model, ModelConfig, ModelKind
 from sahelclf.models.runtime.linear import Reader
 from sahelclf.tasks.labeller import labeller_layout
@@ -38,8 +37,8 @@ def kind_named(name: str) -> ModelKind:
 
 def unknown_kind(name: object) -> str:
     """Message about a name that is no kind of model."""
-    close = get_close_matches(str(name), NAMES, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    meant = perhaps(str(name), NAMES)
+    hint = f"; {meant}" if meant else ""
     return f"unknown kind of model {name!r}, expected one of {', '.join(NAMES)}{hint}"
 
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sahelclf.config import BenchmarkConfig, TrainConfig, benchmark_config, nearest, train_config
-from sahelclf.errors import RequestError
+from sahelclf.config import BenchmarkConfig, TrainConfig, benchmark_config, train_config
+from sahelclf.errors import RequestError, nearest
 from sahelclf.paths import data_root
 
 if TYPE_CHECKING:

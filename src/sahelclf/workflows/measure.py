@@ -87,9 +87,9 @@ def measure(
     """
     from sahelclf.measurement.questions import Questions
 
-    asked = Questions(tuple(_names(contrasts)), before_after, trend, tuple(_names(of)))
+    asked = Questions(tuple(listed(contrasts)), before_after, trend, tuple(listed(of)))
     read = read_study(labels, gold, once=once, corpus=corpus, cluster=cluster)
-    return _measure(*read, _names(by), date, asked, shift=shift)
+    return _measure(*read, listed(by), date, asked, shift=shift)
 
 
 def _measure(
@@ -111,7 +111,8 @@ def _measure(
     return Measurement(*tables, _by_round(study, shares), study=study, date=date)
 
 
-def _names(names: str | Sequence[str]) -> list[str]:
+def listed(names: str | Sequence[str]) -> list[str]:
+    """One name or several, as a list."""
     return [names] if isinstance(names, str) else [*names]
 
 
@@ -128,7 +129,7 @@ def read_gold(gold: "Gold | Sequence[Gold]", corpus: "Corpus") -> "tuple[Sheet, 
         else:
             sheets.append(read_codes(source, corpus.codebook))
     pooled, rounds = pool_rounds(sheets)
-    return pooled, rounds, ", ".join(_name(s, "gold") for s in sources)
+    return pooled, rounds, ", ".join(source_name(s, "gold") for s in sources)
 
 
 def _by_round(study: "Study", pooled: Shares) -> "pd.DataFrame | None":
@@ -177,7 +178,7 @@ def read_study(
 
     annotated = read_corpus(corpus_root(None if corpus is None else str(corpus)))
     sheet, rounds, sheet_name = read_gold(gold, annotated)
-    where = _name(labels, "labels")
+    where = source_name(labels, "labels")
     collection = read_collection(labels, labeller_names(annotated.codebook), where)
     study = build_study(collection, sheet, where, sheet_name, once=once, cluster=cluster)
     study = replace(study, rounds=tuple(rounds))
@@ -185,7 +186,8 @@ def read_study(
     return study, [*warnings, *_drift(sheet, annotated)]
 
 
-def _name(source: "str | Path | pd.DataFrame", otherwise: str) -> str:
+def source_name(source: "str | Path | pd.DataFrame", otherwise: str) -> str:
+    """The file of a table, for messages; `otherwise` for a DataFrame."""
     return str(source) if isinstance(source, str | Path) else otherwise
 
 

@@ -56,10 +56,10 @@ def plan(
     from sahelclf.measurement.collection import read_collection
     from sahelclf.measurement.plan import calibrated, plan_table
     from sahelclf.measurement.study import build_study
-    from sahelclf.workflows.measure import read_gold
+    from sahelclf.workflows.measure import listed, read_gold, source_name
 
     annotated = read_corpus(corpus_root(None if corpus is None else str(corpus)))
-    where = str(labels) if isinstance(labels, str | Path) else "labels"
+    where = source_name(labels, "labels")
     collection = read_collection(labels, labeller_names(annotated.codebook), where)
     codes: Pilot | None = None
     warnings: tuple[str, ...] = (NO_PILOT,)
@@ -70,7 +70,7 @@ def plan(
     table = plan_table(
         collection,
         calibrated(collection, codes),
-        [by] if isinstance(by, str) else [*by],
+        listed(by),
         n,
         where=where,
         date=date,

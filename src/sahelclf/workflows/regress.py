@@ -70,10 +70,9 @@ def regress(
         With what cannot be read or estimated, and what to do.
     """
     from sahelclf.measurement.regression_table import estimate_regressions
-    from sahelclf.workflows.measure import read_study
+    from sahelclf.workflows.measure import listed, read_study
 
     study, warnings = read_study(labels, gold, once=once, corpus=corpus, cluster=cluster)
-    texts = [formulas] if isinstance(formulas, str) else [*formulas]
-    found = estimate_regressions(study, texts, family, date)
+    found = estimate_regressions(study, listed(formulas), family, date)
     everything = (*found.warnings, *warnings)
     return Regressions(found.table, family, found.notes, everything, study.clustered_by)
